@@ -1,0 +1,115 @@
+"""What a user is told: the base of every diagnostic, and its text form. The kinds are in `errors.py`."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, ClassVar, NamedTuple
+
+from archdsl.source import Span
+
+
+class Note(NamedTuple):
+    """A second place that helps to understand a diagnostic."""
+
+    span: Span
+    text: str
+
+
+class Diagnostic(Exception):
+    """One mistake. A subclass is a kind: its code, its sentence and its help are class data.
+
+    The fields of a kind are its annotations; `message` and `help` are format strings over them.
+    `span` is where the mistake is, and `notes` leads from there to what the user wrote, innermost
+    expansion first. Who raises one without a span leaves it to whoever knows the place;
+    `argument` then says which argument is at fault, if it is one.
+    """
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+    help: ClassVar[str] = ""
+
+    def __init__(
+        self, span: Span | None = None, *, argument: str | None = None, **values: Any
+    ) -> None:
+        expected = {k for k in type(self).__annotations__ if k not in Diagnostic.__annotations__}
+        if expected != set(values):
+            raise TypeError(f"{type(self).__name__} takes {sorted(expected)}, not {sorted(values)}")
+        super().__init__()
+        self.values = values
+        self.span = span
+        self.argument = argument
+        self.notes: list[Note] = []
+
+    @property
+    def title(self) -> str:
+        """The sentence that says what is wrong."""
+        return self.message.format(**self.values)
+
+    @property
+    def advice(self) -> str:
+        """What to do about it; empty where there is nothing certain to say."""
+        return self.help.format(**self.values)
+
+    def __str__(self) -> str:
+        return render(self)
+
+
+class DiagnosticError(Exception):
+    """Raised by the Python interface: all the mistakes of one run."""
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(render, self.diagnostics))
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The text of a diagnostic: sentence, place, the line with carets, notes, help."""
+    lines = [f"error[{diagnostic.code}]: {printable(diagnostic.title)}"]
+    if diagnostic.span is not None:
+        lines += _excerpt(diagnostic.span)
+    for note in diagnostic.notes:
+        line, column = note.span.source.position(note.span.start)
+        lines.append(f"  = {printable(note.text)} ({note.span.source.name}:{line}:{column})")
+    if diagnostic.advice:
+        lines.append(f"  = help: {printable(diagnostic.advice)}")
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """The text with control characters made visible: a spec must not steer a terminal."""
+    return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
+
+
+def _excerpt(span: Span) -> list[str]:
+    source = span.source
+    number, column = source.position(span.start)
+    line = source.line(number)
+    lead, marked = line[: column - 1], line[column - 1 : column - 1 + span.end - span.start]
+    margin = " " * len(str(number))
+    if len(line) > 160:  # a window around the place, for tables without line ends
+        cut = max(0, len(lead) - 60)
+        lead, line, marked = lead[cut:], line[cut : cut + 120], marked[:60]
+    return [
+        f"{margin}--> {source.name}:{number}:{column}",
+        f"{margin} |",
+        f"{number} | {printable(_tabs(line))}",
+        f"{margin} | {' ' * _width(lead)}{'^' * max(1, _width(marked))}",
+    ]
+
+
+def _tabs(text: str) -> str:
+    return text.replace("\t", "    ")
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(map(_columns, printable(_tabs(text))))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,754 @@
+"""Every kind of mistake, with its code, its sentence and its help.
+
+A0xxx files and text, A1xxx names and calls, A2xxx numbers and values, A3xxx shapes,
+A4xxx what the spec itself demands, A5xxx limits.
+"""
+
+from __future__ import annotations
+
+from archdsl.diagnostics import Diagnostic
+
+__all__ = ["Diagnostic"]
+
+
+# A0: files and text
+
+
+class UnexpectedText(Diagnostic):
+    code = "A0001"
+    message = "expected {expected}{after}, but {found}"
+    help = "{hint}"
+    expected: str
+    after: str
+    found: str
+    hint: str
+
+
+class UnknownCharacter(Diagnostic):
+    code = "A0002"
+    message = "`{character}` is no part of the language"
+    character: str
+
+
+class NeverClosed(Diagnostic):
+    code = "A0003"
+    message = "this `{opener}` is never closed"
+    help = "add the missing `{closer}`"
+    opener: str
+    closer: str
+
+
+class NothingToClose(Diagnostic):
+    code = "A0004"
+    message = "`{closer}` closes nothing"
+    closer: str
+
+
+class TextNeverClosed(Diagnostic):
+    code = "A0005"
+    message = "this text has no closing quote"
+    help = "end it on its line with a quote; write \\n for a line's end in it"
+
+
+class WrongNumber(Diagnostic):
+    code = "A0006"
+    message = "`{text}` is not a number"
+    help = "names start with a letter; numbers are written 12, 0.25 or 1e-3"
+    text: str
+
+
+class SecondHeader(Diagnostic):
+    code = "A0007"
+    message = "`variants` has one header, and this is a second"
+
+
+class RowBeforeHeader(Diagnostic):
+    code = "A0008"
+    message = "this row stands before the header"
+    help = "begin the table with a line `name ...` that names the columns"
+
+
+class UnknownKind(Diagnostic):
+    code = "A0009"
+    message = "a parameter can be declared as `tensor`, not as `{kind}`"
+    kind: str
+
+
+class NotUtf8(Diagnostic):
+    code = "A0010"
+    message = "this file is not UTF-8: there is the byte {byte}"
+    help = "save it as UTF-8"
+    byte: str
+
+
+class NoSuchFile(Diagnostic):
+    code = "A0011"
+    message = "cannot read {path}: {reason}"
+    path: str
+    reason: str
+
+
+class FileTooLarge(Diagnostic):
+    code = "A0012"
+    message = "{path} is larger than a spec may be ({limit} bytes)"
+    path: str
+    limit: int
+
+
+class NotASpecPath(Diagnostic):
+    code = "A0013"
+    message = "`use \"{path}\"`: a used file is named by a relative path that ends in .arch"
+    path: str
+
+
+class OutsideTheTree(Diagnostic):
+    code = "A0014"
+    message = "`use \"{path}\"` leads out of the folder of the spec"
+    help = "a spec may use files in its own folder and below it, and the shipped specs"
+    path: str
+
+
+class FilesUseEachOther(Diagnostic):
+    code = "A0015"
+    message = "files use each other in a circle: {chain}"
+    chain: str
+
+
+class CannotWrite(Diagnostic):
+    code = "A0016"
+    message = "cannot write {path}: {reason}"
+    path: str
+    reason: str
+
+
+# A5: limits
+
+
+class LineTooLong(Diagnostic):
+    code = "A5001"
+    message = "a statement of more than {limit} words and signs"
+    help = "give parts of it names of their own"
+    limit: int
+
+
+class NestedTooDeep(Diagnostic):
+    code = "A5002"
+    message = "brackets nested more than {limit} deep"
+    limit: int
+
+
+class NumberTooLarge(Diagnostic):
+    code = "A5003"
+    message = "no number may be larger than {limit}"
+    limit: int
+
+
+class TooManyFiles(Diagnostic):
+    code = "A5004"
+    message = "this uses more than {limit} files"
+    limit: int
+
+
+class ExtendsTooDeep(Diagnostic):
+    code = "A5005"
+    message = "definitions extend each other more than {limit} deep"
+    limit: int
+
+
+class TooMuchWork(Diagnostic):
+    code = "A5006"
+    message = "this network takes more than {limit} steps to work out"
+    limit: int
+
+
+class TooManyRepeats(Diagnostic):
+    code = "A5007"
+    message = "{count} repeats are more than a network may have ({limit})"
+    count: int
+    limit: int
+
+
+class TooManyOperations(Diagnostic):
+    code = "A5008"
+    message = "this network has more than {limit} operations"
+    limit: int
+
+
+class ExpandsTooDeep(Diagnostic):
+    code = "A5009"
+    message = "blocks within blocks more than {limit} deep"
+    limit: int
+
+
+# A2: numbers and values
+
+
+class WrongValue(Diagnostic):
+    code = "A2001"
+    message = "expected {expected}, not {value}"
+    expected: str
+    value: str
+
+
+class NotWhole(Diagnostic):
+    code = "A2002"
+    message = "expected {expected}, and {value} is not whole"
+    help = "round it: floor(...), ceil(...), round(...) or divisible(..., 8)"
+    expected: str
+    value: str
+
+
+class WrongAxes(Diagnostic):
+    code = "A2003"
+    message = "{value} has {count} numbers for a map with {rank} spatial axes"
+    help = "write one number for all axes, or {rank} of them"
+    count: int
+    rank: int
+    value: str
+
+
+class TooLarge(Diagnostic):
+    code = "A2004"
+    message = "{value} is larger than anything a network can hold ({limit})"
+    value: str
+    limit: int
+
+
+class ExactlyOne(Diagnostic):
+    code = "A2021"
+    message = "`{callee}` takes exactly one of {options}; given: {given}"
+    callee: str
+    options: str
+    given: str
+
+
+class NoEffect(Diagnostic):
+    code = "A2022"
+    message = "`{parameter}` of `{callee}` has no effect with {other}"
+    help = "leave `{parameter}` out"
+    callee: str
+    parameter: str
+    other: str
+
+
+class CannotKeep(Diagnostic):
+    code = "A2023"
+    message = (
+        "p=keep adds d * (k - 1) / 2 on each side, and {dilation} * ({kernel} - 1) / 2 = {half}"
+        " is not whole"
+    )
+    help = "use an odd kernel, p=same (one more after than before), p=valid or a number"
+    dilation: int
+    kernel: int
+    half: float
+
+
+class NoSuchNumber(Diagnostic):
+    code = "A2005"
+    message = "{text} is no number"
+    text: str
+
+
+class WrongOperands(Diagnostic):
+    code = "A2006"
+    message = "`{operator}` does not join {kinds}"
+    operator: str
+    kinds: str
+
+
+class WrongArguments(Diagnostic):
+    code = "A2007"
+    message = "`{function}` takes {expected}, not {given}"
+    function: str
+    expected: str
+    given: str
+
+
+class NotACondition(Diagnostic):
+    code = "A2008"
+    message = "a condition is true or false, and this is {what}"
+    help = "compare it: ... > 0, or ... != none"
+    what: str
+
+
+class NotAList(Diagnostic):
+    code = "A2009"
+    message = "only a list has items, and this is {what}"
+    what: str
+
+
+class NoSuchItem(Diagnostic):
+    code = "A2010"
+    message = "there is no item {index} in a list of {count}"
+    help = "the first item is 0, the last {count} - 1"
+    index: int
+    count: int
+
+
+class TextAsValue(Diagnostic):
+    code = "A2011"
+    message = "a text is no value"
+    help = "words such as same or bilinear are written without quotes"
+
+
+class OpenChoice(Diagnostic):
+    code = "A2012"
+    message = "a choice that is left open"
+    help = "settle it before building: write one of its values"
+
+
+class TensorInLet(Diagnostic):
+    code = "A2013"
+    message = "`let` names numbers and operations, and `{name}` would be a tensor"
+    help = "write it without let: {name} = ..."
+    name: str
+
+
+class NumberInLine(Diagnostic):
+    code = "A2014"
+    message = "a line names tensors, and `{name}` would be {what}"
+    help = "write it with let: let {name} = ..."
+    name: str
+    what: str
+
+
+class WrongCount(Diagnostic):
+    code = "A2015"
+    message = "{targets} names for {count} values"
+    targets: int
+    count: int
+
+
+# A1: names and calls
+
+
+class MissingArgument(Diagnostic):
+    code = "A1001"
+    message = "`{callee}` needs `{parameter}` ({doc})"
+    help = "write it: {callee}({parameter}=...)"
+    callee: str
+    parameter: str
+    doc: str
+
+
+class UnknownName(Diagnostic):
+    code = "A1002"
+    message = "there is no {kind} `{name}`"
+    help = "{hint}"
+    kind: str
+    name: str
+    hint: str
+
+
+class UnknownParameter(Diagnostic):
+    code = "A1003"
+    message = "`{callee}` has no parameter `{parameter}`"
+    help = "{hint}"
+    callee: str
+    parameter: str
+    hint: str
+
+
+class UnknownField(Diagnostic):
+    code = "A1004"
+    message = "a tensor has no `{name}`"
+    help = "{hint}"
+    name: str
+    hint: str
+
+
+class DefinedTwice(Diagnostic):
+    code = "A1005"
+    message = "`{name}` is defined twice"
+    help = "give one of them another name"
+    name: str
+
+
+class ArgumentTwice(Diagnostic):
+    code = "A1006"
+    message = "`{parameter}` is given twice"
+    parameter: str
+
+
+class ColumnTwice(Diagnostic):
+    code = "A1007"
+    message = "the column `{name}` stands here twice"
+    name: str
+
+
+class TooManyArguments(Diagnostic):
+    code = "A1008"
+    message = "`{callee}` takes {count} arguments beside its tensors, and this is one more"
+    callee: str
+    count: int
+
+
+class TooManyCells(Diagnostic):
+    code = "A1009"
+    message = "this row has {cells} cells but the header has {columns}"
+    help = (
+        "take the cell away, or name its column in the header; a cell has no spaces "
+        "outside brackets"
+    )
+    cells: int
+    columns: int
+
+
+class NotAnOperation(Diagnostic):
+    code = "A1010"
+    message = "`{name}` is {what}, not an operation"
+    name: str
+    what: str
+
+
+class NoRowHas(Diagnostic):
+    code = "A1011"
+    message = "no row of this table has a parameter `{parameter}`"
+    help = "{hint}"
+    parameter: str
+    hint: str
+
+
+class SetByName(Diagnostic):
+    code = "A1012"
+    message = "arguments here are given by name"
+    help = "write name=value"
+
+
+class NamedForFunction(Diagnostic):
+    code = "A1013"
+    message = "`{function}` takes its arguments by place, not by name"
+    function: str
+
+
+class NoValue(Diagnostic):
+    code = "A1014"
+    message = "the parameter `{parameter}` has no value"
+    help = "give it one: --set {parameter}=..."
+    parameter: str
+
+
+class NoVariant(Diagnostic):
+    code = "A1015"
+    message = "`{name}` has no variant `{variant}`"
+    help = "{hint}"
+    name: str
+    variant: str
+    hint: str
+
+
+class NoArch(Diagnostic):
+    code = "A1016"
+    message = "{path} has no arch {wanted}"
+    help = "{hint}"
+    path: str
+    wanted: str
+    hint: str
+
+
+class NothingToSet(Diagnostic):
+    code = "A1017"
+    message = "`set` finds no `{path}`"
+    help = "{hint}"
+    path: str
+    hint: str
+
+
+class ExtendsItself(Diagnostic):
+    code = "A1018"
+    message = "definitions extend each other in a circle: {chain}"
+    chain: str
+
+
+class ExtendsOtherKind(Diagnostic):
+    code = "A1019"
+    message = "{kind} extends `{parent}`, which is {parent_kind}"
+    help = "a block extends a block, an arch an arch"
+    kind: str
+    parent: str
+    parent_kind: str
+
+
+class OtherInputs(Diagnostic):
+    code = "A1020"
+    message = "`{name}` has {count} inputs, and this has {given}"
+    help = "name as many inputs as it has; they take their places in order"
+    name: str
+    count: int
+    given: int
+
+
+class BlockUsesItself(Diagnostic):
+    code = "A1021"
+    message = "blocks use each other in a circle: {chain}"
+    help = "blocks do not recurse; use a table with `n` or a `repeat`"
+    chain: str
+
+
+class LabelIsSize(Diagnostic):
+    code = "A1022"
+    message = "a row cannot be labelled `{name}`"
+    help = "`.{name}` is a size of a tensor; choose another label"
+    name: str
+
+
+class TensorOfArch(Diagnostic):
+    code = "A1023"
+    message = "`{name}: tensor` belongs to a block"
+    help = "the tensors of an arch are its inputs: input {name}: 3x224x224"
+    name: str
+
+
+class TensorDefault(Diagnostic):
+    code = "A1024"
+    message = "the tensor `{name}` can have no default but `none`"
+    name: str
+
+
+class InputInBlock(Diagnostic):
+    code = "A1025"
+    message = "`input` belongs to an arch"
+    help = "a block takes tensors as parameters: {name}: tensor"
+    name: str
+
+
+class VariantsInBlock(Diagnostic):
+    code = "A1026"
+    message = "`variants` belongs to an arch"
+
+
+class NoReturn(Diagnostic):
+    code = "A1027"
+    message = "the {kind} `{name}` returns nothing"
+    help = "end it with a line: return ..."
+    kind: str
+    name: str
+
+
+class NoInput(Diagnostic):
+    code = "A1028"
+    message = "the arch `{name}` has no input"
+    help = "add a line: input image: 3x224x224"
+    name: str
+
+
+class AfterReturn(Diagnostic):
+    code = "A1029"
+    message = "this stands after `return`"
+    help = "`return` is the last line of a body"
+
+
+class TrainingInBlock(Diagnostic):
+    code = "A1030"
+    message = "only an arch can return a value for training alone"
+
+
+class TrainingOnly(Diagnostic):
+    code = "A1031"
+    message = "every output is for training alone"
+    help = "return at least one value without `if training`"
+
+
+class RepeatsOrParameter(Diagnostic):
+    code = "A1033"
+    message = "`n` repeats the row, and `{callee}` has a parameter of that name"
+    help = "give the parameter of the block another name"
+    callee: str
+
+
+class WrongExpectation(Diagnostic):
+    code = "A1032"
+    message = "an expectation compares `params`, `macs` or `depth` with a number"
+    help = "expect params == 3504872"
+
+
+# A3: shapes
+
+
+class WrongRank(Diagnostic):
+    code = "A3001"
+    message = "`{operation}` takes {ranks}, not a {shape} tensor"
+    operation: str
+    ranks: str
+    shape: str
+
+
+class NotATensor(Diagnostic):
+    code = "A3002"
+    message = "expected a tensor, not {what}"
+    what: str
+
+
+class AbsentTensor(Diagnostic):
+    code = "A3003"
+    message = "{what} needs a tensor that is `none` here"
+    help = "only `+` and `concat` leave an absent tensor out"
+    what: str
+
+
+class ListAsTensor(Diagnostic):
+    code = "A3004"
+    message = "`{callee}` takes a tensor, not a list of {count}"
+    help = "take one with [0], or join them with concat(...)"
+    callee: str
+    count: int
+
+
+class WrongTensors(Diagnostic):
+    code = "A3005"
+    message = "`{callee}` takes {expected} tensors, and here are {given}"
+    callee: str
+    expected: int
+    given: int
+
+
+class NoSuchSize(Diagnostic):
+    code = "A3006"
+    message = "a {shape} tensor has no size `{name}`"
+    name: str
+    shape: str
+
+
+class GuardWithoutSource(Diagnostic):
+    code = "A3007"
+    message = "a guard without `else` needs a line `name -> ...`, so that it can be its source"
+    help = "add `else`, and what the value is where the condition is false"
+
+
+class EmptyTable(Diagnostic):
+    code = "A3008"
+    message = "this table has no rows"
+
+
+class RowGivesMany(Diagnostic):
+    code = "A3009"
+    message = "a row passes on one tensor, and `{callee}` returns {count}"
+    callee: str
+    count: int
+
+
+class TooManyAxes(Diagnostic):
+    code = "A3010"
+    message = "the input `{name}` has {count} spatial axes; there can be 3 at most"
+    name: str
+    count: int
+
+
+class MissingTensor(Diagnostic):
+    code = "A3011"
+    message = "`{callee}` needs the tensor `{tensor}`"
+    callee: str
+    tensor: str
+
+
+class LinearNeedsVector(Diagnostic):
+    code = "A3012"
+    message = "`linear` takes a flat vector, not a {shape} map"
+    help = (
+        "average each channel first: -> global_pool -> linear(...);"
+        " or keep all {size} numbers: -> flatten -> linear(...)"
+    )
+    shape: str
+    size: int
+
+
+class WindowTooLarge(Diagnostic):
+    code = "A3013"
+    message = (
+        "a window of {window} does not fit into {axis} {size}"
+        " (kernel {kernel}, dilation {dilation}, padding {low} + {high})"
+    )
+    window: int
+    axis: str
+    size: int
+    kernel: int
+    dilation: int
+    low: int
+    high: int
+
+
+class DoesNotDivide(Diagnostic):
+    code = "A3014"
+    message = "{divisor} does not divide {what}: {total} / {by} = {quotient:.6g}"
+    help = "{fix}"
+    divisor: str
+    what: str
+    total: int
+    by: int
+    quotient: float
+    fix: str
+
+
+class ShapesDiffer(Diagnostic):
+    code = "A3015"
+    message = "`{operation}` cannot join {left} and {right}: {difference}"
+    operation: str
+    left: str
+    right: str
+    difference: str
+
+
+class PaddingTooLarge(Diagnostic):
+    code = "A3016"
+    message = "a pool's padding is at most half of its window: {padding} > {window} / 2"
+    padding: int
+    window: int
+
+
+class ReflectionTooLarge(Diagnostic):
+    code = "A3017"
+    message = "mode=reflect needs padding smaller than the map: {padding} against {axis} {size}"
+    padding: int
+    axis: str
+    size: int
+
+
+class NothingLeft(Diagnostic):
+    code = "A3018"
+    message = "`{operation}` leaves nothing of {extent}: {arithmetic}"
+    operation: str
+    extent: str
+    arithmetic: str
+
+
+class FewerChannels(Diagnostic):
+    code = "A3019"
+    message = "`pad_channels` cannot make {given} channels of {before} + {channels}"
+    help = "conv(c, k=1) and slice reduce channels"
+    given: int
+    before: int
+    channels: int
+
+
+class SplitDoesNotAddUp(Diagnostic):
+    code = "A3020"
+    message = "the sizes {sizes} add up to {total}, and there are {extent}"
+    sizes: str
+    total: int
+    extent: str
+
+
+class ReshapeDoesNotFit(Diagnostic):
+    code = "A3021"
+    message = "the {size} numbers of {shape} do not fit into {wanted}"
+    size: int
+    shape: str
+    wanted: str
+
+
+# A4: what the spec itself demands
+
+
+class RequirementFailed(Diagnostic):
+    code = "A4001"
+    message = "{text}"
+    text: str
+
+
+class ExpectationFailed(Diagnostic):
+    code = "A4002"
+    message = "expected {expected}, but {name} is {actual} ({difference:+d})"
+    expected: str
+    name: str
+    actual: int
+    difference: int

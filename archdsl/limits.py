@@ -1,0 +1,30 @@
+"""How far a spec may go. A spec comes from strangers; it must not make the compiler eat the machine."""
+
+from __future__ import annotations
+
+SOURCE_BYTES = 4_000_000
+"""Size of one file."""
+
+NESTING = 60
+"""Brackets in brackets."""
+
+LINE_TOKENS = 2_000
+"""Words and signs of one statement or table row."""
+
+FILES = 200
+"""Files that one spec uses, those they use included."""
+
+EXTENSIONS = 50
+"""A definition that extends one that extends one ..."""
+
+EXPANSION = 50
+"""Blocks within blocks."""
+
+OPERATIONS = 500_000
+"""Primitive operations of a network."""
+
+STEPS = 20_000_000
+"""Expressions evaluated for one network."""
+
+DIGITS = 10**18
+"""No number of a spec is larger; sizes are checked more tightly where they are used."""

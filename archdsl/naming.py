@@ -1,0 +1,207 @@
+"""What things are called in the network: the scope of each operation, from the text of its line alone.
+
+The names become submodules in PyTorch, prefixes in the `state_dict` and scopes in ONNX, so one
+module decides them. The operations of a line form runs: a run is a chain of steps that each take
+just the value before them. The last run has the line's name, earlier ones are `name_1`, `name_2`,
+and so on; the steps of a run are numbered from 0, and one alone has the run's name. Operators
+(`+`, `concat`, `split`, `reshape`) belong to no run.
+"""
+
+from __future__ import annotations
+
+from archdsl import tree
+from archdsl.operations import OPERATIONS
+from archdsl.resolve import Unit, bound_names, walk
+
+# Words of Python, and attributes of torch.nn.Module, that a submodule must not be called.
+# A test compares them with the running Python and torch.
+RESERVED = frozenset(
+    """
+    False None True and as assert async await break class continue def del elif else except finally
+    for from global if import in is lambda nonlocal not or pass raise return try while with yield
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
+    named_parameters parameters register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+    zero_grad reset_parameters forward_features self super nn torch Tensor F
+    int bool list tuple str range enumerate zip len isinstance print
+    """.split()
+)
+
+
+def safe(name: str) -> str:
+    """A name that is free in Python and in torch.nn.Module."""
+    if name in RESERVED or name.startswith("__"):
+        return name.strip("_") + "_"
+    return name
+
+
+class Names:
+    """The names in one unit."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.tensors = {parameter.name for parameter in unit.tensors}
+        self.tensors |= {alias for alias, _ in unit.aliases}
+        for node in _statements(unit.body):
+            if isinstance(node, tree.Assign):
+                self.tensors |= {target.name for target in node.targets}
+        self.scopes: dict[int, tuple[str, ...]] = {}
+        """For the id of each step's node: the scope that it makes inside its unit."""
+        repeats = 0
+        taken: set[str] = set()
+        for node in _statements(unit.body):
+            if isinstance(node, tree.Assign):
+                self._name_line([node.value], tuple(t.name for t in node.targets), taken)
+            elif isinstance(node, tree.Return):
+                self._name_line(list(node.values), (), taken)
+            elif isinstance(node, tree.Repeat):
+                repeats += 1
+        self.live = _live(unit)
+
+    def is_tensor(self, expression: tree.Expression) -> bool:
+        """Whether an expression stands for tensors, by its form."""
+        if isinstance(expression, tree.Name):
+            return expression.name in self.tensors
+        if isinstance(expression, tree.Field):
+            return len(expression.name) > 1 and self.is_tensor(expression.of)
+        if isinstance(expression, tree.Item):
+            return self.is_tensor(expression.of)
+        if isinstance(expression, tree.Flow):
+            return True
+        if isinstance(expression, tree.List | tree.Tuple):
+            return any(map(self.is_tensor, expression.items))
+        if isinstance(expression, tree.Binary):
+            return self.is_tensor(expression.left) or self.is_tensor(expression.right)
+        if isinstance(expression, tree.Guard | tree.Minus):
+            return self.is_tensor(getattr(expression, "value", None) or expression.operand)
+        if isinstance(expression, tree.Conditional):
+            return self.is_tensor(expression.value) or self.is_tensor(expression.otherwise)
+        if isinstance(expression, tree.Call):
+            return self.takes_tensors(expression)
+        return False
+
+    def takes_tensors(self, call: tree.Call) -> bool:
+        """Whether a call has tensors among its arguments."""
+        return any(self.is_tensor(argument.value) for argument in call.arguments)
+
+    def _name_line(
+        self, values: list[tree.Expression], targets: tuple[str, ...], taken: set[str]
+    ) -> None:
+        runs: list[tuple[int, list[tree.Call | tree.Stages]]] = []
+        count = 0
+        for value in values:
+            count = self._collect(value, count, runs)
+        last = [run for number, run in runs if number == count]
+        for number, run in runs:
+            if number < count or len(targets) == 1:
+                name = targets[0] if len(targets) == 1 else "_".join(targets) or "out"
+                if number < count:
+                    name = f"{name}_{number}"
+            elif len(run) == 1 and len(last) == 1 and isinstance(run[0], tree.Call):
+                name = run[0].name
+            else:
+                name = "_".join(targets) or "out"
+            name = safe(name)
+            if number == count and not targets:  # a name that no line chose must not take another's
+                others = {n for s in self.unit.body for n in bound_names(s)}
+                while name in taken or (name in others and name not in ("out",)):
+                    name += "_"
+            taken.add(name)
+            for i, step in enumerate(run):
+                self.scopes[id(step)] = (name,) if len(run) == 1 else (name, str(i))
+
+    def _collect(
+        self, value: object, count: int, runs: list[tuple[int, list[tree.Call | tree.Stages]]]
+    ) -> int:
+        """Gather the runs in a value, in the order they are computed; alternatives share numbers."""
+        if isinstance(value, tree.Guard):
+            return self._collect(value.value, count, runs)
+        if isinstance(value, tree.Conditional):
+            one = self._collect(value.value, count, runs)
+            return max(one, self._collect(value.otherwise, count, runs))
+        if isinstance(value, tree.Flow):
+            count = self._collect(value.source, count, runs)
+            run: list[tree.Call | tree.Stages] = []
+            for step in value.steps:
+                if isinstance(step, tree.Call) and (
+                    self.takes_tensors(step) or is_operator(step.name)
+                ):
+                    count = self._close(run, count, runs)
+                    run = []
+                    count = self._collect(step, count, runs)
+                else:
+                    run.append(step)
+            return self._close(run, count, runs)
+        if isinstance(value, tree.Call):
+            for argument in value.arguments:
+                if self.is_tensor(argument.value):
+                    count = self._collect(argument.value, count, runs)
+            if self.takes_tensors(value) and not is_operator(value.name):
+                return self._close([value], count, runs)
+            return count
+        if isinstance(value, tree.Node):
+            for name in value.fields:
+                count = self._collect(getattr(value, name), count, runs)
+        elif type(value) is tuple:
+            for item in value:
+                count = self._collect(item, count, runs)
+        return count
+
+    def _close(
+        self,
+        run: list[tree.Call | tree.Stages],
+        count: int,
+        runs: list[tuple[int, list[tree.Call | tree.Stages]]],
+    ) -> int:
+        if not run:
+            return count
+        runs.append((count + 1, run))
+        return count + 1
+
+
+def is_operator(name: str) -> bool:
+    """Whether a primitive only joins, parts or rearranges tensors, and is no step of a run."""
+    operation = OPERATIONS.get(name)
+    return operation is not None and operation.operator
+
+
+def _statements(body: tuple[tree.Statement, ...]) -> list[tree.Statement]:
+    """The statements of a body and of its repeats, in order."""
+    found: list[tree.Statement] = []
+    for statement in body:
+        found.append(statement)
+        if isinstance(statement, tree.Repeat):
+            found += _statements(statement.body)
+    return found
+
+
+def _live(unit: Unit) -> set[int]:
+    """Ids of the statements whose values reach a `return`."""
+    statements = _statements(unit.body)
+    wanted: set[str] = set()
+    live: set[int] = set()
+    changed = True
+    while changed:
+        changed = False
+        for statement in statements:
+            if id(statement) in live:
+                continue
+            if isinstance(statement, tree.Repeat):
+                needed = bool(bound_names(statement) & wanted)
+                nodes = [statement.start, statement.stop]
+            elif isinstance(statement, tree.Assign):
+                needed = any(target.name in wanted for target in statement.targets)
+                nodes = [statement.value]
+            else:
+                needed = isinstance(statement, tree.Return)
+                nodes = list(getattr(statement, "values", ()))
+            if needed:
+                live.add(id(statement))
+                wanted |= {n.name for e in nodes for n in walk(e) if isinstance(n, tree.Name)}
+                changed = True
+    return live

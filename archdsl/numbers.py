@@ -1,0 +1,147 @@
+"""Arithmetic of the language: numbers, lists and truth, with bounds. Knows no names and no tensors."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from archdsl import errors, limits
+from archdsl.operations.kinds import describe
+
+Plain = int | float
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def bounded(value: Any) -> Any:
+    """The result of arithmetic, refused where it is no number a network could use."""
+    if isinstance(value, complex) or value != value or abs(value) > limits.DIGITS:
+        raise errors.NumberTooLarge(limit=limits.DIGITS)
+    return value
+
+
+def power(base: Plain, exponent: Plain) -> Any:
+    """`base ^ exponent`, without computing what would be too large to keep."""
+    if base and abs(base) != 1 and exponent * math.log2(abs(base)) > 62:
+        raise errors.NumberTooLarge(limit=limits.DIGITS)
+    if base < 0 and not float(exponent).is_integer():
+        raise errors.NoSuchNumber(text=f"{describe(base)} ^ {describe(exponent)}")
+    return base**exponent
+
+
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "^": power,
+}
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def calculate(sign: str, left: Any, right: Any) -> Any:
+    """Two numbers joined by a sign; lists are joined by `+`."""
+    # Numbers first and by exact type: nearly every call is one.
+    kinds = (type(left), type(right))
+    if kinds == (int, int) or kinds in ((int, float), (float, int), (float, float)):
+        try:
+            result = ARITHMETIC[sign](left, right)
+        except ZeroDivisionError:
+            text = f"{describe(left)} {sign} {describe(right)}"
+            raise errors.NoSuchNumber(text=text) from None
+        except OverflowError:
+            raise errors.NumberTooLarge(limit=limits.DIGITS) from None
+        return bounded(result)
+    if sign == "+" and kinds == (list, list):
+        return left + right
+    text = f"{kind_of(left)} and {kind_of(right)}"
+    raise errors.WrongOperands(operator=sign, kinds=text)
+
+
+def compare(sign: str, left: Any, right: Any) -> bool:
+    """A comparison; values of any kind are equal or not, only numbers are in order."""
+    if sign not in ("==", "!=") and not (is_number(left) and is_number(right)):
+        text = f"{kind_of(left)} and {kind_of(right)}"
+        raise errors.WrongOperands(operator=sign, kinds=text)
+    return COMPARISONS[sign](left, right)
+
+
+def divisible(value: Plain, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `value`, at least `divisor` and never under 90 % of it.
+
+    The rounding of channels of the MobileNet family (Sandler et al., CVPR 2018, in its reference
+    implementation).
+    """
+    if divisor < 1 or divisor != int(divisor):
+        raise errors.WrongValue(expected="a whole divisor of at least 1", value=describe(divisor))
+    divisor = int(divisor)
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def _sqrt(value: Plain) -> float:
+    if value < 0:
+        raise errors.NoSuchNumber(text=f"sqrt({describe(value)})")
+    return float(value**0.5)
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
+    "floor": (math.floor, 1, 1),
+    "ceil": (math.ceil, 1, 1),
+    "round": (round, 1, 1),
+    "min": (min, 1, 100),
+    "max": (max, 1, 100),
+    "abs": (abs, 1, 1),
+    "sqrt": (_sqrt, 1, 1),
+    "divisible": (divisible, 1, 2),
+}
+"""The functions on numbers, with the least and the greatest number of arguments. `len` is apart."""
+
+
+def call(name: str, arguments: list[Any]) -> Any:
+    """A function of the language applied to values."""
+    if name == "len":
+        if len(arguments) == 1 and isinstance(arguments[0], list | tuple):
+            return len(arguments[0])
+        raise errors.WrongArguments(
+            function=name, expected="one list", given=", ".join(map(kind_of, arguments)) or "nothing"
+        )
+    function, least, most = FUNCTIONS[name]
+    if name in ("min", "max") and len(arguments) == 1 and isinstance(arguments[0], list | tuple):
+        arguments = list(arguments[0])
+    if not least <= len(arguments) <= most or not all(map(is_number, arguments)):
+        expected = "one number" if most == 1 else f"{least} to {most} numbers"
+        given = ", ".join(map(kind_of, arguments)) or "nothing"
+        raise errors.WrongArguments(function=name, expected=expected, given=given)
+    return bounded(function(*arguments))
+
+
+def kind_of(value: Any) -> str:
+    """What kind of thing a value is, in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, tuple):
+        return "a tuple"
+    if isinstance(value, str):
+        return "a text"
+    return str(getattr(value, "kind_text", "") or f"`{value}`")

@@ -1,0 +1,145 @@
+"""Convolutions, their transposes, and matrices."""
+
+from __future__ import annotations
+
+from math import gcd, prod
+
+from archdsl import errors
+from archdsl.operations.base import (
+    Operation,
+    Shape,
+    Weight,
+    Word,
+    axis_text,
+    parameter,
+    shape_text,
+)
+from archdsl.operations.divisors import check_divides
+from archdsl.operations.initialisation import BIAS_INIT, INIT
+from archdsl.operations.kinds import AXES, COUNT, FLAG
+from archdsl.operations.padding import MARGIN, PADDING, Pads, slide
+
+
+class _Layer(Operation):
+    """What multiplies by a learnt weight and may add a learnt bias."""
+
+    c: int
+    bias: bool
+    init: Word
+    bias_init: Word
+
+    def _with_bias(self, weight: Shape) -> tuple[Weight, ...]:
+        own = Weight("weight", weight, self.init)
+        return (own, Weight("bias", (self.c,), self.bias_init)) if self.bias else (own,)
+
+
+class Conv(_Layer):
+    """Convolution, `groups` of them side by side; groups = c = the input's channels is depthwise.
+
+    Each axis becomes floor((n + lo + hi - d (k - 1) - 1) / s) + 1.
+    Parameters: c * channels / groups * prod(k), and c with a bias.
+    MACs: output positions * c * channels / groups * prod(k).
+    """
+
+    name = "conv"
+    c: int = parameter(COUNT, "output channels")
+    k: tuple[int, ...] = parameter(AXES, "kernel", 1)
+    s: tuple[int, ...] = parameter(AXES, "stride", 1)
+    p: str | tuple[int, ...] = parameter(PADDING, "padding", "keep")
+    d: tuple[int, ...] = parameter(AXES, "dilation", 1)
+    groups: int = parameter(COUNT, "groups of channels that do not see each other", 1)
+    bias: bool = parameter(FLAG, "add a learnt number to each channel", False)
+    init: Word = parameter(INIT, "how the weight begins", "default")
+    bias_init: Word = parameter(BIAS_INIT, "how the bias begins", "default")
+    pads: Pads
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        (x,) = inputs
+        if self.groups > 1:
+            _check_groups(self.groups, x[0], self.c)
+        pads, sizes = slide(x[1:], self.k, self.s, self.p, self.d)
+        self._settle(pads=pads)
+        return ((self.c, *sizes),)
+
+    def make_weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        return self._with_bias((self.c, inputs[0][0] // self.groups, *self.k))
+
+    def count_macs(self, *inputs: Shape) -> int:
+        return prod(self.outputs[0]) * (inputs[0][0] // self.groups) * prod(self.k)
+
+
+class ConvTranspose(_Layer):
+    """Transposed convolution: the gradient of a convolution with regard to its input.
+
+    Each axis becomes (n - 1) s - 2 p + d (k - 1) + out_pad + 1.
+    Parameters: channels * c / groups * prod(k), and c with a bias.
+    MACs: input positions * channels * c / groups * prod(k).
+    """
+
+    name = "conv_transpose"
+    c: int = parameter(COUNT, "output channels")
+    k: tuple[int, ...] = parameter(AXES, "kernel")
+    s: tuple[int, ...] = parameter(AXES, "stride", 1)
+    p: tuple[int, ...] = parameter(MARGIN, "positions cut off on both sides", 0)
+    out_pad: tuple[int, ...] = parameter(MARGIN, "positions added at the end", 0)
+    d: tuple[int, ...] = parameter(AXES, "dilation", 1)
+    groups: int = parameter(COUNT, "groups of channels that do not see each other", 1)
+    bias: bool = parameter(FLAG, "add a learnt number to each channel", False)
+    init: Word = parameter(INIT, "how the weight begins", "default")
+    bias_init: Word = parameter(BIAS_INIT, "how the bias begins", "default")
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        (x,) = inputs
+        _check_groups(self.groups, x[0], self.c)
+        return ((self.c, *(self._size(axis, size) for axis, size in enumerate(x[1:]))),)
+
+    def _size(self, axis: int, size: int) -> int:
+        k, s, p, d, more = (v[axis] for v in (self.k, self.s, self.p, self.d, self.out_pad))
+        if more >= max(s, d):
+            expected = f"out_pad below {max(s, d)}, the larger of s and d"
+            raise errors.WrongValue(argument="out_pad", expected=expected, value=str(more))
+        result = (size - 1) * s - 2 * p + d * (k - 1) + more + 1
+        if result < 1:
+            sum_text = f"({size} - 1) * {s} - 2 * {p} + {d} * ({k} - 1) + {more} + 1 = {result}"
+            extent = f"{axis_text(axis + 1, len(self.k))} {size}"
+            raise errors.NothingLeft(
+                argument="p", operation=self.name, extent=extent, arithmetic=sum_text
+            )
+        return result
+
+    def make_weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        return self._with_bias((inputs[0][0], self.c // self.groups, *self.k))
+
+    def count_macs(self, *inputs: Shape) -> int:
+        return prod(inputs[0]) * (self.c // self.groups) * prod(self.k)
+
+
+class Linear(_Layer):
+    """Matrix times vector. Parameters: c * channels, and c with a bias. MACs: c * channels."""
+
+    name = "linear"
+    flattens = True
+    ranks = (0,)
+    c: int = parameter(COUNT, "output channels")
+    bias: bool = parameter(FLAG, "add a learnt vector", True)
+    init: Word = parameter(INIT, "how the weight begins", "default")
+    bias_init: Word = parameter(BIAS_INIT, "how the bias begins", "default")
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return ((self.c,),)
+
+    def make_weights(self, *inputs: Shape) -> tuple[Weight, ...]:
+        return self._with_bias((self.c, inputs[0][0]))
+
+    def count_macs(self, *inputs: Shape) -> int:
+        return self.c * inputs[0][0]
+
+    @classmethod
+    def refusal(cls, shape: Shape) -> errors.Diagnostic:
+        return errors.LinearNeedsVector(shape=shape_text(shape), size=prod(shape))
+
+
+def _check_groups(groups: int, channels: int, c: int) -> None:
+    common = gcd(channels, c)
+    check_divides("groups", groups, channels, f"the {channels} input channels", common=common)
+    check_divides("groups", groups, c, f"the {c} output channels", common=common)

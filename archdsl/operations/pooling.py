@@ -1,0 +1,99 @@
+"""Pooling. No parameters, no MACs."""
+
+from __future__ import annotations
+
+from archdsl import errors
+from archdsl.operations.base import Operation, Shape, parameter
+from archdsl.operations.kinds import AXES, FLAG, words
+from archdsl.operations.padding import PADDING, Pads, slide
+
+_STRIDE = "stride; k if left out"
+_CEIL = "let a last window hang over the end, if it starts inside the map or the padding before"
+
+
+class _Pool(Operation):
+    """Windows that slide as a convolution's; padding as a number is at most half a window."""
+
+    s: tuple[int, ...] | None
+    p: str | tuple[int, ...]
+    ceil: bool
+    pads: Pads
+
+    def _slide(self, x: Shape, k: tuple[int, ...], d: tuple[int, ...]) -> Shape:
+        s = self.s or k
+        if not isinstance(self.p, str):
+            for kernel, dilation, padding in zip(k, d, self.p, strict=True):
+                window = dilation * (kernel - 1) + 1
+                if padding > window // 2:
+                    raise errors.PaddingTooLarge(argument="p", padding=padding, window=window)
+        pads, sizes = slide(x[1:], k, s, self.p, d, self.ceil)
+        self._settle(s=s, pads=pads)
+        return (x[0], *sizes)
+
+
+class MaxPool(_Pool):
+    """The largest number in each window; padding is never the largest.
+
+    Each axis becomes floor((n + lo + hi - d (k - 1) - 1) / s) + 1.
+    """
+
+    name = "max_pool"
+    k: tuple[int, ...] = parameter(AXES, "window")
+    s: tuple[int, ...] = parameter(AXES, _STRIDE, None)
+    p: str | tuple[int, ...] = parameter(PADDING, "padding", 0)
+    d: tuple[int, ...] = parameter(AXES, "dilation", 1)
+    ceil: bool = parameter(FLAG, _CEIL, False)
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return (self._slide(inputs[0], self.k, self.d),)
+
+
+class AvgPool(_Pool):
+    """The mean of each window, by `k`, or of as many windows as it takes for the size `out`.
+
+    By k, each axis becomes floor((n + lo + hi - k) / s) + 1. By out (adaptive), window i goes from
+    floor(i n / out) up to ceil((i + 1) n / out).
+    """
+
+    name = "avg_pool"
+    k: tuple[int, ...] | None = parameter(AXES, "window", None)
+    s: tuple[int, ...] | None = parameter(AXES, _STRIDE, None)
+    p: str | tuple[int, ...] = parameter(PADDING, "padding", 0)
+    ceil: bool = parameter(FLAG, _CEIL, False)
+    count_include_pad: bool = parameter(FLAG, "divide by the window's size at the edges too", False)
+    out: tuple[int, ...] | None = parameter(AXES, "size of the result", None)
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        (x,) = inputs
+        if (self.k is None) == (self.out is None):
+            given = "none" if self.k is None else "both"
+            raise errors.ExactlyOne(
+                argument=None if self.k is None else "out",
+                callee=self.name,
+                options="k and out",
+                given=given,
+            )
+        if self.k is not None:
+            return (self._slide(x, self.k, (1,) * len(self.k)),)
+        unused = {
+            "s": self.s is not None,
+            "p": self.p not in ("keep", "same", "valid", (0,) * (len(x) - 1)),
+            "ceil": self.ceil,
+            "count_include_pad": self.count_include_pad,
+        }
+        for name, is_set in unused.items():
+            if is_set:
+                raise errors.NoEffect(argument=name, callee=self.name, parameter=name, other="out")
+        self._settle(pads=((0, 0),) * (len(x) - 1))
+        assert self.out is not None
+        return ((x[0], *self.out),)
+
+
+class GlobalPool(Operation):
+    """The mean or the largest number of each channel; every axis becomes 1."""
+
+    name = "global_pool"
+    mode: str = parameter(words("avg", "max"), "mean or largest", "avg")
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        return ((inputs[0][0], *(1,) * (len(inputs[0]) - 1)),)

@@ -1,0 +1,537 @@
+"""Files and names: `use`, the standard library, `extends`. Knows no values and no shapes.
+
+The result is a `Program`, in which every called name of every file leads to a `Unit`: a block or an
+arch with its parents merged in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from archdsl import errors, limits, resources, tree
+from archdsl.parse import parse
+from archdsl.records import Record
+from archdsl.source import Source, Span
+
+
+class Unit(Record):
+    """A block or an arch, complete: what it extends is merged in."""
+
+    kind: str
+    name: str
+    class_name: str
+    docs: tuple[str, ...]
+    parameters: tuple[tree.Parameter, ...]
+    body: tuple[tree.Statement, ...]
+    inputs: tuple[tree.Input, ...]
+    aliases: tuple[tuple[str, str], ...]
+    """Names that parents gave to inputs, and the names that the inputs have now."""
+    variants: tree.Variants | None
+    span: Span
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    @property
+    def tensors(self) -> tuple[tree.Parameter | tree.Input, ...]:
+        """What flows in: the inputs of an arch; of a block its tensor parameters, or `x`."""
+        return self.inputs or tuple(p for p in self.parameters if p.kind == "tensor")
+
+    @property
+    def numbers(self) -> tuple[tree.Parameter, ...]:
+        """The parameters that are not tensors."""
+        return tuple(p for p in self.parameters if p.kind != "tensor")
+
+
+class Module:
+    """A file: its own definitions and those of the files it uses."""
+
+    def __init__(self, source: Source, path: str | None) -> None:
+        self.source = source
+        self.path = path
+        self.own: dict[str, tree.Definition] = {}
+        self.used: dict[str, Module] = {}
+
+
+class Program:
+    """A spec with all the files it uses."""
+
+    def __init__(self, source: Source, path: str | None = None) -> None:
+        """Load a spec. `path` says where relative `use` lines lead from; without it, nowhere."""
+        self._by_path: dict[str, Module] = {}
+        self._by_source: dict[int, Module] = {}
+        self._units: dict[tuple[int, str], Unit] = {}
+        self._root = os.path.dirname(os.path.realpath(path)) if path else None
+        self.main = self._load(source, os.path.realpath(path) if path else None, ())
+
+    @property
+    def archs(self) -> list[str]:
+        """Names of the archs of the spec's own file."""
+        return [name for name, item in self.main.own.items() if item.kind == "arch"]
+
+    def adopt(self, source: Source) -> None:
+        """Let text from elsewhere (an option of the command line) see the names of the main file."""
+        self._by_source[id(source)] = self.main
+        self._adopted = source  # keeps it alive, and so its id
+
+    def find(self, name: str, source: Source) -> Unit | None:
+        """The block or arch that a name means in the text of `source`."""
+        module = self._by_source[id(source)]
+        unit = self._units.get((id(module), name))
+        if unit is None:
+            unit = self._find(name, module, ())
+            if unit is not None:
+                self._units[id(module), name] = unit
+        return unit
+
+    def nearest(self, name: str, source: Source, more: Iterable[str] = ()) -> str:
+        """The known name most like an unknown one; empty where none is like it."""
+        module = self._by_source[id(source)]
+        known = {*module.own, *module.used, *standard_names(), *more}
+        return nearest(name, known)
+
+    # Loading
+
+    def _load(self, source: Source, path: str | None, chain: tuple[str, ...]) -> Module:
+        module = Module(source, path)
+        self._by_source[id(source)] = module
+        if path is not None:
+            self._by_path[path] = module
+        if len(self._by_source) > limits.FILES:
+            raise errors.TooManyFiles(Span(source, 0, 1), limit=limits.FILES)
+        file = parse(source)
+        for definition in file.definitions:
+            if definition.name in module.own:
+                raise errors.DefinedTwice(definition.span, name=definition.name)
+            module.own[definition.name] = definition
+        for use in file.uses:
+            used = self._use(use, module, (*chain, path or source.name))
+            for name in used.own:
+                if name in module.own or module.used.get(name, used) is not used:
+                    raise errors.DefinedTwice(use.span, name=name)
+                module.used[name] = used
+        return module
+
+    def _use(self, use: tree.Use, module: Module, chain: tuple[str, ...]) -> Module:
+        path = self._find_file(use, module)
+        if path in chain:
+            names = [os.path.basename(item) for item in (*chain[chain.index(path) :], path)]
+            raise errors.FilesUseEachOther(use.span, chain=" -> ".join(names))
+        if path in self._by_path:
+            return self._by_path[path]
+        return self._load(read(path, use.path, use.span), path, chain)
+
+    def _find_file(self, use: tree.Use, module: Module) -> str:
+        """The real path of a used file: beside the user's file and in its tree, or shipped."""
+        wanted = use.path
+        if not wanted.endswith(".arch") or os.path.isabs(wanted) or "\0" in wanted:
+            raise errors.NotASpecPath(use.span, path=wanted)
+        tried = []
+        if module.path is not None:
+            shipped = _within(module.path, resources.SPECS)
+            root = resources.SPECS if shipped else self._root
+            tried.append((os.path.join(os.path.dirname(module.path), wanted), root))
+        tried.append((os.path.join(resources.SPECS, wanted), resources.SPECS))
+        for place, root in tried:
+            real = os.path.realpath(place)
+            if root is not None and not _within(real, os.path.realpath(root)):
+                if os.path.exists(real) or ".." in wanted.split("/"):
+                    raise errors.OutsideTheTree(use.span, path=wanted)
+            elif os.path.isfile(real):
+                return real
+        raise errors.NoSuchFile(use.span, path=wanted, reason="there is no such file")
+
+    # Finding and extending
+
+    def _find(self, name: str, module: Module, chain: tuple[str, ...]) -> Unit | None:
+        if name in module.own:
+            return self._merge(module.own[name], module, chain)
+        if name in module.used:
+            home = module.used[name]
+            return self._merge(home.own[name], home, chain)
+        if name in standard_names():
+            path = os.path.realpath(os.path.join(resources.STANDARD, name + ".arch"))
+            home = self._by_path.get(path)
+            if home is None:
+                home = self._load(read(path, f"std/{name}.arch"), path, ())
+            if name in home.own:
+                return self._merge(home.own[name], home, chain)
+        return None
+
+    def _merge(self, definition: tree.Definition, module: Module, chain: tuple[str, ...]) -> Unit:
+        cached = self._units.get((id(module), definition.name))
+        if cached is not None:
+            return cached
+        parent = None
+        if definition.extends is not None:
+            parent = self._parent(definition, definition.extends, module, chain)
+        unit = Merger(definition, parent).unit()
+        self._units[id(module), definition.name] = unit
+        return unit
+
+    def _parent(
+        self, child: tree.Definition, name: tree.Name, module: Module, chain: tuple[str, ...]
+    ) -> Unit:
+        link = f"{module.source.name}:{child.name}"
+        if link in chain:
+            names = [item.rsplit(":", 1)[1] for item in (*chain[chain.index(link) :], link)]
+            raise errors.ExtendsItself(child.span, chain=" -> ".join(names))
+        if len(chain) >= limits.EXTENSIONS:
+            raise errors.ExtendsTooDeep(child.span, limit=limits.EXTENSIONS)
+        # A definition may extend one of the same name from another file, never itself.
+        shadow = name.name == child.name and name.name not in module.used
+        home = None if shadow and name.name in standard_names() else module
+        parent = None
+        if home is not None:
+            parent = self._find(name.name, module, (*chain, link))
+        else:
+            path = os.path.realpath(os.path.join(resources.STANDARD, name.name + ".arch"))
+            library = self._by_path.get(path) or self._load(read(path, name.name), path, ())
+            parent = self._merge(library.own[name.name], library, chain)
+        if parent is None:
+            near = self.nearest(name.name, module.source)
+            raise errors.UnknownName(
+                name.span, kind=child.kind, name=name.name, hint=_did_you_mean(near)
+            )
+        if parent.kind != child.kind:
+            raise errors.ExtendsOtherKind(
+                name.span, kind=child.kind, parent=parent.name, parent_kind=parent.kind
+            )
+        return parent
+
+
+class Merger:
+    """Merges a definition into the one it extends."""
+
+    def __init__(self, definition: tree.Definition, parent: Unit | None) -> None:
+        self.definition = definition
+        self.parent = parent
+        self.body: list[tree.Statement] = list(parent.body) if parent else []
+        self.own: set[int] = set()  # ids of the statements of the definition itself
+
+    def unit(self) -> Unit:
+        """The merged unit."""
+        definition, parent = self.definition, self.parent
+        docs: list[str] = []
+        inputs: list[tree.Input] = []
+        variants = parent.variants if parent else None
+        sets: list[tree.Set] = []
+        added: list[tree.Statement] = []
+        self.body = [s for s in self.body if not isinstance(s, tree.Expect)]
+        for statement in definition.body:
+            if isinstance(statement, tree.Doc):
+                docs.append(statement.text)
+            elif isinstance(statement, tree.Input):
+                if definition.kind != "arch":
+                    raise errors.InputInBlock(statement.span, name=statement.name)
+                inputs.append(statement)
+            elif isinstance(statement, tree.Variants):
+                if definition.kind != "arch":
+                    raise errors.VariantsInBlock(statement.span)
+                variants = statement
+            elif isinstance(statement, tree.Set):
+                sets.append(statement)
+            elif not self._replace(statement):
+                added.append(statement)
+        # From the last to the first, so that what is inserted finds those that need it.
+        for statement in reversed(added):
+            self._insert(statement)
+        for statement in sets:
+            self._set(statement)
+        self._check_order()
+        aliases = self._aliases(inputs)
+        if not inputs and parent:
+            inputs = list(parent.inputs)
+        if definition.kind == "arch" and not inputs:
+            raise errors.NoInput(definition.span, name=definition.name)
+        return Unit(
+            kind=definition.kind,
+            name=definition.name,
+            class_name=definition.class_name or camel_case(definition.name),
+            docs=tuple(docs) or (parent.docs if parent else ()),
+            parameters=self._parameters(),
+            body=tuple(self.body),
+            inputs=tuple(inputs),
+            aliases=aliases,
+            variants=variants,
+            span=definition.span,
+        )
+
+    def _parameters(self) -> tuple[tree.Parameter, ...]:
+        merged: dict[str, tree.Parameter] = {}
+        if self.parent:
+            merged = {p.name: p for p in self.parent.parameters}
+        seen: set[str] = set()
+        for parameter in self.definition.parameters or ():
+            if parameter.name in seen:
+                raise errors.DefinedTwice(parameter.span, name=parameter.name)
+            seen.add(parameter.name)
+            if parameter.kind == "tensor":
+                if self.definition.kind == "arch":
+                    raise errors.TensorOfArch(parameter.span, name=parameter.name)
+                if not isinstance(parameter.default, tree.Absent | None):
+                    raise errors.TensorDefault(parameter.default.span, name=parameter.name)
+            merged[parameter.name] = parameter
+        if self.definition.kind == "block" and not any(p.kind for p in merged.values()):
+            x = tree.Parameter(self.definition.span, "x", "tensor", None)
+            if "x" in merged:
+                raise errors.DefinedTwice(merged["x"].span, name="x")
+            return (x, *merged.values())
+        return tuple(merged.values())
+
+    def _aliases(self, inputs: list[tree.Input]) -> tuple[tuple[str, str], ...]:
+        parent = self.parent
+        if parent is None:
+            return ()
+        if not inputs:
+            return parent.aliases
+        if len(inputs) != len(parent.inputs):
+            raise errors.OtherInputs(
+                inputs[0].span, name=parent.name, count=len(parent.inputs), given=len(inputs)
+            )
+        renamed = {old.name: new.name for old, new in zip(parent.inputs, inputs)}
+        older = [(alias, renamed[name]) for alias, name in parent.aliases]
+        return (*older, *((old, new) for old, new in renamed.items() if old != new))
+
+    def _replace(self, statement: tree.Statement) -> bool:
+        """Put a statement in the place of the parent's line of that name, if there is one."""
+        name = line_name(statement)
+        if name is None or self.parent is None:
+            return False
+        for i, old in enumerate(self.body):
+            if line_name(old) == name and id(old) not in self.own:
+                self.body[i] = statement
+                self.own.add(id(statement))
+                return True
+        return False
+
+    def _insert(self, statement: tree.Statement) -> None:
+        """Put a new statement before the first that mentions what it names."""
+        if self.parent is None:
+            self.body.insert(0, statement)
+            return
+        names = bound_names(statement)
+        for i, line in enumerate(self.body):
+            if isinstance(line, tree.Return) or names & mentioned_names(line):
+                self.body.insert(i, statement)
+                return
+
+    def _check_order(self) -> None:
+        """Every name once, and `return` last."""
+        named: set[str] = set()
+        for i, line in enumerate(self.body):
+            if isinstance(line, tree.Return):
+                if i + 1 < len(self.body):
+                    raise errors.AfterReturn(self.body[i + 1].span)
+                return
+            for name in () if isinstance(line, tree.Repeat) else line_name(line) or ():
+                if name in named:
+                    raise errors.DefinedTwice(line.span, name=name)
+                named.add(name)
+        definition = self.definition
+        raise errors.NoReturn(definition.span, kind=definition.kind, name=definition.name)
+
+    def _set(self, statement: tree.Set) -> None:
+        name, *inside = statement.path
+        for i, line in enumerate(self.body):
+            if name not in (n := line_name(line) or ()) and name != "/".join(n):
+                continue
+            changed = _override(line, inside, statement)
+            if changed is not None:
+                self.body[i] = changed
+                return
+        raise errors.NothingToSet(
+            statement.path_span, path=".".join(statement.path), hint=self._paths(name)
+        )
+
+    def _paths(self, name: str) -> str:
+        known = [path for line in self.body for path in _settable(line)]
+        near = [path for path in known if path.split(".")[0] == name]
+        near = near or known
+        return "there are " + ", ".join(near[:12]) if near else "nothing here can be set"
+
+
+# Lines and names
+
+
+def line_name(statement: tree.Statement) -> tuple[str, ...] | None:
+    """What a line is known by: the names on its left; `out` for a `return` with a value of its own."""
+    if isinstance(statement, tree.Assign):
+        return tuple(target.name for target in statement.targets)
+    if isinstance(statement, tree.Let):
+        return (statement.name,)
+    if isinstance(statement, tree.Repeat) and statement.label is not None:
+        return (statement.label,)
+    if isinstance(statement, tree.Return):
+        return ("out",)
+    return None
+
+
+def bound_names(statement: tree.Statement) -> set[str]:
+    """The names that a statement gives values to."""
+    if isinstance(statement, tree.Repeat):
+        return {name for inner in statement.body for name in bound_names(inner)}
+    return set(line_name(statement) or ())
+
+
+def mentioned_names(node: tree.Node) -> set[str]:
+    """The names that occur in a piece of a spec as values or as operations."""
+    names = {n.name for n in walk(node) if isinstance(n, tree.Name | tree.Call | tree.Row)}
+    if isinstance(node, tree.Assign):
+        targets = {target.name for target in node.targets}
+        inside = {n.name for n in walk(node.value) if isinstance(n, tree.Name)}
+        return (names - targets) | (inside & targets)
+    return names
+
+
+def walk(node: object) -> Iterator[tree.Node]:
+    """A node and all the nodes in it."""
+    if isinstance(node, tree.Node):
+        yield node
+        for name in node.fields:
+            if name != "span":
+                yield from walk(getattr(node, name))
+    elif type(node) is tuple:
+        for item in node:
+            yield from walk(item)
+
+
+# `set`
+
+
+def _override(
+    line: tree.Statement, path: list[str], statement: tree.Set
+) -> tree.Statement | None:
+    """The line with the arguments of a row or a step changed; none where the path leads nowhere."""
+    value = getattr(line, "value", None)
+    values = [value] if value is not None else list(getattr(line, "values", ()))
+    for flow in values:
+        while isinstance(flow, tree.Guard | tree.Conditional):
+            flow = flow.value
+        if not isinstance(flow, tree.Flow):
+            continue
+        for i, step in enumerate(flow.steps):
+            changed: tree.Call | tree.Stages | None = None
+            if isinstance(step, tree.Stages):
+                inside = path[1:] if path and path[0] == str(i) else path
+                changed = _override_row(step, inside, statement)
+            elif path == [str(i)] or (not path and len(flow.steps) == 1):
+                changed = step.replace(overrides=(*step.overrides, *statement.arguments))
+            if changed is not None:
+                steps = (*flow.steps[:i], changed, *flow.steps[i + 1 :])
+                new: tree.Statement = _swap(line, flow, flow.replace(steps=steps))
+                return new
+    return None
+
+
+def _override_row(
+    table: tree.Stages, path: list[str], statement: tree.Set
+) -> tree.Stages | None:
+    number = 0
+    for i, row in enumerate(table.table):
+        if isinstance(row, tree.Row):
+            number += 1
+            if path in ([f"stage{number}"], [row.label]):
+                changed = row.replace(overrides=(*row.overrides, *statement.arguments))
+                new: tree.Stages = table.replace(
+                    table=(*table.table[:i], changed, *table.table[i + 1 :])
+                )
+                return new
+    return None
+
+
+def _settable(line: tree.Statement) -> list[str]:
+    names = line_name(line)
+    values = [n for n in walk(line) if isinstance(n, tree.Flow)]
+    if not names or not values:
+        return []
+    paths = []
+    for i, step in enumerate(values[0].steps):
+        if isinstance(step, tree.Stages):
+            rows = [row for row in step.table if isinstance(row, tree.Row)]
+            paths += [f"{names[0]}.{row.label or f'stage{n}'}" for n, row in enumerate(rows, 1)]
+        else:
+            paths.append(names[0] if len(values[0].steps) == 1 else f"{names[0]}.{i}")
+    return paths
+
+
+def _swap(node: object, old: tree.Node, new: tree.Node) -> object:
+    """A node with one node in it exchanged for another."""
+    if node is old:
+        return new
+    if isinstance(node, tree.Node):
+        changes = {}
+        for name in node.fields:
+            value = getattr(node, name)
+            changed = value if name == "span" else _swap(value, old, new)
+            if changed is not value:
+                changes[name] = changed
+        return node.replace(**changes) if changes else node
+    if type(node) is tuple:
+        items = tuple(_swap(item, old, new) for item in node)
+        return items if any(a is not b for a, b in zip(items, node)) else node
+    return node
+
+
+# Files and spelling
+
+
+def read(path: str, name: str, span: Span | None = None) -> Source:
+    """The text of a file; a diagnostic where there is none that can be read."""
+    try:
+        if not os.path.isfile(path):
+            reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
+            reason = reason if os.path.exists(path) else "there is no such file"
+            raise errors.NoSuchFile(span, path=name, reason=reason)
+        if os.path.getsize(path) > limits.SOURCE_BYTES:
+            raise errors.FileTooLarge(span, path=name, limit=limits.SOURCE_BYTES)
+        with open(path, "rb") as file:
+            content = file.read()
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise errors.NoSuchFile(span, path=name, reason=reason) from None
+    return decode(content, name)
+
+
+def decode(content: bytes, name: str) -> Source:
+    """The text of bytes that should be UTF-8."""
+    try:
+        return Source(name, content.decode("utf-8-sig"))
+    except UnicodeDecodeError as problem:
+        readable = Source(name, content.decode("utf-8", errors="replace"))
+        start = len(content[: problem.start].decode("utf-8", errors="replace"))
+        span = Span(readable, start, start + 1)
+        raise errors.NotUtf8(span, byte=f"0x{content[problem.start]:02x}") from None
+
+
+_standard: frozenset[str] | None = None
+
+
+def standard_names() -> frozenset[str]:
+    """The blocks of the standard library: `std/NAME.arch` holds the block NAME."""
+    global _standard
+    if _standard is None:
+        files = os.listdir(resources.STANDARD)
+        _standard = frozenset(f.removesuffix(".arch") for f in files if f.endswith(".arch"))
+    return _standard
+
+
+def camel_case(name: str) -> str:
+    """`squeeze_excite` as a class is called: `SqueezeExcite`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name most like `name`; empty where none is like it."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
+
+
+def _did_you_mean(near: str) -> str:
+    return f"did you mean `{near}`?" if near else ""
+
+
+def _within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder

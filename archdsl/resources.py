@@ -1,0 +1,66 @@
+"""The files beside the code (grammar, templates, specs), and the cache. Nothing else knows where they are."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PACKED = os.path.join(_HERE, "_data")
+ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_HERE)
+"""Holds `grammars`, `templates` and `specs`: in a wheel inside the package, in a checkout its top."""
+
+SPECS = os.path.join(ROOT, "specs")
+STANDARD = os.path.join(SPECS, "std")
+TEMPLATES = os.path.join(ROOT, "templates")
+
+
+def grammar() -> str:
+    """The text of the grammar."""
+    with open(os.path.join(ROOT, "grammars", "arch.lark"), encoding="utf-8") as file:
+        return file.read()
+
+
+def cache_folder() -> str | None:
+    """The user's cache for this version, made when missing; none where there can be none.
+
+    `ARCHDSL_CACHE` names another place; empty, it turns the cache off.
+    """
+    place = os.environ.get("ARCHDSL_CACHE")
+    if place is None:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        place = os.path.join(base, "archdsl")
+    if not place:
+        return None
+    try:
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        # What is read back is trusted (pickled tables, byte code): nobody else may have put it there.
+        if hasattr(os, "getuid") and os.stat(place).st_uid != os.getuid():
+            return None
+    except OSError:
+        return None
+    return place
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all. Raises `OSError`."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is written as it is
+        with open(path, "wb") as file:
+            file.write(content)
+        return
+    descriptor, temporary = tempfile.mkstemp(prefix=".archdsl-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        try:
+            mode = os.stat(path).st_mode & 0o777
+        except FileNotFoundError:
+            mask = os.umask(0)
+            os.umask(mask)
+            mode = 0o666 & ~mask
+        os.chmod(temporary, mode)
+        os.replace(temporary, os.path.realpath(path))
+    except BaseException:
+        os.unlink(temporary)
+        raise
