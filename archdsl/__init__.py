@@ -1,0 +1,34 @@
+"""A compiler from `.arch` specs of neural networks to checked graphs and PyTorch source.
+
+    network = archdsl.load("specs/efficientnet.arch", variant="b3", num_classes=10)
+    network.params, network.macs, network.outputs
+    print(network.source())
+    model = network.module()  # where torch is installed
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from archdsl.diagnostics import Diagnostic, DiagnosticError
+    from archdsl.network import Network, Spec, load, loads
+
+__version__ = "0.1.0"
+
+__all__ = ["Diagnostic", "DiagnosticError", "Network", "Spec", "__version__", "load", "loads"]
+
+
+def __getattr__(name: str) -> object:
+    # Loading the compiler takes longer than all else that `import archdsl` does.
+    if name in __all__:
+        from importlib import import_module
+
+        home = "diagnostics" if name.startswith("Diagnostic") else "network"
+        value = getattr(import_module(f"archdsl.{home}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'archdsl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

@@ -19,14 +19,16 @@ class Diagnostic(Exception):
     """One mistake. A subclass is a kind: its code, its sentence and its help are class data.
 
     The fields of a kind are its annotations; `message` and `help` are format strings over them.
-    `span` is where the mistake is, and `notes` leads from there to what the user wrote, innermost
-    expansion first. Who raises one without a span leaves it to whoever knows the place;
+    `span` is where the mistake is; for one inside a block where the block is used, and `notes`
+    lead from there inwards. Who raises one without a span leaves it to whoever knows the place;
     `argument` then says which argument is at fault, if it is one.
     """
 
     code: ClassVar[str]
     message: ClassVar[str]
     help: ClassVar[str] = ""
+    fatal: ClassVar[bool] = False
+    """Whether there is no use in looking for more mistakes."""
 
     def __init__(
         self, span: Span | None = None, *, argument: str | None = None, **values: Any

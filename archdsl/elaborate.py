@@ -1,48 +1,35 @@
 """Blocks to primitives: evaluates a spec into the graph.
 
 Every number that a spec comes to is computed here, once, and kept in the frames. Raises diagnostics
-and prints nothing; knows primitives by their description only, and no block by name.
+and prints nothing; knows primitives by their description only, and no block by name. Here are the
+network, bodies and statements; expressions, calls and tables are in `evaluate`, `calls` and `stages`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+import re
+from collections.abc import Iterable
+from math import prod
+from typing import Any
 
-from archdsl import errors, limits, numbers, tables, tree
+from archdsl import errors, limits, numbers, tree
+from archdsl.calls import words_of
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
-from archdsl.graph import Frame, Graph, Node, Output, RowRepeat, Scope, Stage, Value
-from archdsl.naming import Names, safe
-from archdsl.operations import OPERATIONS, WORDS, Operation, Word
+from archdsl.evaluate import OperationValue, Place, Poison, Poisoned
+from archdsl.graph import Frame, Graph, Output, Scope, Value
+from archdsl.naming import Names
+from archdsl.operations import shape_text
+from archdsl.operations.base import LARGEST_TENSOR
 from archdsl.operations.kinds import describe, whole
-from archdsl.records import Record
-from archdsl.resolve import Program, Unit, bound_names, nearest
-from archdsl.source import Source, Span
+from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
+from archdsl.source import Span
+from archdsl.stages import Stager
 
-Callee = type[Operation] | Unit
-
-SIZES = {1: "cw", 2: "chw", 3: "cdhw"}
-"""The letters of a map's sizes by its number of spatial axes; a flat vector has `c` alone."""
+__all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 
 
-class OperationValue(Record):
-    """An operation as a value, with the arguments bound so far."""
-
-    callee: Callee
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-    kind_text = "an operation"
-
-    def __str__(self) -> str:
-        return self.callee.name
-
-
-class Poison:
-    """The value of a line with a mistake. Whatever needs it is not to blame."""
-
-
-class Poisoned(Exception):
-    """Something needed a value that an earlier mistake made unknown."""
+class Stop(Exception):
+    """A mistake after which it makes no sense to look for more."""
 
 
 def elaborate(
@@ -59,50 +46,40 @@ def elaborate(
     `arguments` likewise as plain values, from Python.
     """
     elaborator = Elaborator(program)
+    graph: Graph | None = None
     try:
         graph = elaborator.arch(unit, arguments or {}, dict(settings), variant, class_name)
     except Diagnostic as problem:
+        problem.span = problem.span or unit.span
         elaborator.problems.append(problem)
-        raise DiagnosticError(elaborator.problems) from None
-    except Poisoned:
-        raise DiagnosticError(elaborator.problems) from None
+    except (Poisoned, Stop):
+        pass
     except RecursionError:
-        raise DiagnosticError([errors.NestedTooDeep(unit.span, limit=limits.NESTING)]) from None
-    if elaborator.problems:
+        elaborator.problems = [errors.ExpandsTooDeep(unit.span, limit=limits.EXPANSION)]
+    if graph is None or elaborator.problems:
         raise DiagnosticError(elaborator.problems)
     return graph
 
 
-class Elaborator:
-    """One elaboration: collects nodes and problems, and counts work against the limits."""
+class Elaborator(Stager):
+    """One elaboration: collects nodes and mistakes."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        super().__init__(program)
         self.problems: list[Diagnostic] = []
-        self.nodes: list[Node] = []
-        self.active: list[Unit] = []
-        self.taps: dict[int, dict[str, Value]] = {}
-        self.steps = 0
-        self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
-            tree.Number: self._number,
-            tree.Text: self._text,
-            tree.Truth: self._number,
-            tree.Absent: self._absent,
-            tree.Name: self._name,
-            tree.Field: self._field,
-            tree.Item: self._item,
-            tree.Negation: self._negation,
-            tree.Minus: self._minus,
-            tree.Binary: self._binary,
-            tree.Comparison: self._comparison,
-            tree.Tuple: self._tuple,
-            tree.List: self._list,
-            tree.Choice: self._choice,
-            tree.Call: self._call,
-            tree.Flow: self._flow,
-            tree.Guard: self._guard,
-            tree.Conditional: self._conditional,
-        }
+        self._told: set[object] = set()
+
+    def record(self, problem: Diagnostic, scope: Scope) -> None:
+        """Keep a mistake found in a scope, once, with the uses of blocks that led to it."""
+        inner = problem.span
+        assert inner is not None
+        key = (problem.code, id(inner.source), inner.start, inner.end, problem.title)
+        if key not in self._told:
+            self._told.add(key)
+            lead_to(problem, scope)
+            self.problems.append(problem)
+        if problem.fatal or len(self.problems) >= limits.MISTAKES:
+            raise Stop
 
     # The network
 
@@ -123,27 +100,48 @@ class Elaborator:
         for name in (*arguments, *settings):
             if name not in known:
                 span = settings[name].span if name in settings else None
-                self._unknown_parameter(unit, name, span)
+                self.unknown_parameter(unit, name, span)
         for parameter in unit.parameters:
             name = parameter.name
-            value = settings.get(name) or (None if name in arguments else row.get(name))
-            if value is None and name in arguments:
-                frame.names[name] = arguments[name][0]
-            elif value is None and parameter.default is None:
-                raise errors.NoValue(parameter.span, parameter=name)
-            else:
-                frame.names[name] = self.evaluate(value or parameter.default, frame)
-            root.arguments[name] = frame.names[name]
-        inputs = tuple(self._input(statement, frame) for statement in unit.inputs)
-        root.inputs = inputs
+            expression = settings.get(name)
+            try:
+                if expression is None and name in arguments:
+                    value = arguments[name][0]
+                else:
+                    expression = expression or row.get(name) or parameter.default
+                    if expression is None:
+                        raise errors.NoValue(parameter.span, parameter=name)
+                    value = self.evaluate(expression, frame)
+                    if type(value) is Value:
+                        raise errors.TensorAsNumber(
+                            expression.span, callee=unit.name, parameter=name
+                        )
+            except Diagnostic as problem:
+                problem.span = problem.span or (expression or parameter).span
+                self.record(problem, root)
+                value = Poison()
+            except Poisoned:
+                value = Poison()
+            frame.names[name] = root.arguments[name] = value
+        inputs = []
+        for statement in unit.inputs:
+            try:
+                inputs.append(self._input(statement, frame))
+            except Diagnostic as problem:
+                self.record(problem, root)
+                frame.names[statement.name] = Poison()
+            except Poisoned:
+                frame.names[statement.name] = Poison()
+        for alias, current in unit.aliases:
+            frame.names[alias] = frame.names[current]
+        root.inputs = tuple(inputs)
         self.active.append(unit)
-        outputs = self._body(unit, frame, recover=True)
-        self.active.pop()
-        if not self.problems and outputs is None:
+        values = self._body(unit, frame)
+        if values is None:
             raise Poisoned
-        named = self._outputs(unit, outputs or [], frame) if not self.problems else ()
+        outputs = self._outputs(unit, values)
         return Graph(
-            self.program, unit, class_name, variant, inputs, named, self.nodes, root
+            self.program, unit, class_name, variant, root.inputs, outputs, self.nodes, root
         )
 
     def _variant(
@@ -171,34 +169,30 @@ class Elaborator:
     def _input(self, statement: tree.Input, frame: Frame) -> Value:
         sizes = []
         for expression in statement.sizes:
-            with _Place(expression.span):
+            with Place(expression.span):
                 size = self.evaluate(expression, frame)
                 sizes.append(whole(size, "a size: a whole number of at least 1", 1))
         if len(sizes) > 4:
             raise errors.TooManyAxes(statement.span, name=statement.name, count=len(sizes) - 1)
         value = Value(tuple(sizes), None, 0, statement.name)
-        self._bind_input(statement.name, value, frame)
+        if prod(sizes) > LARGEST_TENSOR:
+            raise errors.TooLarge(
+                statement.span, value=shape_text(value.shape), limit=LARGEST_TENSOR
+            )
+        frame.names[statement.name] = value
         return value
 
-    def _bind_input(self, name: str, value: Any, frame: Frame) -> None:
-        frame.names[name] = value
-        for alias, current in frame.scope.unit.aliases:
-            if current == name:
-                frame.names[alias] = value
-
-    def _outputs(self, unit: Unit, values: list[Any], frame: Frame) -> tuple[Output, ...]:
+    def _outputs(self, unit: Unit, values: list[Any]) -> tuple[Output, ...]:
         statement = next(s for s in unit.body if isinstance(s, tree.Return))
         outputs: list[Output] = []
         taken: set[str] = set()
-        for expression, value in zip(statement.values, values):
+        for expression, value in zip(statement.values, values, strict=True):
             training = is_training_only(expression)
             if isinstance(expression, tree.Guard) and training:
                 expression = expression.value
             if not isinstance(value, Value):
-                raise errors.NotATensor(expression.span, what=numbers.kind_of(value))
-            name = expression.name if isinstance(expression, tree.Name) else ""
-            if isinstance(expression, tree.Field):
-                name = expression.name
+                raise _no_output(value, expression, unit)
+            name = expression.name if isinstance(expression, tree.Name | tree.Field) else ""
             name = name or ("out" if len(values) == 1 else f"out_{len(outputs)}")
             while name in taken:
                 name += "_"
@@ -210,10 +204,14 @@ class Elaborator:
 
     # Bodies
 
-    def _body(self, unit: Unit, frame: Frame, recover: bool = False) -> list[Any] | None:
-        """Run the statements of a unit; the returned values, or none where mistakes hide them."""
-        names = names_of(unit)
+    def _body(self, unit: Unit, frame: Frame) -> list[Any] | None:
+        """Run the statements of a unit; the returned values, or none where mistakes hide them.
+
+        Mistakes are kept here, each with its line, and the lines after it run all the same.
+        """
+        names = unit.names
         outputs: list[Any] | None = None
+        self.spend(unit.size, unit.span)
         for statement in unit.body:
             try:
                 if isinstance(statement, tree.Return):
@@ -222,13 +220,11 @@ class Elaborator:
                     self._statement(statement, frame, names)
             except Diagnostic as problem:
                 problem.span = problem.span or statement.span
-                if not recover:
-                    raise
-                self.problems.append(problem)
+                self.record(problem, frame.scope)
                 frame.names.update(dict.fromkeys(bound_names(statement), Poison()))
+                if isinstance(statement, tree.Require):
+                    return None  # what follows may rely on it
             except Poisoned:
-                if not recover:
-                    raise
                 frame.names.update(dict.fromkeys(bound_names(statement), Poison()))
         return outputs
 
@@ -236,14 +232,18 @@ class Elaborator:
         if isinstance(statement, tree.Assign):
             if id(statement) in names.live:
                 self._assign(statement, frame)
-            else:  # checked all the same, but it is no part of the network
-                kept = self.nodes
-                self.nodes = []
+                return
+            kept, self.nodes = self.nodes, []  # checked all the same, but no part of the network
+            try:
                 self._assign(statement, frame)
+            finally:
+                self.spend(len(self.nodes), statement.span)
                 self.nodes = kept
         elif isinstance(statement, tree.Let):
             value = self.evaluate(statement.value, frame)
-            if isinstance(value, Value):
+            if isinstance(value, Value) or (
+                isinstance(value, list) and any(isinstance(item, Value) for item in value)
+            ):
                 raise errors.TensorInLet(statement.span, name=statement.name)
             frame.names[statement.name] = value
         elif isinstance(statement, tree.Repeat):
@@ -251,88 +251,95 @@ class Elaborator:
         elif isinstance(statement, tree.Default):
             self._default(statement.call, frame)
         elif isinstance(statement, tree.Require):
-            if not self._truth(statement.condition, frame):
+            if not self.truth(statement.condition, frame):
                 text = self._message(statement, frame)
                 raise errors.RequirementFailed(statement.condition.span, text=text)
 
     def _assign(self, statement: tree.Assign, frame: Frame) -> None:
-        targets = statement.targets
-        value = self.evaluate(statement.value, frame)
+        targets, expression = statement.targets, statement.value
+        value = self.evaluate(expression, frame)
         if len(targets) == 1:
-            self._check_tensors(value, statement)
-            frame.names[targets[0].name] = value
-            if isinstance(value, Value) and not value.name and value.node is not None:
+            if type(value) is not Value:
+                self._check_tensors(value, statement)
+            elif not value.name and value.node is not None:
                 value.name = targets[0].name
+            frame.names[targets[0].name] = value
             return
-        if isinstance(statement.value, tree.Guard) and isinstance(value, Value):
-            value = [value] * len(targets)
+        if isinstance(expression, tree.Guard) and not frame.trace[id(expression.condition)]:
+            value = [value] * len(targets)  # each is the source
         if not isinstance(value, list | tuple) or len(value) != len(targets):
             count = len(value) if isinstance(value, list | tuple) else 1
             raise errors.WrongCount(statement.span, targets=len(targets), count=count)
-        for target, item in zip(targets, value):
+        for target, item in zip(targets, value, strict=True):
             self._check_tensors(item, statement)
             frame.names[target.name] = item
 
     def _check_tensors(self, value: Any, statement: tree.Assign) -> None:
         if isinstance(value, Value) or value is None:
             return
-        if isinstance(value, list | tuple):
-            if all(isinstance(item, Value) for item in value):
-                return
-        raise errors.NumberInLine(
-            statement.span, name=statement.targets[0].name, what=numbers.kind_of(value)
-        )
+        if isinstance(value, list) and all(isinstance(item, Value) for item in value):
+            return
+        name = statement.targets[0].name
+        raise errors.NumberInLine(statement.span, name=name, what=numbers.kind_of(value))
 
     def _repeat(self, statement: tree.Repeat, frame: Frame, names: Names) -> None:
         bounds = []
         for expression in (statement.start, statement.stop):
-            with _Place(expression.span):
-                bound = self.evaluate(expression, frame)
-                bounds.append(whole(bound, "a whole number"))
+            with Place(expression.span):
+                bounds.append(whole(self.evaluate(expression, frame), "a whole number"))
         start, stop = bounds
-        if stop - start > limits.OPERATIONS:
-            raise errors.TooManyRepeats(statement.span, count=stop - start, limit=limits.OPERATIONS)
+        if stop - start > limits.REPEATS:
+            raise errors.TooManyRepeats(
+                statement.stop.span, count=stop - start, limit=limits.REPEATS
+            )
         if statement.variable in frame.names:
             raise errors.DefinedTwice(statement.span, name=statement.variable)
         carried = bound_names(statement) & set(frame.names)
+        self.spend(max(0, stop - start) * len(statement.body) * 4, statement.span)
         rounds = frame.loops[id(statement)] = []
         for i in range(start, stop):
             inner = Frame({**frame.names, statement.variable: i}, frame.scope, frame)
             inner.rounds = (*frame.rounds, str(i - start))
             rounds.append(inner)
+            known = len(self.problems)
             for line in statement.body:
                 try:
                     self._statement(line, inner, names)
                 except Diagnostic as problem:
                     problem.span = problem.span or line.span
-                    raise
+                    self.record(problem, frame.scope)
+                    inner.names.update(dict.fromkeys(bound_names(line), Poison()))
+                except Poisoned:
+                    inner.names.update(dict.fromkeys(bound_names(line), Poison()))
+            if len(self.problems) > known:
+                raise Poisoned
             for name in carried:
                 frame.names[name] = inner.names[name]
 
     def _default(self, call: tree.Call, frame: Frame) -> None:
-        callee = self._callee(call.name, frame, call.span)
-        if isinstance(callee, OperationValue):
-            callee = callee.callee
+        found = self._callee(call, frame)
+        callee = found.callee if isinstance(found, OperationValue) else found
         values = {}
         for argument in call.arguments:
-            if argument.name is None:
+            name = argument.name
+            if name is None:
                 raise errors.SetByName(argument.span)
-            self._check_parameter(callee, argument.name, argument.span)
-            words = _words(callee, argument.name)
-            values[argument.name] = self._argument(argument.value, frame, words)
+            if name in values:
+                raise errors.ArgumentTwice(argument.span, parameter=name)
+            self.check_parameter(callee, name, argument.span)
+            values[name] = self._argument(argument.value, frame, words_of(callee, name))
         merged = {**frame.defaults.get(callee, {}), **values}
         frame.defaults = {**frame.defaults, callee: merged}
 
     def _message(self, statement: tree.Require, frame: Frame) -> str:
         """The text of `require`, its `{names}` filled in."""
-        import re  # only a mistake needs it
 
         def value(match: re.Match[str]) -> str:
             name = match[1]
             if name not in frame.names:
                 raise errors.UnknownName(
                     statement.message_span, kind="value", name=name,
-                    hint=_did_you_mean(nearest(name, frame.names)),
+                    hint=did_you_mean(nearest(name, frame.names)),
                 )  # fmt: skip
             return describe(frame.names[name])
 
@@ -340,766 +347,71 @@ class Elaborator:
 
     def _return(self, statement: tree.Return, frame: Frame) -> list[Any]:
         values = []
+        scope = frame.scope
         for expression in statement.values:
             if is_training_only(expression):
-                if frame.scope.parent is not None:
-                    if frame.scope.unit.kind == "arch":
+                assert isinstance(expression, tree.Guard)
+                if scope.parent is not None:
+                    if scope.unit.kind == "arch":
                         continue  # a network used as a block gives what it gives in use
                     raise errors.TrainingInBlock(expression.span)
                 expression = expression.value
             value = self.evaluate(expression, frame)
-            if isinstance(expression, tree.Name) is False and isinstance(value, Value):
-                value.name = value.name or "out"
+            if type(value) is Value:
+                if not isinstance(expression, tree.Name):
+                    value.name = value.name or "out"
+            elif scope.parent is not None and not (
+                isinstance(value, list) and all(isinstance(item, Value) for item in value)
+            ):
+                raise _no_output(value, expression, scope.unit)
             values.append(value)
         return values
 
-    # Expressions
-
-    def evaluate(self, expression: tree.Expression, frame: Frame) -> Any:
-        """The value of an expression; kept in the frame's trace."""
-        self.steps += 1
-        if self.steps > limits.STEPS:
-            raise errors.TooMuchWork(expression.span, limit=limits.STEPS)
-        value = self._handlers[type(expression)](expression, frame)
-        frame.trace[id(expression)] = value
-        return value
-
-    def _number(self, expression: tree.Number | tree.Truth, frame: Frame) -> Any:
-        return expression.value
-
-    def _text(self, expression: tree.Text, frame: Frame) -> NoReturn:
-        raise errors.TextAsValue(expression.span)
-
-    def _absent(self, expression: tree.Absent, frame: Frame) -> None:
-        return None
-
-    def _name(self, expression: tree.Name, frame: Frame) -> Any:
-        name = expression.name
-        try:
-            value = frame.names[name]
-        except KeyError:
-            return self._outside_name(expression, frame)
-        if type(value) is Poison:
-            raise Poisoned
-        return value
-
-    def _outside_name(self, expression: tree.Name, frame: Frame) -> Any:
-        """A name that is no value here: an operation, or a word."""
-        name = expression.name
-        callee = self.program.find(name, expression.span.source) or OPERATIONS.get(name)
-        if callee is not None:
-            return OperationValue(callee)
-        if name in WORDS:
-            return Word(name)
-        self._unknown("value", name, frame, expression.span)
-
-    def _field(self, expression: tree.Field, frame: Frame) -> Any:
-        of = self.evaluate(expression.of, frame)
-        name = expression.name
-        if isinstance(of, Value):
-            taps = self.taps.get(id(of), {})
-            if name in taps:
-                return taps[name]
-            letters = SIZES.get(len(of.shape) - 1, "c")
-            if name in letters:
-                return of.shape[letters.index(name)]
-            if len(name) == 1 and name in "chwd":
-                shape = "x".join(map(str, of.shape))
-                raise errors.NoSuchSize(expression.span, name=name, shape=shape)
-            known = [*letters, *taps]
-            hint = _did_you_mean(nearest(name, known)) or f"there are {', '.join(known)}"
-            raise errors.UnknownField(expression.span, name=name, hint=hint)
-        raise errors.NotATensor(expression.of.span, what=numbers.kind_of(of))
-
-    def _item(self, expression: tree.Item, frame: Frame) -> Any:
-        of = self.evaluate(expression.of, frame)
-        index = self.evaluate(expression.index, frame)
-        if not isinstance(of, list | tuple):
-            raise errors.NotAList(expression.of.span, what=numbers.kind_of(of))
-        with _Place(expression.index.span):
-            position = whole(index, "a whole number as index")
-        if not -len(of) <= position < len(of):
-            raise errors.NoSuchItem(expression.index.span, index=position, count=len(of))
-        return of[position]
-
-    def _negation(self, expression: tree.Negation, frame: Frame) -> bool:
-        return not self._truth(expression.operand, frame)
-
-    def _minus(self, expression: tree.Minus, frame: Frame) -> Any:
-        value = self.evaluate(expression.operand, frame)
-        if isinstance(value, Value):
-            return self._apply("mul", (value,), {"number": -1}, frame, expression.span)
-        with _Place(expression.span):
-            return numbers.calculate("-", 0, value)
-
-    def _binary(self, expression: tree.Binary, frame: Frame) -> Any:
-        sign = expression.operator
-        if sign in ("and", "or"):
-            if self._truth(expression.left, frame) is (sign == "or"):
-                return sign == "or"
-            return self._truth(expression.right, frame)
-        left = self.evaluate(expression.left, frame)
-        right = self.evaluate(expression.right, frame)
-        if type(left) is Value or type(right) is Value or left is None or right is None:
-            return self._tensor_arithmetic(expression, left, right, frame)
-        with _Place(expression.span):
-            return numbers.calculate(sign, left, right)
-
-    def _tensor_arithmetic(
-        self, expression: tree.Binary, left: Any, right: Any, frame: Frame
-    ) -> Any:
-        sign, span = expression.operator, expression.span
-        both = (left, right)
-        if None in both:
-            other = right if left is None else left
-            if sign == "+" and (isinstance(other, Value) or other is None):
-                return other
-            absent = expression.left if left is None else expression.right
-            raise errors.AbsentTensor(absent.span, what=f"`{sign}`")
-        name = {"+": "add", "-": "sub", "*": "mul"}.get(sign)
-        if all(isinstance(item, Value) for item in both) and name:
-            return self._apply(name, both, {}, frame, span)
-        tensor = left if isinstance(left, Value) else right
-        number = right if tensor is left else left
-        if not numbers.is_number(number) or (sign == "/" and (tensor is right or not number)):
-            kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
-            raise errors.WrongOperands(span, operator=sign, kinds=kinds)
-        if sign == "/":
-            return self._apply("mul", (tensor,), {"number": 1 / number}, frame, span)
-        if name is None:
-            kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
-            raise errors.WrongOperands(span, operator=sign, kinds=kinds)
-        arguments = {"number": number}
-        if name == "sub" and tensor is right:
-            arguments["reverse"] = True
-        return self._apply(name, (tensor,), arguments, frame, span)
-
-    def _comparison(self, expression: tree.Comparison, frame: Frame) -> bool:
-        left = self.evaluate(expression.operands[0], frame)
-        for sign, operand in zip(expression.operators, expression.operands[1:]):
-            right = self.evaluate(operand, frame)
-            with _Place(expression.span):
-                if not numbers.compare(sign, left, right):
-                    return False
-            left = right
-        return True
-
-    def _truth(self, expression: tree.Expression, frame: Frame) -> bool:
-        value = self.evaluate(expression, frame)
-        if isinstance(value, bool):
-            return value
-        raise errors.NotACondition(expression.span, what=numbers.kind_of(value))
-
-    def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
-        return tuple([self.evaluate(item, frame) for item in expression.items])
-
-    def _list(self, expression: tree.List, frame: Frame) -> Any:
-        return [self.evaluate(item, frame) for item in expression.items]
-
-    def _choice(self, expression: tree.Choice, frame: Frame) -> NoReturn:
-        raise errors.OpenChoice(expression.span)
-
-    def _conditional(self, expression: tree.Conditional, frame: Frame) -> Any:
-        if self._truth(expression.condition, frame):
-            return self.evaluate(expression.value, frame)
-        return self.evaluate(expression.otherwise, frame)
-
-    def _guard(self, expression: tree.Guard, frame: Frame) -> Any:
-        flow = expression.value
-        if not isinstance(flow, tree.Flow) or not isinstance(flow.source, tree.Name | tree.Field):
-            raise errors.GuardWithoutSource(expression.span)
-        if self._truth(expression.condition, frame):
-            return self.evaluate(flow, frame)
-        return self.evaluate(flow.source, frame)
-
-    def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
-        value = self.evaluate(expression.source, frame)
-        run = Run()
-        for step in expression.steps:
-            if isinstance(step, tree.Stages):
-                value = self._stages(step, value, frame)
-                run.mixed = True
-            else:
-                value = self._invoke(step, frame, value, run)
-            frame.trace[id(step)] = value
-        return value
-
-    # Calls
-
-    def _call(self, expression: tree.Call, frame: Frame) -> Any:
-        """A call outside a flow: arithmetic, an operation applied, or an operation as a value."""
-        name = expression.name
-        is_plain = name in numbers.FUNCTIONS or name == "len"
-        if is_plain and name not in frame.names:
-            if self.program.find(name, expression.span.source) is None:
-                values = []
-                for argument in expression.arguments:
-                    if argument.name is not None:
-                        raise errors.NamedForFunction(argument.span, function=name)
-                    values.append(self.evaluate(argument.value, frame))
-                with _Place(expression.span):
-                    return numbers.call(name, values)
-        if self._is_word(name, expression, frame):
-            return self._word(expression, frame)
-        return self._invoke(expression, frame, _NOTHING, Run())
-
-    def _is_word(self, name: str, expression: tree.Call, frame: Frame) -> bool:
-        return (
-            name in WORDS
-            and name not in frame.names
-            and name not in OPERATIONS
-            and self.program.find(name, expression.span.source) is None
-        )
-
-    def _word(self, expression: tree.Call, frame: Frame) -> Word:
-        """A word with arguments: `kaiming_normal(fan_out)`."""
-        values = []
-        for argument in expression.arguments:
-            if argument.name is not None:
-                raise errors.NamedForFunction(argument.span, function=expression.name)
-            values.append(self._argument(argument.value, frame, WORDS))
-        return Word(expression.name, tuple(values))
-
-    def _argument(
-        self, expression: tree.Expression, frame: Frame, words: Iterable[str] = ()
-    ) -> Any:
-        """An argument's value; a name among `words` is that word, unless a value here has it."""
-        if words and isinstance(expression, tree.Name | tree.Call):
-            if expression.name in words and expression.name not in frame.names:
-                if isinstance(expression, tree.Call):
-                    return self._word(expression, frame)
-                return Word(expression.name)
-        return self.evaluate(expression, frame)
-
-    def _callee(self, name: str, frame: Frame, span: Span) -> Callee | OperationValue:
-        """What a called name means: a parameter's operation, a block, a primitive, in this order."""
-        value = frame.names.get(name)
-        if isinstance(value, OperationValue):
-            return value
-        if type(value) is Poison:
-            raise Poisoned
-        callee = self.program.find(name, span.source) or OPERATIONS.get(name)
-        if callee is not None:
-            return callee
-        if name in frame.names:
-            raise errors.NotAnOperation(span, name=name, what=numbers.kind_of(value))
-        self._unknown("operation", name, frame, span)
-
-    def _invoke(self, call: tree.Call, frame: Frame, flowing: Any, run: Run) -> Any:
-        """Call an operation; `flowing` is the value that a flow brings, as the first tensor."""
-        callee = self._callee(call.name, frame, call.span)
-        arguments: dict[str, Any] = {}
-        if isinstance(callee, OperationValue):
-            arguments = dict(callee.arguments)
-            callee = callee.callee
-        tensors: list[Any] = [] if flowing is _NOTHING else [flowing]
-        slots = _tensor_slots(callee)
-        variadic = bool(slots) and slots[0].startswith("*")
-        parameters = _number_names(callee)
-        position = 0
-        given: dict[str, Span] = {}
-        named_tensors: dict[str, Any] = {}
-        for argument in call.arguments:
-            name = argument.name
-            if name is None:
-                words = _words(callee, parameters[position]) if position < len(parameters) else ()
-                value = self._argument(argument.value, frame, words)
-                is_tensor = type(value) is Value or (
-                    isinstance(value, list) and any(type(item) is Value for item in value)
-                )
-                room = variadic or len(tensors) < len(slots)
-                if room and (is_tensor or (value is None and position == 0)) or (
-                    variadic and isinstance(value, list)
-                ):
-                    if isinstance(value, list) and variadic:
-                        tensors += value
-                    else:
-                        tensors.append(value)
-                    continue
-                if position >= len(parameters):
-                    raise errors.TooManyArguments(
-                        argument.span, callee=callee.name, count=len(parameters)
-                    )
-                name = parameters[position]
-                position += 1
-            elif name in slots or name + "?" in slots:
-                named_tensors[name] = self.evaluate(argument.value, frame)
-                continue
-            else:
-                self._check_parameter(callee, name, argument.span)
-                value = self._argument(argument.value, frame, _words(callee, name))
-            if name in given:
-                raise errors.ArgumentTwice(argument.span, parameter=name)
-            given[name] = argument.span
-            arguments[name] = value
-        for argument in call.overrides:
-            if argument.name is None:
-                raise errors.SetByName(argument.span)
-            self._check_parameter(callee, argument.name, argument.span)
-            words = _words(callee, argument.name)
-            arguments[argument.name] = self._argument(argument.value, frame, words)
-            given[argument.name] = argument.span
-        if not tensors and not named_tensors and not variadic:
-            return OperationValue(callee, tuple(arguments.items()))
-        if named_tensors:
-            self._place_tensors(slots, tensors, named_tensors, call.span)
-        scope_name = names_of(frame.scope.unit).scopes.get(id(call), (safe(callee.name),))
-        if frame.rounds:
-            scope_name = (scope_name[0], *frame.rounds, *scope_name[1:])
-        try:
-            return self._run(callee, tensors, arguments, frame, call, scope_name, run)
-        except Diagnostic as problem:
-            if problem.span is None:
-                problem.span = given.get(problem.argument or "", call.span)
-            raise
-
-    def _place_tensors(
-        self, slots: tuple[str, ...], tensors: list[Any], named: dict[str, Any], span: Span
-    ) -> None:
-        """Put tensors given by name where they belong among those given by place."""
-        for i, slot in enumerate(slots):
-            name = slot.rstrip("?")
-            if name in named:
-                if i < len(tensors):
-                    raise errors.ArgumentTwice(span, parameter=name)
-                tensors += [None] * (i - len(tensors))
-                tensors.append(named[name])
-
-    def _run(
-        self,
-        callee: Callee,
-        tensors: list[Any],
-        arguments: dict[str, Any],
-        frame: Frame,
-        call: tree.Call,
-        name: tuple[str, ...],
-        run: Run,
-    ) -> Any:
-        """Apply a primitive or expand a block; the tensor or tensors that come out."""
-        if isinstance(callee, Unit):
-            run.mixed = True
-            scope = self._expand(callee, tensors, arguments, frame, name, call.span)
-            frame.made[id(call)] = scope
-            return scope.outputs[0] if len(scope.outputs) == 1 else list(scope.outputs)
-        inputs = self._inputs(callee, tensors, call)
-        if callee.flattens and len(inputs[0].shape) > 1:
-            inputs, name = self._flatten(inputs, frame, call, name, run)
-        elif run.shift and len(name) > 1:
-            name = (*name[:-1], str(int(name[-1]) + run.shift))
-        run.mixed = run.mixed or not callee.elementwise
-        node = self._node(callee, inputs, arguments, frame, name, call.span)
-        frame.made[id(call)] = node
-        return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
-
-    def _flatten(
-        self, inputs: tuple[Value, ...], frame: Frame, call: tree.Call, name: tuple[str, ...], run: Run
-    ) -> tuple[tuple[Value, ...], tuple[str, ...]]:
-        """Put the flatten that a 1x1 map needs before the operation.
-
-        Where only elementwise steps stand before it in its run, it can be done before the run and is
-        no step of it; else it is, and those after it count from there.
-        """
-        if any(size != 1 for size in inputs[0].shape[1:]):
-            return inputs, name
-        operation = OPERATIONS["flatten"]
-        if run.mixed and len(name) > 1:
-            index = int(name[-1]) + run.shift
-            flat = self._node(operation, inputs, {}, frame, (*name[:-1], str(index)), call.span)
-            run.shift += 1
-            return (flat.outputs[0],), (*name[:-1], str(index + 1))
-        flat = self._node(operation, inputs, {}, frame, (*name, "flatten"), call.span)
-        return (flat.outputs[0],), name
-
-    def _inputs(
-        self, operation: type[Operation], tensors: list[Any], call: tree.Call | tree.Row
-    ) -> tuple[Value, ...]:
-        """The tensors for a primitive, checked against its signature."""
-        slots = operation.tensors
-        variadic = slots[0].startswith("*")
-        if variadic:
-            flat: list[Any] = []
-            for item in tensors:
-                flat += item if isinstance(item, list) else [item]
-            tensors = [item for item in flat if item is not None]
-            if not tensors:
-                raise errors.AbsentTensor(call.span, what=f"`{operation.name}`")
-        else:
-            while tensors and tensors[-1] is None and len(tensors) > 1:
-                tensors = tensors[:-1]  # an optional tensor that is not there
-            least = sum(not slot.endswith("?") for slot in slots)
-            if not least <= len(tensors) <= len(slots):
-                raise errors.WrongTensors(
-                    call.span, callee=operation.name, expected=least, given=len(tensors)
-                )
-        for item in tensors:
-            if item is None:
-                raise errors.AbsentTensor(call.span, what=f"`{operation.name}`")
-            if isinstance(item, list):
-                raise errors.ListAsTensor(call.span, callee=operation.name, count=len(item))
-            if not isinstance(item, Value):
-                raise errors.NotATensor(call.span, what=numbers.kind_of(item))
-        return tuple(tensors)
-
-    def _apply(
-        self, name: str, inputs: tuple[Any, ...], arguments: dict[str, Any], frame: Frame, span: Span
-    ) -> Value:
-        """Apply an operator of arithmetic."""
-        with _Place(span):
-            node = self._node(OPERATIONS[name], inputs, arguments, frame, (name,), span)
-        return node.outputs[0]
-
-    def _node(
-        self,
-        operation: type[Operation],
-        inputs: tuple[Value, ...],
-        arguments: dict[str, Any],
-        frame: Frame,
-        name: tuple[str, ...],
-        span: Span,
-    ) -> Node:
-        defaults = frame.defaults.get(operation)
-        if defaults:
-            arguments = {**defaults, **arguments}
-        node = Node(
-            operation_of(operation, tuple([value.shape for value in inputs]), arguments),
-            inputs,
-            frame.scope,
-            name,
-            span,
-        )
-        self.nodes.append(node)
-        if len(self.nodes) > limits.OPERATIONS:
-            raise errors.TooManyOperations(limit=limits.OPERATIONS)
-        return node
-
-    def _expand(
-        self,
-        unit: Unit,
-        tensors: list[Any],
-        arguments: dict[str, Any],
-        frame: Frame,
-        name: tuple[str, ...],
-        span: Span,
-        row: RowRepeat | None = None,
-    ) -> Scope:
-        """Evaluate a block for these arguments."""
-        if unit in self.active:
-            chain = [u.name for u in self.active[self.active.index(unit) :]]
-            raise errors.BlockUsesItself(span, chain=" -> ".join([*chain, unit.name]))
-        if len(self.active) > limits.EXPANSION:
-            raise errors.ExpandsTooDeep(span, limit=limits.EXPANSION)
-        scope = Scope(unit, frame.scope, name, span, row)
-        inner = scope.frame
-        inner.defaults = frame.defaults
-        slots = unit.tensors
-        if len(tensors) > len(slots):
-            raise errors.WrongTensors(span, callee=unit.name, expected=len(slots), given=len(tensors))
-        for i, slot in enumerate(slots):
-            optional = isinstance(slot, tree.Parameter) and slot.default is not None
-            value = tensors[i] if i < len(tensors) else None
-            if value is None and not optional:
-                if i < len(tensors):
-                    raise errors.AbsentTensor(span, what=f"`{unit.name}`")
-                raise errors.MissingTensor(span, callee=unit.name, tensor=slot.name)
-            if not isinstance(value, Value | list | None):
-                raise errors.NotATensor(span, what=numbers.kind_of(value))
-            self._bind_input(slot.name, value, inner)
-        scope.inputs = tuple(inner.names[slot.name] for slot in slots)
-        defaults = frame.defaults.get(unit, {})
-        self.active.append(unit)
-        try:
-            for parameter in unit.numbers:
-                key = parameter.name
-                if key in arguments:
-                    value = arguments[key]
-                elif key in defaults:
-                    value = defaults[key]
-                elif parameter.default is None:
-                    raise errors.MissingArgument(
-                        span, callee=unit.name, parameter=key, doc="it has no default"
-                    )
-                else:
-                    value = self.evaluate(parameter.default, inner)
-                inner.names[key] = scope.arguments[key] = value
-            outputs = self._body(unit, inner) or []
-        except Diagnostic as problem:
-            if problem.span is not span and problem.span is not None:
-                problem.notes.insert(0, Note(problem.span, f"in `{unit.name}`, here"))
-                problem.span = span
-            raise
-        finally:
-            self.active.pop()
-        for value in outputs:
-            if not isinstance(value, Value):
-                raise errors.NotATensor(span, what=numbers.kind_of(value))
-        scope.outputs = tuple(outputs)
-        return scope
-
-    # Tables
-
-    def _stages(self, table: tree.Stages, value: Any, frame: Frame) -> Value:
-        if not isinstance(value, Value):
-            what = "none" if value is None else numbers.kind_of(value)
-            raise errors.NotATensor(table.span, what=what)
-        plans = _plans(table)
-        if not plans:
-            raise errors.EmptyTable(table.span)
-        shared = self._shared(table, plans, frame)
-        callees: list[tuple[Callee, dict[str, Any]]] = []
-        counts: list[int] = []
-        for plan in plans:
-            callee = self._callee(plan.row.name, frame, plan.row.name_span)
-            bound: dict[str, Any] = {}
-            if isinstance(callee, OperationValue):
-                bound, callee = dict(callee.arguments), callee.callee
-            for name, entry in plan.entries.items():
-                if name == "n" and name in _number_names(callee):
-                    raise errors.RepeatsOrParameter(entry.span, callee=callee.name)
-                if name not in tables.RESERVED:
-                    self._check_parameter(callee, name, entry.span)
-            callees.append((callee, bound))
-            counts.append(self._count(plan, callee, shared, frame))
-        total = sum(n for n, (callee, _) in zip(counts, callees) if isinstance(callee, Unit))
-        name = names_of(frame.scope.unit).scopes.get(id(table), ("stages",))
-        name = (name[0], *frame.rounds, *name[1:])
-        taps: dict[str, Value] = {}
-        stages = frame.loops[id(table)] = []
-        index = 0
-        for plan, (callee, bound), count in zip(plans, callees, counts):
-            stage = Stage(plan.name, plan.row, frame.scope, "n" in plan.entries, value)
-            stages.append(stage)
-            for rep in range(count):
-                step = (*name, safe(plan.name), *((str(rep),) if stage.numbered else ()))
-                inner = Frame(
-                    {**frame.names, "index": index, "total": total, "rep": rep}, frame.scope, frame
-                )
-                arguments = self._row_arguments(plan, callee, bound, shared, inner, rep)
-                repeat = RowRepeat(stage, rep, inner, arguments)
-                repeat.input = value
-                value = self._row(plan, callee, value, repeat, step)
-                repeat.output = value
-                stage.repeats.append(repeat)
-                index += isinstance(callee, Unit)
-            stage.output = value
-            taps[plan.name] = value
-        self.taps[id(value)] = taps
-        return value
-
-    def _shared(
-        self, table: tree.Stages, plans: list[tables.RowPlan], frame: Frame
-    ) -> dict[str, tables.Entry]:
-        """The arguments of `stages(...)`, each of use to some row."""
-        shared: dict[str, tables.Entry] = {}
-        known: set[str] = set(tables.RESERVED[1:])
-        for plan in plans:
-            callee = self._callee(plan.row.name, frame, plan.row.name_span)
-            callee = callee.callee if isinstance(callee, OperationValue) else callee
-            known.update(_number_names(callee))
-        for argument in table.arguments:
-            if argument.name is None:
-                raise errors.SetByName(argument.span)
-            if argument.name not in known:
-                hint = _did_you_mean(nearest(argument.name, known))
-                raise errors.NoRowHas(argument.span, parameter=argument.name, hint=hint)
-            if argument.name in shared:
-                raise errors.ArgumentTwice(argument.span, parameter=argument.name)
-            shared[argument.name] = tables.Entry(argument.value, argument.span)
-        return shared
-
-    def _setting(
-        self,
-        name: str,
-        plan: tables.RowPlan,
-        callee: Callee,
-        shared: dict[str, tables.Entry],
-        frame: Frame,
-    ) -> Any:
-        """What a row, or else the table, says of scaling; none where neither does.
-
-        A block that has a parameter of that name means its own.
-        """
-        entry = plan.entries.get(name) or shared.get(name)
-        if entry is None or name in _number_names(callee):
-            return None
-        return self._argument(entry.value, frame, ("up", "nearest"))
-
-    def _count(
-        self, plan: tables.RowPlan, callee: Callee, shared: dict[str, tables.Entry], frame: Frame
-    ) -> int:
-        """How often a row is repeated: `n`, times `depth` rounded up."""
-        entry = plan.entries.get("n")
-        span = entry.span if entry else plan.row.span
-        with _Place(span):
-            count = 1 if entry is None else self.evaluate(entry.value, frame)
-            count = whole(count, "a whole number of repeats, at least 0", 0)
-            depth = self._setting("depth", plan, callee, shared, frame)
-            if depth is not None and entry is not None:
-                rounding = self._setting("depth_round", plan, callee, shared, frame) or Word("up")
-                if rounding not in (Word("up"), Word("nearest")):
-                    raise errors.WrongValue(expected="up or nearest", value=describe(rounding))
-                scaled = numbers.calculate("*", count, depth)
-                count = numbers.call("ceil" if rounding.name == "up" else "round", [scaled])
-                count = whole(count, "a whole number of repeats, at least 0", 0)
-            if count > limits.OPERATIONS:
-                raise errors.TooManyRepeats(count=count, limit=limits.OPERATIONS)
-        return count
-
-    def _row_arguments(
-        self,
-        plan: tables.RowPlan,
-        callee: Callee,
-        bound: dict[str, Any],
-        shared: dict[str, tables.Entry],
-        frame: Frame,
-        rep: int,
-    ) -> dict[str, Any]:
-        """The arguments of one repeat of a row."""
-        arguments = dict(bound)
-        parameters = _number_names(callee)
-        for name in parameters:
-            entry = plan.entries.get(name) or shared.get(name)
-            if entry is None:
-                continue
-            if name == "s" and rep > 0:
-                arguments[name] = 1
-                continue
-            value = self._argument(entry.value, frame, _words(callee, name))
-            if name == "c":
-                width = self._setting("width", plan, callee, shared, frame)
-                if width is not None:
-                    divisor = self._setting("divisor", plan, callee, shared, frame)
-                    with _Place(entry.span):
-                        scaled = numbers.calculate("*", value, width)
-                        value = numbers.call("divisible", [scaled, 8 if divisor is None else divisor])
-            arguments[name] = value
-        return arguments
-
-    def _row(
-        self,
-        plan: tables.RowPlan,
-        callee: Callee,
-        value: Value,
-        repeat: RowRepeat,
-        name: tuple[str, ...],
-    ) -> Value:
-        frame, span = repeat.frame, plan.row.span
-        try:
-            if isinstance(callee, Unit):
-                if len(callee.tensors) != 1:
-                    raise errors.WrongTensors(
-                        span, callee=callee.name, expected=len(callee.tensors), given=1
-                    )
-                scope = self._expand(callee, [value], repeat.arguments, frame, name, span, repeat)
-                repeat.made = scope
-                if len(scope.outputs) != 1:
-                    raise errors.RowGivesMany(
-                        span, callee=callee.name, count=len(scope.outputs)
-                    )
-                return scope.outputs[0]
-            inputs = self._inputs(callee, [value], plan.row)
-            if callee.flattens and len(value.shape) > 1 and all(n == 1 for n in value.shape[1:]):
-                flatten = OPERATIONS["flatten"]
-                flat = self._node(flatten, inputs, {}, frame, (*name, "0"), span)
-                inputs, name = flat.outputs, (*name, "1")
-            node = self._node(callee, inputs, repeat.arguments, frame, name, span)
-            repeat.made = node
-            if len(node.outputs) != 1:
-                raise errors.RowGivesMany(span, callee=callee.name, count=len(node.outputs))
-            return node.outputs[0]
-        except Diagnostic as problem:
-            if problem.span is None:
-                entry = plan.entries.get(problem.argument or "")
-                problem.span = entry.span if entry else span
-            raise
-
-    # Names that are not there
-
-    def _check_parameter(self, callee: Callee, name: str, span: Span) -> None:
-        known = _number_names(callee)
-        if name not in known:
-            self._unknown_parameter(callee, name, span)
-
-    def _unknown_parameter(self, callee: Callee, name: str, span: Span | None) -> NoReturn:
-        known = _number_names(callee)
-        hint = _did_you_mean(nearest(name, known))
-        if not hint:
-            hint = f"it has {', '.join(known)}" if known else "it has no parameters"
-        raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
-
-    def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
-        known: set[str] = {*OPERATIONS}
-        if kind == "value":
-            known |= {*WORDS, *frame.names}
-        else:
-            known |= {n for n, v in frame.names.items() if isinstance(v, OperationValue)}
-        near = self.program.nearest(name, span.source, known)
-        raise errors.UnknownName(span, kind=kind, name=name, hint=_did_you_mean(near))
-
-
-class Run:
-    """Where in a run of steps an evaluation is: see `Elaborator._flatten`."""
-
-    __slots__ = ("mixed", "shift")
-
-    def __init__(self) -> None:
-        self.mixed = False
-        self.shift = 0
-
-
-class _Place:
-    """Gives diagnostics raised inside a place, where they have none."""
-
-    __slots__ = ("span",)
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, Diagnostic) and problem.span is None:
-            problem.span = self.span
-
-
-_NOTHING: Any = object()
-
-_names: dict[int, tuple[Unit, Names]] = {}
-_plans_by_table: dict[int, tuple[tree.Stages, list[tables.RowPlan]]] = {}
-_operations: dict[Any, Operation] = {}
-
 
 def names_of(unit: Unit) -> Names:
-    """The names in a unit, computed once."""
-    found = _names.get(id(unit))
-    if found is None:
-        found = _names[id(unit)] = (unit, Names(unit))
-    return found[1]
+    """The names in a unit."""
+    return unit.names
 
 
-def _plans(table: tree.Stages) -> list[tables.RowPlan]:
-    found = _plans_by_table.get(id(table))
-    if found is None:
-        found = _plans_by_table[id(table)] = (table, tables.plan(table))
-    return found[1]
+def _no_output(value: Any, expression: tree.Expression, unit: Unit) -> Diagnostic:
+    if value is None:
+        return errors.AbsentTensor(expression.span, what=f"the {unit.kind} `{unit.name}`")
+    return errors.NotATensor(expression.span, what=numbers.kind_of(value))
 
 
-def operation_of(
-    kind: type[Operation], inputs: tuple[tuple[int, ...], ...], arguments: dict[str, Any]
-) -> Operation:
-    """An operation applied to shapes. Equal ones are made once: networks repeat themselves."""
-    try:
-        # 1 and true are equal to Python and not to us.
-        key = (kind, inputs, *arguments.items(), *map(type, arguments.values()))
-        found = _operations.get(key)
-    except TypeError:  # a list among the arguments
-        return kind(inputs, arguments)
-    if found is None:
-        found = kind(inputs, arguments)
-        if len(_operations) > 20_000:
-            _operations.clear()
-        _operations[key] = found
-    return found
+def lead_to(problem: Diagnostic, scope: Scope) -> None:
+    """Move a mistake to the outermost use of a block that led to it; notes lead back inwards.
+
+    What is wrong in every use stays where it is written.
+    """
+    span = problem.span
+    assert span is not None
+    if problem.code.startswith("A1"):
+        return
+    while scope.parent is not None:
+        outer = scope.parent
+        if not scope.unit.outlined:
+            problem.notes.insert(0, Note(span, f"in `{scope.unit.name}`, here"))
+            span = _cause(span, scope) or scope.span
+        scope = outer
+    problem.span = span
+
+
+def _cause(span: Span, scope: Scope) -> Span | None:
+    """The argument of a block's use that a piece of text inside the block depends on, if it is one."""
+    if scope.origin is None:
+        return None
+    lets = {s.name: s.value for s in scope.unit.body if isinstance(s, tree.Let)}
+    words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", span.text))
+    seen: set[str] = set()
+    while words - seen:
+        name = (words - seen).pop()
+        seen.add(name)
+        if name in lets:
+            words |= {n.name for n in tree.walk(lets[name]) if isinstance(n, tree.Name)}
+    places = [scope.origin.place(p.name) for p in scope.unit.numbers if p.name in words]
+    found = [place for place in places if place is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def is_training_only(expression: tree.Expression) -> bool:
@@ -1118,7 +430,7 @@ def variant_cells(unit: Unit, row: tree.Variant) -> dict[str, tree.Expression]:
     columns = unit.variants.columns
     for column in columns:
         if column.name not in known and column.name not in ("params", "macs", "as"):
-            hint = _did_you_mean(nearest(column.name, known))
+            hint = did_you_mean(nearest(column.name, known))
             raise errors.UnknownParameter(
                 column.span, callee=unit.name, parameter=column.name, hint=hint
             )
@@ -1137,38 +449,4 @@ def variant_cells(unit: Unit, row: tree.Variant) -> dict[str, tree.Expression]:
 
 def variant_suffix(unit: Unit, variant: str) -> str:
     """What a variant adds to the name of the class: `b0` of `EfficientNet` is `EfficientNetB0`."""
-    from archdsl.resolve import camel_case
-
     return camel_case(variant.removeprefix(unit.name))
-
-
-def _tensor_slots(callee: Callee) -> tuple[str, ...]:
-    if isinstance(callee, Unit):
-        found = []
-        for slot in callee.tensors:
-            optional = isinstance(slot, tree.Parameter) and slot.default is not None
-            found.append(slot.name + ("?" if optional else ""))
-        return tuple(found)
-    return callee.tensors
-
-
-_parameter_names: dict[int, tuple[Callee, tuple[str, ...]]] = {}
-
-
-def _number_names(callee: Callee) -> tuple[str, ...]:
-    found = _parameter_names.get(id(callee))
-    if found is None:
-        if isinstance(callee, Unit):
-            names = tuple(parameter.name for parameter in callee.numbers)
-        else:
-            names = tuple(callee.parameters)
-        found = _parameter_names[id(callee)] = (callee, names)
-    return found[1]
-
-
-def _words(callee: Callee, name: str) -> tuple[str, ...]:
-    return () if isinstance(callee, Unit) else callee.parameters[name].kind.words
-
-
-def _did_you_mean(near: str) -> str:
-    return f"did you mean `{near}`?" if near else ""

@@ -121,6 +121,14 @@ class CannotWrite(Diagnostic):
     reason: str
 
 
+class NoSuchSpec(Diagnostic):
+    code = "A0017"
+    message = "there is no file {name}, and no shipped spec of that name"
+    help = "{hint}"
+    name: str
+    hint: str
+
+
 # A5: limits
 
 
@@ -156,8 +164,16 @@ class ExtendsTooDeep(Diagnostic):
 
 
 class TooMuchWork(Diagnostic):
+    fatal = True
     code = "A5006"
     message = "this network takes more than {limit} steps to work out"
+    limit: int
+
+
+class TooManyItems(Diagnostic):
+    code = "A5010"
+    message = "a list of {count} items is longer than a list may be ({limit})"
+    count: int
     limit: int
 
 
@@ -169,12 +185,14 @@ class TooManyRepeats(Diagnostic):
 
 
 class TooManyOperations(Diagnostic):
+    fatal = True
     code = "A5008"
     message = "this network has more than {limit} operations"
     limit: int
 
 
 class ExpandsTooDeep(Diagnostic):
+    fatal = True
     code = "A5009"
     message = "blocks within blocks more than {limit} deep"
     limit: int
@@ -395,7 +413,7 @@ class TooManyCells(Diagnostic):
 
 
 class NotAnOperation(Diagnostic):
-    code = "A1010"
+    code = "A2016"
     message = "`{name}` is {what}, not an operation"
     name: str
     what: str
@@ -439,7 +457,7 @@ class NoVariant(Diagnostic):
 
 class NoArch(Diagnostic):
     code = "A1016"
-    message = "{path} has no arch {wanted}"
+    message = "{path} has no arch{wanted}"
     help = "{hint}"
     path: str
     wanted: str
@@ -485,6 +503,14 @@ class BlockUsesItself(Diagnostic):
     chain: str
 
 
+class NumberCarried(Diagnostic):
+    code = "A1034"
+    message = "`{name}` is a number from outside the repeat `{label}`, which can change tensors only"
+    help = "take the label away, or work the number out from the round"
+    name: str
+    label: str
+
+
 class LabelIsSize(Diagnostic):
     code = "A1022"
     message = "a row cannot be labelled `{name}`"
@@ -515,6 +541,14 @@ class InputInBlock(Diagnostic):
 class VariantsInBlock(Diagnostic):
     code = "A1026"
     message = "`variants` belongs to an arch"
+
+
+class TensorAsNumber(Diagnostic):
+    code = "A1035"
+    message = "`{parameter}` of `{callee}` is no tensor, and this is one"
+    help = "for a tensor declare it so: {parameter}: tensor"
+    callee: str
+    parameter: str
 
 
 class NoReturn(Diagnostic):
@@ -560,6 +594,13 @@ class WrongExpectation(Diagnostic):
     code = "A1032"
     message = "an expectation compares `params`, `macs` or `depth` with a number"
     help = "expect params == 3504872"
+
+
+class NotAClassName(Diagnostic):
+    code = "A1036"
+    message = "a class cannot be called `{name}`"
+    help = "use letters, digits and _, and no word of Python or of torch"
+    name: str
 
 
 # A3: shapes
@@ -690,9 +731,9 @@ class ShapesDiffer(Diagnostic):
 
 class PaddingTooLarge(Diagnostic):
     code = "A3016"
-    message = "a pool's padding is at most half of its window: {padding} > {window} / 2"
+    message = "the padding of a pool is at most half of its k: {padding} > {kernel} / 2"
     padding: int
-    window: int
+    kernel: int
 
 
 class ReflectionTooLarge(Diagnostic):

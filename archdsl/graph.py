@@ -48,7 +48,11 @@ class Node:
         self.scope = scope
         self.name = name
         self.span = span
-        self.outputs = tuple([Value(s, self, i) for i, s in enumerate(operation.outputs)])
+        shapes = operation.outputs
+        if len(shapes) == 1:
+            self.outputs: tuple[Value, ...] = (Value(shapes[0], self),)
+        else:
+            self.outputs = tuple([Value(shape, self, i) for i, shape in enumerate(shapes)])
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -66,7 +70,9 @@ class Frame:
     that it made, `loops` from a `repeat` to the frames of its rounds and from a table to its rows.
     """
 
-    __slots__ = ("defaults", "loops", "made", "names", "outer", "rounds", "scope", "trace")
+    __slots__ = (
+        "defaults", "facts", "loops", "made", "names", "outer", "rounds", "scope", "trace",
+    )  # fmt: skip
 
     def __init__(self, names: dict[str, Any], scope: Scope, outer: Frame | None = None) -> None:
         self.names = names
@@ -74,6 +80,7 @@ class Frame:
         self.outer = outer
         self.defaults: dict[object, dict[str, Any]] = outer.defaults if outer else {}
         self.rounds: tuple[str, ...] = outer.rounds if outer else ()
+        self.facts: dict[Any, Any] = scope.unit.facts
         self.trace: dict[int, Any] = {}
         self.made: dict[int, Node | Scope] = {}
         self.loops: dict[int, list[Any]] = {}
@@ -83,7 +90,8 @@ class Scope:
     """A use of a block (or the network itself): the unit, its arguments, its frame, its place."""
 
     __slots__ = (
-        "arguments", "frame", "inputs", "name", "outputs", "parent", "path", "row", "span", "unit",
+        "arguments", "frame", "inputs", "name", "origin", "outputs", "parent", "path", "row",
+        "span", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -93,16 +101,18 @@ class Scope:
         name: tuple[str, ...],
         span: Span,
         row: RowRepeat | None = None,
+        origin: Any = None,
     ) -> None:
         self.unit = unit
         self.parent = parent
         self.name = name
         self.span = span
         self.row = row
+        self.origin = origin  # the call or row in the text, which knows the places of arguments
         self.path: tuple[str, ...] = (*parent.path, *name) if parent else ()
         self.arguments: dict[str, Any] = {}
         self.inputs: tuple[Any, ...] = ()
-        self.outputs: tuple[Value, ...] = ()
+        self.outputs: tuple[Any, ...] = ()
         self.frame: Frame = Frame({}, self)
 
     def __repr__(self) -> str:

@@ -20,11 +20,20 @@ EXTENSIONS = 50
 EXPANSION = 50
 """Blocks within blocks."""
 
-OPERATIONS = 500_000
+OPERATIONS = 250_000
 """Primitive operations of a network."""
 
-STEPS = 20_000_000
-"""Expressions evaluated for one network."""
+REPEATS = 100_000
+"""Rounds of one `repeat`, and `n` of one row."""
+
+WORK = 3_000_000
+"""Pieces of text evaluated for one network, each as often as it is."""
+
+ITEMS = 10_000
+"""Items of one list."""
+
+MISTAKES = 50
+"""Mistakes told in one run."""
 
 DIGITS = 10**18
 """No number of a spec is larger; sizes are checked more tightly where they are used."""

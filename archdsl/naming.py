@@ -10,8 +10,10 @@ and so on; the steps of a run are numbered from 0, and one alone has the run's n
 from __future__ import annotations
 
 from archdsl import tree
+from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS
-from archdsl.resolve import Unit, bound_names, walk
+from archdsl.resolve import Unit, bound_names
+from archdsl.tree import walk
 
 # Words of Python, and attributes of torch.nn.Module, that a submodule must not be called.
 # A test compares them with the running Python and torch.
@@ -52,15 +54,13 @@ class Names:
                 self.tensors |= {target.name for target in node.targets}
         self.scopes: dict[int, tuple[str, ...]] = {}
         """For the id of each step's node: the scope that it makes inside its unit."""
-        repeats = 0
+        self._named = {n for statement in unit.body for n in bound_names(statement)}
         taken: set[str] = set()
         for node in _statements(unit.body):
             if isinstance(node, tree.Assign):
                 self._name_line([node.value], tuple(t.name for t in node.targets), taken)
             elif isinstance(node, tree.Return):
                 self._name_line(list(node.values), (), taken)
-            elif isinstance(node, tree.Repeat):
-                repeats += 1
         self.live = _live(unit)
 
     def is_tensor(self, expression: tree.Expression) -> bool:
@@ -77,12 +77,14 @@ class Names:
             return any(map(self.is_tensor, expression.items))
         if isinstance(expression, tree.Binary):
             return self.is_tensor(expression.left) or self.is_tensor(expression.right)
-        if isinstance(expression, tree.Guard | tree.Minus):
-            return self.is_tensor(getattr(expression, "value", None) or expression.operand)
+        if isinstance(expression, tree.Guard):
+            return self.is_tensor(expression.value)
+        if isinstance(expression, tree.Minus):
+            return self.is_tensor(expression.operand)
         if isinstance(expression, tree.Conditional):
             return self.is_tensor(expression.value) or self.is_tensor(expression.otherwise)
         if isinstance(expression, tree.Call):
-            return self.takes_tensors(expression)
+            return not is_function(expression.name) and self.takes_tensors(expression)
         return False
 
     def takes_tensors(self, call: tree.Call) -> bool:
@@ -92,6 +94,10 @@ class Names:
     def _name_line(
         self, values: list[tree.Expression], targets: tuple[str, ...], taken: set[str]
     ) -> None:
+        block = self.unit.blocks.get(id(values[0]))
+        if block is not None:  # the body of a labelled repeat
+            self.scopes[id(values[0])] = (safe(block.name),)
+            return
         runs: list[tuple[int, list[tree.Call | tree.Stages]]] = []
         count = 0
         for value in values:
@@ -108,8 +114,7 @@ class Names:
                 name = "_".join(targets) or "out"
             name = safe(name)
             if number == count and not targets:  # a name that no line chose must not take another's
-                others = {n for s in self.unit.body for n in bound_names(s)}
-                while name in taken or (name in others and name not in ("out",)):
+                while name in taken or (name in self._named and name != "out"):
                     name += "_"
             taken.add(name)
             for i, step in enumerate(run):
@@ -188,7 +193,7 @@ def _live(unit: Unit) -> set[int]:
     changed = True
     while changed:
         changed = False
-        for statement in statements:
+        for statement in reversed(statements):
             if id(statement) in live:
                 continue
             if isinstance(statement, tree.Repeat):

@@ -112,6 +112,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
 """The functions on numbers, with the least and the greatest number of arguments. `len` is apart."""
 
 
+def is_function(name: str) -> bool:
+    """Whether the language has a function of this name."""
+    return name in FUNCTIONS or name == "len"
+
+
 def call(name: str, arguments: list[Any]) -> Any:
     """A function of the language applied to values."""
     if name == "len":

@@ -36,11 +36,22 @@ WORDS = {
 
 def parse(source: Source) -> tree.File:
     """The tree of a file. Raises a diagnostic for the first mistake of its syntax."""
+    file: tree.File = _parse(source, "start")
+    return file
+
+
+def parse_expression(source: Source) -> tree.Expression:
+    """The tree of an expression by itself: what an option of the command line says."""
+    expression: tree.Expression = _parse(source, "alone")
+    return expression
+
+
+def _parse(source: Source, start: str) -> Any:
     parser, builder, layout = _parser()
     with _lock:
         builder.source = layout.source = source
         try:
-            file: tree.File = parser.parse(source.text)  # type: ignore[assignment]
+            return parser.parse(source.text, start=start)
         except lark.exceptions.VisitError as problem:
             raise problem.orig_exc from None
         except lark.UnexpectedCharacters as problem:
@@ -48,7 +59,6 @@ def parse(source: Source) -> tree.File:
             raise _unreadable(Span(source, start, start + 1)) from None
         except lark.UnexpectedToken as problem:
             raise _unexpected(problem, source) from None
-    return file
 
 
 _lock = threading.Lock()
@@ -62,6 +72,7 @@ def _parser() -> tuple[Lark, Builder, Layout]:
     parser = Lark(
         resources.grammar(),
         parser="lalr",
+        start=["start", "alone"],
         lexer="basic",
         maybe_placeholders=False,
         transformer=builder,
@@ -163,6 +174,10 @@ class Builder(lark.Transformer[Any, Any]):
         uses = tuple(child for child in children if isinstance(child, tree.Use))
         definitions = tuple(child for child in children if isinstance(child, tree.Definition))
         return tree.File(Span(self.source, 0, 0), uses, definitions)
+
+    def alone(self, children: Children) -> tree.Expression:
+        expression: tree.Expression = children[0]
+        return expression
 
     def use(self, children: Children) -> tree.Use:
         return tree.Use(self._at(children[0]), _unquoted(children[0]))

@@ -7,12 +7,19 @@ arch with its parents merged in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from archdsl import errors, limits, resources, tree
+from archdsl.outline import Outline, Outlined
 from archdsl.parse import parse
 from archdsl.records import Record
 from archdsl.source import Source, Span
+from archdsl.tree import walk as walk
+
+if TYPE_CHECKING:
+    from archdsl.naming import Names
 
 
 class Unit(Record):
@@ -29,16 +36,39 @@ class Unit(Record):
     """Names that parents gave to inputs, and the names that the inputs have now."""
     variants: tree.Variants | None
     span: Span
+    written: tuple[tree.Statement, ...] = ()
+    """The body before its labelled repeats became blocks."""
+    blocks: dict[int, Unit] = {}
+    """For the id of a call in a labelled repeat: the block that it calls."""
+    outlined: bool = False
+    """Whether it is such a block."""
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
-    @property
+    @cached_property
+    def names(self) -> Names:
+        """The names in the network that its text makes."""
+        from archdsl.naming import Names
+
+        return Names(self)
+
+    @cached_property
+    def size(self) -> int:
+        """How many pieces of text its body has."""
+        return sum(1 for _ in walk(self.body))
+
+    @cached_property
+    def facts(self) -> dict[Any, Any]:
+        """What elaboration has found out about pieces of the text, by their ids; it fills this."""
+        return {}
+
+    @cached_property
     def tensors(self) -> tuple[tree.Parameter | tree.Input, ...]:
         """What flows in: the inputs of an arch; of a block its tensor parameters, or `x`."""
         return self.inputs or tuple(p for p in self.parameters if p.kind == "tensor")
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[tree.Parameter, ...]:
         """The parameters that are not tensors."""
         return tuple(p for p in self.parameters if p.kind != "tensor")
@@ -192,7 +222,7 @@ class Program:
         if parent is None:
             near = self.nearest(name.name, module.source)
             raise errors.UnknownName(
-                name.span, kind=child.kind, name=name.name, hint=_did_you_mean(near)
+                name.span, kind=child.kind, name=name.name, hint=did_you_mean(near)
             )
         if parent.kind != child.kind:
             raise errors.ExtendsOtherKind(
@@ -207,7 +237,7 @@ class Merger:
     def __init__(self, definition: tree.Definition, parent: Unit | None) -> None:
         self.definition = definition
         self.parent = parent
-        self.body: list[tree.Statement] = list(parent.body) if parent else []
+        self.body: list[tree.Statement] = list(parent.written) if parent else []
         self.own: set[int] = set()  # ids of the statements of the definition itself
 
     def unit(self) -> Unit:
@@ -239,23 +269,27 @@ class Merger:
             self._insert(statement)
         for statement in sets:
             self._set(statement)
-        self._check_order()
+        parameters = self._parameters()
         aliases = self._aliases(inputs)
         if not inputs and parent:
             inputs = list(parent.inputs)
         if definition.kind == "arch" and not inputs:
             raise errors.NoInput(definition.span, name=definition.name)
+        self._check_order([*parameters, *inputs])
+        outline = _outline(parameters, inputs, aliases)
         return Unit(
             kind=definition.kind,
             name=definition.name,
             class_name=definition.class_name or camel_case(definition.name),
             docs=tuple(docs) or (parent.docs if parent else ()),
-            parameters=self._parameters(),
-            body=tuple(self.body),
+            parameters=parameters,
+            body=outline.body(tuple(self.body)),
             inputs=tuple(inputs),
             aliases=aliases,
             variants=variants,
             span=definition.span,
+            written=tuple(self.body),
+            blocks=_blocks(outline.blocks),
         )
 
     def _parameters(self) -> tuple[tree.Parameter, ...]:
@@ -300,6 +334,8 @@ class Merger:
         if name is None or self.parent is None:
             return False
         for i, old in enumerate(self.body):
+            if isinstance(old, tree.Return) is not isinstance(statement, tree.Return):
+                continue
             if line_name(old) == name and id(old) not in self.own:
                 self.body[i] = statement
                 self.own.add(id(statement))
@@ -307,25 +343,42 @@ class Merger:
         return False
 
     def _insert(self, statement: tree.Statement) -> None:
-        """Put a new statement before the first that mentions what it names."""
+        """Put a new statement before the first that mentions what it names.
+
+        One that names nothing (`require`, `default`) stands as early as what it mentions allows.
+        """
         if self.parent is None:
             self.body.insert(0, statement)
             return
         names = bound_names(statement)
+        if not names and not isinstance(statement, tree.Return):
+            mentioned = mentioned_names(statement)
+            for i in reversed(range(len(self.body))):
+                line = self.body[i]
+                alike = type(line) is type(statement) and id(line) not in self.own
+                if alike or bound_names(line) & mentioned and not isinstance(line, tree.Return):
+                    self.body.insert(i + 1, statement)
+                    return
+            self.body.insert(0, statement)
+            return
         for i, line in enumerate(self.body):
             if isinstance(line, tree.Return) or names & mentioned_names(line):
                 self.body.insert(i, statement)
                 return
 
-    def _check_order(self) -> None:
+    def _check_order(self, given: list[tree.Parameter | tree.Input]) -> None:
         """Every name once, and `return` last."""
         named: set[str] = set()
+        for item in given:
+            if item.name in named:
+                raise errors.DefinedTwice(item.span, name=item.name)
+            named.add(item.name)
         for i, line in enumerate(self.body):
             if isinstance(line, tree.Return):
                 if i + 1 < len(self.body):
                     raise errors.AfterReturn(self.body[i + 1].span)
                 return
-            for name in () if isinstance(line, tree.Repeat) else line_name(line) or ():
+            for name in line_name(line) or ():
                 if name in named:
                     raise errors.DefinedTwice(line.span, name=name)
                 named.add(name)
@@ -385,16 +438,38 @@ def mentioned_names(node: tree.Node) -> set[str]:
     return names
 
 
-def walk(node: object) -> Iterator[tree.Node]:
-    """A node and all the nodes in it."""
-    if isinstance(node, tree.Node):
-        yield node
-        for name in node.fields:
-            if name != "span":
-                yield from walk(getattr(node, name))
-    elif type(node) is tuple:
-        for item in node:
-            yield from walk(item)
+def _outline(
+    parameters: tuple[tree.Parameter, ...],
+    inputs: list[tree.Input],
+    aliases: tuple[tuple[str, str], ...],
+) -> Outline:
+    tensors = [p for p in parameters if p.kind == "tensor"]
+    return Outline(
+        [*(p.name for p in tensors), *(i.name for i in inputs), *(old for old, _ in aliases)],
+        [p.name for p in tensors if p.default is not None],
+        [p.name for p in parameters if p.kind != "tensor"],
+    )
+
+
+def _blocks(outlined: dict[int, Outlined]) -> dict[int, Unit]:
+    """The bodies of labelled repeats as units."""
+    return {
+        key: Unit(
+            kind="block",
+            name=block.name,
+            class_name=camel_case(block.name),
+            docs=(),
+            parameters=block.parameters,
+            body=block.body,
+            inputs=(),
+            aliases=(),
+            variants=None,
+            span=block.span,
+            blocks=_blocks(block.blocks),
+            outlined=True,
+        )
+        for key, block in outlined.items()
+    }
 
 
 # `set`
@@ -529,7 +604,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
 
 
-def _did_you_mean(near: str) -> str:
+def did_you_mean(near: str) -> str:
+    """The help for an unknown name."""
     return f"did you mean `{near}`?" if near else ""
 
 

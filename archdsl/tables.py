@@ -7,8 +7,11 @@ from typing import NamedTuple
 from archdsl import errors, tree
 from archdsl.source import Span
 
-RESERVED = ("n", "width", "depth", "divisor", "depth_round")
-"""What the table itself reads, of a row or of the whole table."""
+SCALING = ("width", "depth", "divisor", "depth_round")
+"""What scales a row, said by the row or for the whole table."""
+
+RESERVED = ("n", *SCALING)
+"""What the table itself reads."""
 
 
 class Entry(NamedTuple):

@@ -5,6 +5,8 @@ The tree says what is written. It knows no names, no shapes and no defaults.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from archdsl.records import Record
 from archdsl.source import Span
 
@@ -277,3 +279,15 @@ class Use(Node):
 class File(Node):
     uses: tuple[Use, ...]
     definitions: tuple[Definition, ...]
+
+
+def walk(node: object) -> Iterator[Node]:
+    """A node and all the nodes in it; of a tuple, those of its items."""
+    if isinstance(node, Node):
+        yield node
+        for name in node.fields:
+            if name != "span":
+                yield from walk(getattr(node, name))
+    elif type(node) is tuple:
+        for item in node:
+            yield from walk(item)

@@ -47,14 +47,12 @@ class Add(_Pairwise):
     """a + b. Sizes are equal or 1; the larger one is the result's. No MACs."""
 
     name = "add"
-    operator = True
 
 
 class Sub(_Pairwise):
     """a - b. Sizes are equal or 1; the larger one is the result's. No MACs."""
 
     name = "sub"
-    operator = True
     number: float | None = _NUMBER
     reverse: bool = parameter(FLAG, "b - a", False)
 
@@ -63,7 +61,6 @@ class Mul(_Pairwise):
     """a * b. Sizes are equal or 1; the larger one is the result's. No MACs."""
 
     name = "mul"
-    operator = True
 
 
 class Concat(Operation):
@@ -72,7 +69,6 @@ class Concat(Operation):
     name = "concat"
     operator = True
     tensors = ("*xs",)
-    operator = True
     ranks = ANY_RANK
     axis: int = parameter(AXIS, "the axis along which they follow; 0 is the channels", 0)
 
@@ -97,7 +93,6 @@ class MatMul(Operation):
     name = "matmul"
     operator = True
     tensors = ("a", "b")
-    operator = True
     ranks = (1, 2, 3)
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:

@@ -88,7 +88,7 @@ class Operation:
     operator: ClassVar[bool] = False
     """Whether it only joins, parts or rearranges tensors: an expression rather than a layer."""
     elementwise: ClassVar[bool] = False
-    """Whether it treats every number alike, wherever it stands: flattening may come before or after."""
+    """Whether it treats every number alike: flattening may come before it or after."""
     flattens: ClassVar[bool] = False
     """Whether it takes a flat vector and a 1x1 map may stand for one."""
     ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)

@@ -53,7 +53,6 @@ class Split(Operation):
 
     name = "split"
     operator = True
-    operator = True
     ranks = ANY_RANK
     sizes: tuple[int, ...] = parameter(
         Kind("a count of equal parts, or a list of sizes", _read_sizes), "count or sizes"
@@ -82,7 +81,6 @@ class Slice(Operation):
     """Positions start, start + step, ... below stop, along an axis; negative ones from the end."""
 
     name = "slice"
-    operator = True
     operator = True
     ranks = ANY_RANK
     start: int = parameter(INTEGER, "first position", 0)
@@ -337,7 +335,6 @@ class Permute(Operation):
 
     name = "permute"
     operator = True
-    operator = True
     ranks = ANY_RANK
     axes: tuple[int, ...] = parameter(
         Kind("a tuple of all axes, 0 being the channels", _read_permutation), "the new order"
@@ -362,7 +359,6 @@ class Reshape(Operation):
     """The same numbers in another shape, the last axis changing fastest; -1 is what is left."""
 
     name = "reshape"
-    operator = True
     operator = True
     ranks = ANY_RANK
     shape: tuple[int, ...] = parameter(

@@ -12,7 +12,7 @@ _CEIL = "let a last window hang over the end, if it starts inside the map or the
 
 
 class _Pool(Operation):
-    """Windows that slide as a convolution's; padding as a number is at most half a window."""
+    """Windows that slide as a convolution's; padding as a number is at most half of k."""
 
     s: tuple[int, ...] | None
     p: str | tuple[int, ...]
@@ -22,10 +22,9 @@ class _Pool(Operation):
     def _slide(self, x: Shape, k: tuple[int, ...], d: tuple[int, ...]) -> Shape:
         s = self.s or k
         if not isinstance(self.p, str):
-            for kernel, dilation, padding in zip(k, d, self.p, strict=True):
-                window = dilation * (kernel - 1) + 1
-                if padding > window // 2:
-                    raise errors.PaddingTooLarge(argument="p", padding=padding, window=window)
+            for kernel, padding in zip(k, self.p, strict=True):
+                if padding > kernel // 2:
+                    raise errors.PaddingTooLarge(argument="p", padding=padding, kernel=kernel)
         pads, sizes = slide(x[1:], k, s, self.p, d, self.ceil)
         self._settle(s=s, pads=pads)
         return (x[0], *sizes)

@@ -1,0 +1,58 @@
+# make demo    builds three networks from a fresh clone; needs Python 3.10 or newer, no torch
+# make test    runs all tests; installs torch and the public implementations they compare with
+# make lint    ruff and mypy
+# make bench   times the compiler against importing torch and building timm's model
+# make clean   removes what the others made
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST ?= -n auto --dist loadgroup
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+DEMO := mnasnet_a1 mobilenet_v2 resnext50
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(VENV)/core.stamp
+	@mkdir -p demo
+	@set -e; for name in $(DEMO); do \
+	    echo "$$ archdsl build specs/$$name.arch -o demo/$$name.py"; \
+	    $(BIN)/archdsl build specs/$$name.arch -o demo/$$name.py; \
+	done
+	@echo
+	@echo "$$ archdsl summary specs/mnasnet_a1.arch"
+	@$(BIN)/archdsl summary specs/mnasnet_a1.arch
+	@echo
+	@echo "$$ cat demo/resnext50.py"
+	@cat demo/resnext50.py
+	@echo
+	@wc -l $(DEMO:%=specs/%.arch) $(DEMO:%=demo/%.py)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check archdsl tests benchmarks
+	$(BIN)/mypy
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/build.py
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("archdsl needs Python 3.10 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.stamp: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable '.[test]'
+	@touch $@ $(VENV)/core.stamp
+
+clean:
+	rm -rf $(VENV) demo dist build

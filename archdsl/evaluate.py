@@ -1,0 +1,318 @@
+"""Expressions to values: numbers, operations as values, tensors and their arithmetic.
+
+Every value is kept in its frame's trace. Calls and tables are in `calls.py` and `stages.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from archdsl import errors, numbers, tree
+from archdsl.diagnostics import Diagnostic
+from archdsl.graph import Frame, Node, Value
+from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
+from archdsl.operations.kinds import whole
+from archdsl.records import Record
+from archdsl.resolve import Program, Unit, did_you_mean, nearest
+from archdsl.source import Span
+
+Callee = type[Operation] | Unit
+
+SIZES = {1: "cw", 2: "chw", 3: "cdhw"}
+"""The letters of a map's sizes by its number of spatial axes; a flat vector has `c` alone."""
+
+
+class OperationValue(Record):
+    """An operation as a value, with the arguments bound so far."""
+
+    callee: Callee
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    kind_text = "an operation"
+
+    def __str__(self) -> str:
+        return self.callee.name
+
+
+class Poison:
+    """The value of a line with a mistake. Whatever needs it is not to blame."""
+
+
+class Poisoned(Exception):
+    """Something needed a value that an earlier mistake made unknown."""
+
+
+class Place:
+    """Gives diagnostics raised inside a place, where they have none."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Diagnostic) and problem.span is None:
+            problem.span = self.span
+
+
+class Evaluator:
+    """Evaluates expressions in frames."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.taps: dict[int, dict[str, Value]] = {}
+        """For the id of a table's last value: the value that each row ends with."""
+        self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
+            tree.Number: self._number,
+            tree.Text: self._text,
+            tree.Truth: self._number,
+            tree.Absent: self._absent,
+            tree.Name: self._name,
+            tree.Field: self._field,
+            tree.Item: self._item,
+            tree.Negation: self._negation,
+            tree.Minus: self._minus,
+            tree.Binary: self._binary,
+            tree.Comparison: self._comparison,
+            tree.Tuple: self._tuple,
+            tree.List: self._list,
+            tree.Choice: self._choice,
+            tree.Call: self._call,
+            tree.Flow: self._flow,
+            tree.Guard: self._guard,
+            tree.Conditional: self._conditional,
+        }
+
+    def evaluate(self, expression: tree.Expression, frame: Frame) -> Any:
+        """The value of an expression; kept in the frame's trace."""
+        value = frame.trace[id(expression)] = self._handlers[type(expression)](expression, frame)
+        return value
+
+    def _call(self, expression: tree.Call, frame: Frame) -> Any:
+        raise NotImplementedError
+
+    def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
+        raise NotImplementedError
+
+    def _node(
+        self,
+        operation: type[Operation],
+        inputs: tuple[Value, ...],
+        arguments: dict[str, Any],
+        frame: Frame,
+        name: tuple[str, ...],
+        span: Span,
+    ) -> Node:
+        raise NotImplementedError
+
+    # Names and words
+
+    def _number(self, expression: tree.Number | tree.Truth, frame: Frame) -> Any:
+        return expression.value
+
+    def _text(self, expression: tree.Text, frame: Frame) -> NoReturn:
+        raise errors.TextAsValue(expression.span)
+
+    def _absent(self, expression: tree.Absent, frame: Frame) -> None:
+        return None
+
+    def _name(self, expression: tree.Name, frame: Frame) -> Any:
+        try:
+            value = frame.names[expression.name]
+        except KeyError:
+            return self._outside_name(expression, frame)
+        if type(value) is Poison:
+            raise Poisoned
+        return value
+
+    def _outside_name(self, expression: tree.Name, frame: Frame) -> Any:
+        """A name that is no value here: an operation, or a word."""
+        name, facts = expression.name, frame.facts
+        fact = facts.get(id(expression))
+        if fact is not None:
+            return fact[1]
+        callee = self.program.find(name, expression.span.source) or OPERATIONS.get(name)
+        value: Any = None
+        if callee is not None:
+            value = OperationValue(callee)
+        elif name in WORDS:
+            value = Word(name)
+        else:
+            self._unknown("value", name, frame, expression.span)
+        facts[id(expression)] = (expression, value)
+        return value
+
+    def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
+        known: set[str] = {*OPERATIONS}
+        if kind == "value":
+            known |= {*WORDS, *frame.names}
+        else:
+            known |= {n for n, v in frame.names.items() if isinstance(v, OperationValue)}
+        near = self.program.nearest(name, span.source, known)
+        raise errors.UnknownName(span, kind=kind, name=name, hint=did_you_mean(near))
+
+    def _argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
+        """An argument's value; a name among `words` is that word, unless a value here has it."""
+        if words and isinstance(expression, tree.Name | tree.Call):
+            if expression.name in words and expression.name not in frame.names:
+                if isinstance(expression, tree.Call):
+                    return self._word(expression, frame)
+                return Word(expression.name)
+        return self.evaluate(expression, frame)
+
+    def _word(self, expression: tree.Call, frame: Frame) -> Word:
+        """A word with arguments: `kaiming_normal(fan_out)`."""
+        values = []
+        for argument in expression.arguments:
+            if argument.name is not None:
+                raise errors.NamedForFunction(argument.span, function=expression.name)
+            values.append(self._argument(argument.value, frame, WORDS))
+        return Word(expression.name, tuple(values))
+
+    # Parts of values
+
+    def _field(self, expression: tree.Field, frame: Frame) -> Any:
+        of = self.evaluate(expression.of, frame)
+        name = expression.name
+        if type(of) is not Value:
+            if of is None:
+                raise errors.AbsentTensor(expression.of.span, what=f"`.{name}`")
+            raise errors.NotATensor(expression.of.span, what=numbers.kind_of(of))
+        letters = SIZES.get(len(of.shape) - 1, "c")
+        if len(name) == 1:
+            if name in letters:
+                return of.shape[letters.index(name)]
+            if name in "chwd":
+                raise errors.NoSuchSize(expression.span, name=name, shape=shape_text(of.shape))
+        taps = self.taps.get(id(of), {})
+        if name in taps:
+            return taps[name]
+        known = [*letters, *taps]
+        hint = did_you_mean(nearest(name, known)) or f"there are {', '.join(known)}"
+        raise errors.UnknownField(expression.span, name=name, hint=hint)
+
+    def _item(self, expression: tree.Item, frame: Frame) -> Any:
+        of = self.evaluate(expression.of, frame)
+        index = self.evaluate(expression.index, frame)
+        if not isinstance(of, list | tuple):
+            raise errors.NotAList(expression.of.span, what=numbers.kind_of(of))
+        with Place(expression.index.span):
+            position = whole(index, "a whole number as index")
+            if not -len(of) <= position < len(of):
+                raise errors.NoSuchItem(index=position, count=len(of))
+        return of[position]
+
+    def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
+        return tuple([self.evaluate(item, frame) for item in expression.items])
+
+    def _list(self, expression: tree.List, frame: Frame) -> Any:
+        return [self.evaluate(item, frame) for item in expression.items]
+
+    def _choice(self, expression: tree.Choice, frame: Frame) -> NoReturn:
+        raise errors.OpenChoice(expression.span)
+
+    # Conditions
+
+    def truth(self, expression: tree.Expression, frame: Frame) -> bool:
+        """The value of a condition."""
+        value = self.evaluate(expression, frame)
+        if value is True or value is False:
+            return value is True
+        raise errors.NotACondition(expression.span, what=numbers.kind_of(value))
+
+    def _negation(self, expression: tree.Negation, frame: Frame) -> bool:
+        return not self.truth(expression.operand, frame)
+
+    def _comparison(self, expression: tree.Comparison, frame: Frame) -> bool:
+        operands = expression.operands
+        left = self.evaluate(operands[0], frame)
+        for i, sign in enumerate(expression.operators, 1):
+            right = self.evaluate(operands[i], frame)
+            try:
+                if not numbers.compare(sign, left, right):
+                    return False
+            except Diagnostic as problem:
+                problem.span = expression.span
+                raise
+            left = right
+        return True
+
+    def _conditional(self, expression: tree.Conditional, frame: Frame) -> Any:
+        if self.truth(expression.condition, frame):
+            return self.evaluate(expression.value, frame)
+        return self.evaluate(expression.otherwise, frame)
+
+    def _guard(self, expression: tree.Guard, frame: Frame) -> Any:
+        flow = expression.value
+        if not isinstance(flow, tree.Flow) or not isinstance(flow.source, tree.Name | tree.Field):
+            raise errors.GuardWithoutSource(expression.span)
+        if self.truth(expression.condition, frame):
+            return self.evaluate(flow, frame)
+        return self.evaluate(flow.source, frame)
+
+    # Arithmetic
+
+    def _minus(self, expression: tree.Minus, frame: Frame) -> Any:
+        value = self.evaluate(expression.operand, frame)
+        if type(value) is Value:
+            return self._apply("mul", (value,), {"number": -1}, frame, expression.span)
+        if value is None:
+            raise errors.AbsentTensor(expression.operand.span, what="`-`")
+        with Place(expression.span):
+            return numbers.calculate("-", 0, value)
+
+    def _binary(self, expression: tree.Binary, frame: Frame) -> Any:
+        sign = expression.operator
+        if sign == "and" or sign == "or":
+            if self.truth(expression.left, frame) is (sign == "or"):
+                return sign == "or"
+            return self.truth(expression.right, frame)
+        left = self.evaluate(expression.left, frame)
+        right = self.evaluate(expression.right, frame)
+        if type(left) is Value or type(right) is Value or left is None or right is None:
+            return self._tensor_arithmetic(expression, left, right, frame)
+        try:
+            return numbers.calculate(sign, left, right)
+        except Diagnostic as problem:
+            problem.span = expression.span
+            raise
+
+    def _tensor_arithmetic(
+        self, expression: tree.Binary, left: Any, right: Any, frame: Frame
+    ) -> Any:
+        sign, span = expression.operator, expression.span
+        if left is None or right is None:
+            other = right if left is None else left
+            if sign == "+" and (isinstance(other, Value) or other is None):
+                return other
+            absent = expression.left if left is None else expression.right
+            raise errors.AbsentTensor(absent.span, what=f"`{sign}`")
+        name = {"+": "add", "-": "sub", "*": "mul"}.get(sign)
+        both = isinstance(left, Value) and isinstance(right, Value)
+        if both and name:
+            return self._apply(name, (left, right), {}, frame, span)
+        tensor, number = (left, right) if isinstance(left, Value) else (right, left)
+        divided = sign == "/" and tensor is left and number
+        if both or not numbers.is_number(number) or not (name or divided):
+            kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
+            raise errors.WrongOperands(span, operator=sign, kinds=kinds)
+        if divided:
+            return self._apply("mul", (tensor,), {"number": 1 / number}, frame, span)
+        arguments = {"number": number}
+        if name == "sub" and tensor is right:
+            arguments["reverse"] = True
+        return self._apply(str(name), (tensor,), arguments, frame, span)
+
+    def _apply(
+        self, name: str, inputs: tuple[Any, ...], arguments: dict[str, Any], frame: Frame, span: Span
+    ) -> Value:
+        """Apply an operator of arithmetic."""
+        try:
+            return self._node(OPERATIONS[name], inputs, arguments, frame, (name,), span).outputs[0]
+        except Diagnostic as problem:
+            problem.span = problem.span or span
+            raise

@@ -1,0 +1,417 @@
+"""The Python interface: specs, and the networks made from them, checked.
+
+`load` and `loads` make a `Network`, which is never changed; `override` and `variant` make others.
+Every mistake of a spec, or of what is asked of it, is a `DiagnosticError`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archdsl import errors, limits, resources, tree
+from archdsl.check import check, check_class_name, check_variants
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.elaborate import elaborate
+from archdsl.graph import Graph, Value
+from archdsl.parse import parse_expression
+from archdsl.resolve import Program, Unit, nearest, read
+from archdsl.source import Source, Span
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int | str, ...]
+"""The batch, which is the letter "N", the channels, then the sizes of the spatial axes."""
+
+
+class TensorInfo(NamedTuple):
+    """A tensor of a network."""
+
+    name: str
+    shape: Shape
+
+
+class NodeInfo(NamedTuple):
+    """An operation of a network. `block` is the name of the block in whose text it stands."""
+
+    name: str
+    block: str
+    operation: str
+    shape: Shape
+    params: int
+    macs: int
+
+
+class BlockInfo(NamedTuple):
+    """A use of a block, with the costs of all that is in it."""
+
+    name: str
+    block: str
+    shape: Shape
+    params: int
+    macs: int
+
+
+def load(
+    spec: str | os.PathLike[str],
+    /,
+    arch: str | None = None,
+    variant: str | None = None,
+    **parameters: Any,
+) -> Network:
+    """The network of a file, or of a shipped spec given by its name alone.
+
+    Of several archs in a file it is the one chosen, or the one called like the file. `parameters`
+    are those of the arch, as numbers, truth values, tuples, lists, or expressions of the language
+    as text: `act="leaky_relu(0.1)"`.
+    """
+    return Spec.open(os.fspath(spec)).network(arch, variant, parameters)
+
+
+def loads(
+    text: str, /, arch: str | None = None, variant: str | None = None, **parameters: Any
+) -> Network:
+    """The network of a text. It can use the shipped specs, and no other file."""
+    return Spec.of_text(text).network(arch, variant, parameters)
+
+
+class Spec:
+    """A file with archs and blocks, and the files it uses."""
+
+    def __init__(self, source: Source, path: str | None = None) -> None:
+        """Read a spec; `path` says where its `use` lines lead from."""
+        self.source = source
+        self.path = path
+        with all_mistakes():
+            self.program = Program(source, path)
+
+    @classmethod
+    def open(cls, name: str) -> Spec:
+        """The spec of a file, or the shipped one of this name."""
+        with all_mistakes():
+            path = name if os.path.exists(name) else _shipped(name)
+            return cls(read(path, path), path)
+
+    @classmethod
+    def of_text(cls, text: str, name: str = "<text>") -> Spec:
+        """The spec that a text is."""
+        return cls(Source(name, text))
+
+    @property
+    def name(self) -> str:
+        """What the spec is called: its file's name without the folders."""
+        return os.path.basename(self.source.name)
+
+    @property
+    def archs(self) -> list[str]:
+        """Names of the archs, in order."""
+        return self.program.archs
+
+    @property
+    def blocks(self) -> list[str]:
+        """Names of the blocks that the spec defines itself, in order."""
+        own = self.program.main.own
+        return [name for name, definition in own.items() if definition.kind == "block"]
+
+    def unit(self, name: str) -> Unit:
+        """The arch or block that the spec defines by this name."""
+        with all_mistakes():
+            unit = self.program.find(name, self.source)
+        assert unit is not None
+        return unit
+
+    def variants(self, arch: str) -> list[str]:
+        """Names of the variants of an arch."""
+        with all_mistakes():
+            return check_variants(self.unit(arch))
+
+    def choose(self, arch: str | None = None, place: Span | None = None) -> str:
+        """The name of the arch that is meant. `place` is where it was asked for."""
+        archs = self.archs
+        if arch in archs:
+            return arch or ""
+        default = self.name.removesuffix(".arch")
+        if arch is None and (len(archs) == 1 or default in archs):
+            return archs[0] if len(archs) == 1 else default
+        hint = f"choose one of {', '.join(archs)}"
+        if not archs:
+            hint = f"it has the blocks {', '.join(self.blocks)}" if self.blocks else "it is empty"
+        elif arch is not None and (near := nearest(arch, archs)):
+            hint = f"did you mean `{near}`?"
+        wanted = f" `{default if arch is None else arch}`" if archs or arch is not None else ""
+        problem = errors.NoArch(place, path=self.source.name, wanted=wanted, hint=hint)
+        raise DiagnosticError([problem])
+
+    def network(
+        self,
+        arch: str | None = None,
+        variant: str | None = None,
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Network:
+        """A network of this spec; `parameters` as for `load`, and expressions read already."""
+        return Network(self, self.choose(arch), variant, self._values(parameters))
+
+    def expression(self, source: Source) -> tree.Expression:
+        """A value written in the language; names mean what they mean in the spec."""
+        with all_mistakes():
+            expression = parse_expression(source)
+        self.program.adopt(source)
+        return expression
+
+    def _values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of Python as those of the language; texts as the expressions they are."""
+        values = {}
+        for name, value in parameters.items():
+            if isinstance(value, str):
+                value = self.expression(Source(f"<{name}>", value))
+            with all_mistakes():
+                values[name] = value if isinstance(value, tree.Expression) else _plain(value)
+        return values
+
+
+class Network:
+    """A network, elaborated and checked. Shapes and costs are plain data: tuples, lists, dicts."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        arch: str,
+        variant: str | None,
+        parameters: dict[str, Any],
+    ) -> None:
+        """The network of an arch; use `load`, `loads`, `override`, `variant` or `Spec.network`."""
+        self.spec = spec
+        self._arch = arch
+        self._variant = variant
+        self._parameters = parameters
+        settings: dict[str, tree.Expression] = {}
+        arguments: dict[str, tuple[Any, None]] = {}
+        for name, value in parameters.items():
+            if isinstance(value, tree.Expression):
+                settings[name] = value
+            else:
+                arguments[name] = (value, None)
+        spec.variants(arch)
+        with all_mistakes():
+            self.graph: Graph = elaborate(
+                spec.program, spec.unit(arch), dict(arguments), settings.items(), variant
+            )
+            self._total = check(self.graph, settled=not parameters)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
+
+    # Others like it
+
+    def override(self, /, **parameters: Any) -> Network:
+        """The same network with other parameters; those set before stay."""
+        values = {**self._parameters, **self.spec._values(parameters)}
+        return Network(self.spec, self._arch, self._variant, values)
+
+    def variant(self, name: str | None) -> Network:
+        """Another row of the arch's `variants`, or with none the arch itself; overrides stay."""
+        return Network(self.spec, self._arch, name, self._parameters)
+
+    @property
+    def variants(self) -> list[str]:
+        """Names of the variants that the arch offers."""
+        return self.spec.variants(self._arch)
+
+    @property
+    def archs(self) -> list[str]:
+        """Names of the archs in the same spec."""
+        return self.spec.archs
+
+    # What it is
+
+    @property
+    def name(self) -> str:
+        """Name of the variant, or of the arch."""
+        return self.graph.name
+
+    @property
+    def class_name(self) -> str:
+        """What the class of the network is called in generated source."""
+        return self.graph.class_name
+
+    @property
+    def doc(self) -> str:
+        """What the spec says of it."""
+        return "\n".join(self.graph.unit.docs)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values of the arch's parameters; operations and words as text."""
+        return {name: _shown(value) for name, value in self.graph.arguments.items()}
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The shapes of the inputs by name."""
+        return {value.name: _shape(value) for value in self.graph.inputs}
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """The shapes of the outputs by name."""
+        return {o.name: _shape(o.value) for o in self.graph.outputs if not o.training}
+
+    @property
+    def training_outputs(self) -> dict[str, Shape]:
+        """The shapes of the further outputs that the network has in training."""
+        return {o.name: _shape(o.value) for o in self.graph.outputs if o.training}
+
+    @property
+    def values(self) -> list[TensorInfo]:
+        """Every tensor, inputs first, in the order of computation. Names are paths, each unique."""
+        return [TensorInfo(name, _shape(value)) for name, value in _named(self.graph)]
+
+    @property
+    def nodes(self) -> list[NodeInfo]:
+        """Every operation, in the order of computation."""
+        found = []
+        names = {id(value): name for name, value in _named(self.graph)}
+        for node in self.graph.nodes:
+            operation = node.operation
+            name = names[id(node.outputs[0])]
+            if len(node.outputs) > 1:
+                name = name.rpartition(".")[0]
+            shape = _shape(node.outputs[0])
+            count = operation.parameter_count
+            block = node.scope.unit.name
+            found.append(NodeInfo(name, block, operation.name, shape, count, operation.macs))
+        return found
+
+    @property
+    def blocks(self) -> list[BlockInfo]:
+        """Every use of a block, outer ones before inner ones."""
+        from archdsl.costs import by_scope
+
+        return [
+            BlockInfo(
+                ".".join(scope.path),
+                scope.unit.name,
+                _shape(scope.outputs[0]),
+                cost.params,
+                cost.macs,
+            )
+            for scope, cost in by_scope(self.graph).items()
+            if scope.parent is not None
+        ]
+
+    # What it costs
+
+    @property
+    def params(self) -> int:
+        """How many trainable numbers it has."""
+        return self._total.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one sample in inference, by convolutions and matrix products."""
+        return self._total.macs
+
+    @property
+    def depth(self) -> int:
+        """Layers with a trainable matrix on the longest way from an input to an output."""
+        return self._total.depth
+
+    # What is made of it
+
+    def summary(self) -> str:
+        """A table of stages and blocks with shapes and costs, and the totals."""
+        from archdsl.summary import summarise
+
+        return summarise(self.graph, self._total)
+
+    def source(self, class_name: str | None = None) -> str:
+        """The text of a standalone PyTorch module. Does not need torch."""
+        from archdsl.torch.source import generate
+
+        if class_name is not None:
+            with all_mistakes():
+                check_class_name(class_name, None)
+        make: Callable[..., str] = generate
+        return make(self.graph, spec=self.spec.name, class_name=class_name)
+
+    def module(self) -> nn.Module:
+        """A live module: the class that `source` writes, with fresh weights. Needs torch."""
+        from archdsl.live import import_source
+
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            raise ImportError("a live module needs torch: pip install 'archdsl[torch]'") from None
+        module = import_source(self.source(), self.name)
+        network: nn.Module = getattr(module, self.class_name)()
+        return network
+
+
+@contextmanager
+def all_mistakes() -> Iterator[None]:
+    """Gives a single diagnostic the form in which users get them."""
+    try:
+        yield
+    except Diagnostic as problem:
+        raise DiagnosticError([problem]) from None
+    except RecursionError:
+        raise DiagnosticError([errors.NestedTooDeep(limit=limits.NESTING)]) from None
+
+
+def shipped_names() -> list[str]:
+    """Names of the shipped specs."""
+    files = os.listdir(resources.SPECS)
+    return sorted(name.removesuffix(".arch") for name in files if name.endswith(".arch"))
+
+
+def _shipped(name: str) -> str:
+    """The path of a shipped spec."""
+    plain = name.removesuffix(".arch")
+    known = shipped_names()
+    if plain in known:
+        return os.path.join(resources.SPECS, plain + ".arch")
+    near = nearest(os.path.basename(plain), known)
+    hint = f"did you mean the shipped spec `{near}`?" if near else ""
+    raise errors.NoSuchSpec(name=name, hint=hint)
+
+
+def _shape(value: Value) -> Shape:
+    return ("N", *value.shape)
+
+
+def _named(graph: Graph) -> Iterator[tuple[str, Value]]:
+    """The tensors of a graph with names that are paths, numbered where several would be equal."""
+    taken: dict[str, int] = {}
+
+    def unique(name: str) -> str:
+        count = taken[name] = taken.get(name, -1) + 1
+        return name if count == 0 else unique(f"{name}_{count}")
+
+    for value in graph.inputs:
+        yield unique(value.name), value
+    for node in graph.nodes:
+        name = unique(".".join(node.path))
+        for value in node.outputs:
+            yield (name if len(node.outputs) == 1 else f"{name}.{value.index}"), value
+
+
+def _plain(value: Any) -> Any:
+    """A value of Python as one of the language."""
+    if value is None or type(value) in (bool, int, float):
+        return value
+    if isinstance(value, tuple | list):
+        return type(value)([_plain(item) for item in value])
+    if hasattr(value, "item"):  # a number of numpy or torch
+        return _plain(value.item())
+    expected = "a number, true, false, none, a tuple or list of these, or an expression as text"
+    raise errors.WrongValue(expected=expected, value=repr(value))
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, tuple | list):
+        return type(value)([_shown(item) for item in value])
+    return str(value)

@@ -1,0 +1,255 @@
+"""Stage tables: rows to blocks one after another, with scaling, counters and taps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archdsl import errors, limits, numbers, tables, tree
+from archdsl.calls import Caller, signature_of, words_of
+from archdsl.diagnostics import Diagnostic
+from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
+from archdsl.graph import Frame, RowRepeat, Stage, Value
+from archdsl.naming import safe
+from archdsl.operations import OPERATIONS, Word
+from archdsl.operations.kinds import describe, whole
+from archdsl.resolve import Unit, did_you_mean, nearest
+from archdsl.source import Span
+
+DIVISOR = 8
+"""What scaled channels are a multiple of, where neither row nor table says."""
+
+
+class Row:
+    """A row with what it calls: the expressions for its parameters, scaling included."""
+
+    __slots__ = ("callee", "entries", "plan", "scaling")
+
+    def __init__(
+        self, plan: tables.RowPlan, callee: Callee, shared: dict[str, tables.Entry]
+    ) -> None:
+        self.plan = plan
+        self.callee = callee
+        known = signature_of(callee).numbers
+        said = {**shared, **plan.entries}
+        self.entries = [
+            (name, said[name], words_of(callee, name)) for name in known if name in said
+        ]
+        # A block that has a parameter of that name means its own.
+        self.scaling = {
+            name: entry
+            for name, entry in said.items()
+            if name in tables.SCALING and name not in known
+        }
+
+    def place(self, parameter: str | None) -> Span | None:
+        """The cell for a parameter."""
+        return next((entry.span for name, entry, _ in self.entries if name == parameter), None)
+
+
+class Use(NamedTuple):
+    """A row in one evaluation of its table: what its name brings along, and how often it runs."""
+
+    row: Row
+    bound: tuple[tuple[str, Any], ...]
+    repeats: int
+
+
+class Table(NamedTuple):
+    """A table of the text: its rows, and the arguments that all of them share."""
+
+    node: tree.Stages
+    plans: list[tables.RowPlan]
+    shared: dict[str, tables.Entry]
+
+
+class Stager(Caller):
+    """Evaluates stage tables."""
+
+    def _stages(self, table: tree.Stages, value: Any, frame: Frame) -> Value:
+        if type(value) is not Value:
+            if value is None:
+                raise errors.AbsentTensor(table.span, what="`stages`")
+            raise errors.NotATensor(table.span, what=numbers.kind_of(value))
+        uses = self._uses(table, frame)
+        total = sum(use.repeats for use in uses if isinstance(use.row.callee, Unit))
+        name = frame.scope.unit.names.scopes.get(id(table), ("stages",))
+        if frame.rounds:
+            name = (name[0], *frame.rounds, *name[1:])
+        taps: dict[str, Value] = {}
+        stages = frame.loops[id(table)] = []
+        index = 0
+        for row, bound, count in uses:
+            plan = row.plan
+            numbered = "n" in plan.entries
+            stage = Stage(plan.name, plan.row, frame.scope, numbered, value)
+            stages.append(stage)
+            step = (*name, safe(plan.name))
+            self.spend(count * (4 + len(row.entries)), plan.row.span)
+            for rep in range(count):
+                counters = {"index": index, "total": total, "rep": rep}
+                inner = Frame({**frame.names, **counters}, frame.scope, frame)
+                arguments = self._row_arguments(row, bound, inner, rep)
+                repeat = RowRepeat(stage, rep, inner, arguments)
+                repeat.input = value
+                value = self._row(row, value, repeat, (*step, str(rep)) if numbered else step)
+                repeat.output = value
+                stage.repeats.append(repeat)
+                index += isinstance(row.callee, Unit)
+            stage.output = value
+            taps[plan.name] = value
+        self.taps[id(value)] = {**self.taps.get(id(value), {}), **taps}
+        return value
+
+    def _uses(self, node: tree.Stages, frame: Frame) -> list[Use]:
+        """The rows, with their mistakes that can be seen before any of them runs."""
+        table: Table | None = frame.facts.get(id(node))
+        if table is None:
+            table = frame.facts[id(node)] = self._table(node)
+        problems: list[Diagnostic] = []
+        uses = []
+        for plan in table.plans:
+            try:
+                uses.append(self._use(table, plan, frame))
+            except Diagnostic as problem:
+                problem.span = problem.span or plan.row.span
+                problems.append(problem)
+        for mistake in problems:
+            self.record(mistake, frame.scope)
+        if problems:
+            raise Poisoned
+        self._check_shared(table, uses)
+        return uses
+
+    def _table(self, node: tree.Stages) -> Table:
+        shared: dict[str, tables.Entry] = {}
+        for argument in node.arguments:
+            if argument.name is None:
+                raise errors.SetByName(argument.span)
+            if argument.name in shared:
+                raise errors.ArgumentTwice(argument.span, parameter=argument.name)
+            shared[argument.name] = tables.Entry(argument.value, argument.span)
+        plans = tables.plan(node)
+        if not plans:
+            raise errors.EmptyTable(node.span)
+        return Table(node, plans, shared)
+
+    def _check_shared(self, table: Table, uses: list[Use]) -> None:
+        """Every argument of `stages(...)` is of use to some row."""
+        known = {*tables.SCALING}
+        for use in uses:
+            known.update(signature_of(use.row.callee).numbers)
+        for name, entry in table.shared.items():
+            if name not in known:
+                hint = did_you_mean(nearest(name, known))
+                raise errors.NoRowHas(entry.span, parameter=name, hint=hint)
+
+    def _use(self, table: Table, plan: tables.RowPlan, frame: Frame) -> Use:
+        callee = self._callee_of_row(plan, frame)
+        key = (id(plan.row), callee.callee if isinstance(callee, OperationValue) else None)
+        row: Row | None = frame.facts.get(key)
+        if row is None:
+            primitive = callee.callee if isinstance(callee, OperationValue) else callee
+            for name, entry in plan.entries.items():
+                if name == "n" and name in signature_of(primitive).numbers:
+                    raise errors.RepeatsOrParameter(entry.span, callee=primitive.name)
+                if name not in tables.RESERVED:
+                    self.check_parameter(primitive, name, entry.span)
+            slots = signature_of(primitive)
+            if slots.least > 1 or not slots.tensors:
+                raise errors.WrongTensors(
+                    plan.row.name_span, callee=primitive.name, expected=slots.least, given=1
+                )
+            row = frame.facts[key] = Row(plan, primitive, table.shared)
+        bound = callee.arguments if isinstance(callee, OperationValue) else ()
+        return Use(row, bound, self._count(row, frame))
+
+    def _callee_of_row(self, plan: tables.RowPlan, frame: Frame) -> Callee | OperationValue:
+        value = frame.names.get(plan.row.name)
+        if isinstance(value, OperationValue):
+            return value
+        key = (id(plan.row), "callee")
+        found: Callee | OperationValue | None = frame.facts.get(key)
+        if found is None:
+            found = frame.facts[key] = self._callee(plan.row, frame)
+        return found
+
+    def _setting(self, row: Row, name: str, frame: Frame) -> Any:
+        """What a row, or else the table, says of scaling; none where neither does."""
+        entry = row.scaling.get(name)
+        return None if entry is None else self._argument(entry.value, frame, ("up", "nearest"))
+
+    def _count(self, row: Row, frame: Frame) -> int:
+        """How often a row is repeated: `n`, times `depth` rounded up."""
+        entry = row.plan.entries.get("n")
+        if entry is None:
+            return 1
+        expected = "a whole number of repeats, at least 0"
+        with Place(entry.span):
+            count = whole(self.evaluate(entry.value, frame), expected, 0)
+            depth = self._setting(row, "depth", frame)
+            if depth is not None:
+                rounding = self._setting(row, "depth_round", frame) or Word("up")
+                if rounding not in (Word("up"), Word("nearest")):
+                    span = row.scaling["depth_round"].span
+                    raise errors.WrongValue(
+                        span, expected="up or nearest", value=describe(rounding)
+                    )
+                with Place(row.scaling["depth"].span):
+                    scaled = numbers.calculate("*", count, depth)
+                    count = numbers.call("ceil" if rounding.name == "up" else "round", [scaled])
+                    count = whole(count, expected, 0)
+            if count > limits.REPEATS:
+                raise errors.TooManyRepeats(count=count, limit=limits.REPEATS)
+        return count
+
+    def _row_arguments(
+        self, row: Row, bound: tuple[tuple[str, Any], ...], frame: Frame, rep: int
+    ) -> dict[str, Any]:
+        """The arguments of one repeat of a row."""
+        arguments = dict(bound)
+        for name, entry, words in row.entries:
+            if rep and name == "s":
+                arguments[name] = 1
+                continue
+            with Place(entry.span):
+                value = self._argument(entry.value, frame, words)
+                if name == "c" and "width" in row.scaling:
+                    value = self._scaled(row, value, frame)
+                if type(value) is Value:
+                    raise errors.TensorAsNumber(callee=row.callee.name, parameter=name)
+            arguments[name] = value
+        return arguments
+
+    def _scaled(self, row: Row, channels: Any, frame: Frame) -> int:
+        """Channels times `width`, to the nearest multiple of `divisor`."""
+        width = self._setting(row, "width", frame)
+        divisor = self._setting(row, "divisor", frame)
+        scaled = numbers.calculate("*", channels, width)
+        result: int = numbers.call("divisible", [scaled, DIVISOR if divisor is None else divisor])
+        return result
+
+    def _row(self, row: Row, value: Value, repeat: RowRepeat, name: tuple[str, ...]) -> Value:
+        frame, span, callee = repeat.frame, row.plan.row.span, row.callee
+        try:
+            if isinstance(callee, Unit):
+                scope = self._expand(
+                    callee, [value], repeat.arguments, frame, name, span, row, repeat
+                )
+                repeat.made = scope
+                outputs: tuple[Any, ...] = scope.outputs
+            else:
+                inputs = self._inputs(callee, [value])
+                if callee.flattens and len(value.shape) > 1 and set(value.shape[1:]) == {1}:
+                    flatten = OPERATIONS["flatten"]
+                    flat = self._node(flatten, inputs, {}, frame, (*name, "0"), span)
+                    inputs, name = flat.outputs, (*name, "1")
+                repeat.made = self._node(callee, inputs, repeat.arguments, frame, name, span)
+                outputs = repeat.made.outputs
+            if len(outputs) != 1 or type(outputs[0]) is not Value:
+                raise errors.RowGivesMany(span, callee=callee.name, count=len(outputs))
+            result: Value = outputs[0]
+            return result
+        except Diagnostic as problem:
+            if problem.span is None:
+                problem.span = row.place(problem.argument) or span
+            raise

@@ -1,0 +1,1629 @@
+"""From the uses of a block to one class: what differs between uses becomes an argument.
+
+A builder walks the text of a unit once, for all of its uses (the lanes) together. It reads what the
+elaboration left in the frames; it evaluates nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from archdsl import tree
+from archdsl.graph import Frame, Node, RowRepeat, Scope, Stage, Value
+from archdsl.naming import is_operator, safe
+from archdsl.operations import Operation
+from archdsl.resolve import Unit
+from archdsl.torch.code import Code, Either, Invoke, Plain, Repeated, names_in, plain
+from archdsl.torch.layers import LAYERS, OPERATORS
+from archdsl.torch.pieces import Piece, Var
+from archdsl.torch.symbols import (
+    CONDITIONAL,
+    LEVELS,
+    NOT,
+    PRODUCT,
+    SIGN,
+    NotExpressible,
+    NotOpen,
+    OperationValue,
+    Symbol,
+    binary,
+    call,
+    fold,
+    is_constant,
+    literal,
+    python,
+)
+
+FRESH = {"conv", "conv_transpose", "linear", "bn", "group_norm", "add"}
+"""Operations whose result nobody needs again once it has been used: it may be overwritten."""
+
+SIZE_NAMES = {"c": "channels", "h": "height", "w": "width", "d": "depth"}
+IDENTITY = Plain("nn.Identity()")
+
+
+class NewBlock(Code):
+    """A use of another class; its arguments are chosen when that class is complete."""
+
+    plan: Any
+    arguments: tuple[tuple[str, Symbol], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return [plain(symbol) for _, symbol in self.arguments]
+
+
+class Attribute(NamedTuple):
+    """A line of `__init__`: `self.name = code`, with a remark behind it."""
+
+    name: str
+    code: Code
+    remark: str = ""
+
+
+class Assign(NamedTuple):
+    """A line of `forward`."""
+
+    targets: tuple[Var, ...]
+    piece: Piece
+
+
+class Loop(NamedTuple):
+    """A loop of `forward` over the layers of `modules` (none: over a range)."""
+
+    variable: str
+    modules: str | None
+    count: str
+    layer: Var
+    body: list[Assign]
+
+
+class Plan:
+    """A class to be written: a unit and the uses of it that the class serves."""
+
+    def __init__(self, unit: Unit, scopes: list[Scope], name: str) -> None:
+        self.unit = unit
+        self.scopes = scopes
+        self.name = name
+        self.open: dict[str, frozenset[str]] = {}
+        self.builder: Builder
+
+
+class Builder:
+    """Builds one class."""
+
+    def __init__(self, writer: Any, plan: Plan) -> None:
+        self.writer = writer
+        self.plan = plan
+        self.unit = plan.unit
+        self.names = writer.names_of(plan.unit)
+        self.lanes = [scope.frame for scope in plan.scopes]
+        self.uses = set(self.lanes)
+        self.lets: dict[str, Symbol] = {}
+        self.locals: dict[str, Symbol] = {}  # local variables of `__init__`, in order
+        self.attributes: dict[str, Attribute] = {}
+        self.numbers: dict[str, Symbol] = {}  # numbers that `forward` needs
+        self.variables: dict[str, Piece] = {}
+        self.channels: dict[str, Symbol | None] = {}
+        self.statements: list[Assign | Loop] = []
+        self.returns: list[Piece] = []
+        self.training: list[bool] = []
+        self.taps: dict[str, dict[str, Var]] = {}
+        self.conditions: list[Plain] = []  # those under which the code at hand exists
+        self.rounds: list[str] = []  # variables of the loops around the code at hand
+        self.layer: Var | None = None
+        self.listed: dict[str, list[Code]] | None = None  # layers of an unrolled loop, by name
+        self.loop_modules: dict[str, Code] | None = None
+        self.round = 0
+        self.inputs: list[Var] = []
+        self.sizes: dict[str, Symbol] = {}  # arguments for the sizes of the inputs
+
+    # The whole
+
+    def build(self) -> None:
+        """Walk the unit's text."""
+        slots = self.unit.tensors
+        for i, slot in enumerate(slots):
+            values = {scope.frame: scope.inputs[i] for scope in self.plan.scopes}
+            alone = len(slots) == 1 and self.unit.kind == "arch"
+            kind = "list[Tensor]" if _one_kind(values) is list else "Tensor"
+            variable = Var("x" if alone else safe(slot.name), kind)
+            self.inputs.append(variable)
+            piece = Piece(variable, typed=True)
+            if _one_kind(values) is type(None):
+                piece = Piece("None")
+            else:
+                self.channels[slot.name] = self._input_size(i, "c", values)
+            self.variables[slot.name] = piece
+            for alias, name in self.unit.aliases:
+                if name == slot.name:
+                    self.variables[alias] = piece
+                    self.channels[alias] = self.channels.get(slot.name)
+        self._walk(self.unit.body, self.lanes)
+
+    def _input_size(self, position: int, letter: str, values: Mapping[Frame, Any]) -> Symbol | None:
+        """The symbol of an input's size: an argument such as `in_channels` where uses differ."""
+        slot = self.unit.tensors[position]
+        sizes = {f: _size(v, letter) for f, v in values.items()}
+        if any(size is None for size in sizes.values()):
+            return None
+        if isinstance(slot, tree.Input) and self.plan.scopes[0].parent is None:
+            opened = self._open_input(slot, letter)
+            return opened or literal(sizes)
+        if is_constant(sizes):
+            return literal(sizes)
+        prefix = "in" if len(self.unit.tensors) == 1 else slot.name
+        name = f"{prefix}_{SIZE_NAMES[letter]}"
+        while any(parameter.name == name for parameter in self.unit.parameters):
+            name += "_"
+        self.sizes[name] = Symbol(sizes, name, names=frozenset([name]))
+        return self.sizes[name]
+
+    def _open_input(self, slot: tree.Input, letter: str) -> Symbol | None:
+        if letter != "c" or not self.plan.open:
+            return None
+        symbol = self.symbol(slot.sizes[0], self.lanes)
+        return symbol if symbol.open else None
+
+    def _walk(self, body: Iterable[tree.Statement], lanes: list[Frame]) -> None:
+        for statement in body:
+            if isinstance(statement, tree.Assign) and id(statement) in self.names.live:
+                self._assign(statement, lanes)
+            elif isinstance(statement, tree.Let):
+                self._let(statement, lanes)
+            elif isinstance(statement, tree.Repeat) and id(statement) in self.names.live:
+                self._repeat(statement, lanes)
+            elif isinstance(statement, tree.Return):
+                self._return(statement, lanes)
+
+    def _return(self, statement: tree.Return, lanes: list[Frame]) -> None:
+        for expression in statement.values:
+            training = (
+                isinstance(expression, tree.Guard)
+                and isinstance(expression.condition, tree.Name)
+                and expression.condition.name == "training"
+            )
+            if training and self.plan.scopes[0].parent is not None:
+                continue
+            if training and isinstance(expression, tree.Guard):
+                expression = expression.value
+            piece = self.tensor(expression, lanes, "out")
+            if piece is None:
+                raise NotExpressible
+            self.returns.append(piece)
+            self.training.append(training)
+
+    def _let(self, statement: tree.Let, lanes: list[Frame]) -> None:
+        values = {f: f.names[statement.name] for f in lanes if statement.name in f.names}
+        if not values:
+            return
+        try:
+            symbol = self.symbol(statement.value, lanes)
+        except NotExpressible:
+            return  # an operation or a list that differs; whoever needs it will say so
+        if symbol.names and not self.rounds:
+            name = safe(statement.name)
+            if _whole_floats(symbol.values):
+                symbol = call(f"int({symbol.text})", [symbol], _as_ints(symbol.values))
+            self.locals[name] = symbol
+            symbol = Symbol(symbol.values, name, names=frozenset([name]), open=symbol.open)
+        self.lets[statement.name] = symbol
+
+    def _assign(self, statement: tree.Assign, lanes: list[Frame]) -> None:
+        targets = [target.name for target in statement.targets]
+        lanes = [f for f in lanes if id(statement.value) in f.trace]
+        values = {f: f.trace[id(statement.value)] for f in lanes}
+        piece = self.tensor(statement.value, lanes, targets[0])
+        if len(targets) == 1:
+            name = targets[0]
+            if _one_kind(values) is type(None) or piece is None:
+                self.variables[name] = Piece("None")
+                return
+            self.channels[name] = self._channels_of_line(statement.value, values, lanes)
+            carried = self.variables.get(name) if self.rounds else None
+            known = carried.variable if carried is not None else None
+            if piece.variable is not None and known is None:
+                self.variables[name] = piece
+                if piece.variable.name in self.taps:
+                    self.taps[name] = self.taps[piece.variable.name]
+                return
+            kind = "list[Tensor]" if _one_kind(values) is list else "Tensor"
+            variable = known or Var(safe(name), kind)
+            self.statements.append(Assign((variable,), piece))
+            self.variables[name] = Piece(variable, typed=True)
+            return
+        variables = tuple(Var(safe(name)) for name in targets)
+        if self.rounds:
+            variables = tuple(
+                (self.variables[name].variable if name in self.variables else None) or variable
+                for name, variable in zip(targets, variables)
+            )
+        self.statements.append(Assign(variables, piece or Piece("None")))
+        for i, (name, variable) in enumerate(zip(targets, variables)):
+            self.variables[name] = Piece(variable, typed=True)
+            sizes = {f: v[i].shape[0] if isinstance(v, list | tuple) else v.shape[0]
+                     for f, v in values.items()}  # fmt: skip
+            self.channels[name] = self._find_or_none(sizes)
+
+    def _channels_of_line(
+        self, expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]
+    ) -> Symbol | None:
+        if any(not isinstance(value, Value) for value in values.values()):
+            sizes = {f: _size(v, "c") for f, v in values.items()}
+            if any(size is None for size in sizes.values()):
+                return None
+            return self._find_or_none(sizes)
+        try:
+            return self.channels_of(expression, lanes)
+        except NotExpressible:
+            return None
+
+    # Numbers
+
+    def symbol(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
+        """The symbol of a number's expression."""
+        values = {f: f.trace[id(expression)] for f in lanes if id(expression) in f.trace}
+        if not values:
+            raise NotExpressible
+        if self.settled(values) and not self.plan.open:
+            return _spelled(expression, values, list(values))
+        try:
+            symbol = self._symbol(expression, list(values), values)
+        except NotExpressible:
+            if is_constant(values):
+                return literal(values)
+            raise
+        if symbol.open or (symbol.names and not self.settled(values)):
+            return symbol
+        return _spelled(expression, values, list(values)) if is_constant(values) else symbol
+
+    def settled(self, values: Mapping[Frame, Any]) -> bool:
+        """Whether a number is the same in all uses, those included that do not come to it."""
+        if not is_constant(values):
+            return False
+        lanes = set()
+        for frame in values:
+            place: Frame | None = frame
+            while place is not None and place not in self.uses:
+                place = place.outer
+            lanes.add(place)
+        return len(lanes) == len(self.uses)
+
+    def _symbol(
+        self, expression: tree.Expression, lanes: list[Frame], values: Mapping[Frame, Any]
+    ) -> Symbol:
+        if isinstance(expression, tree.Number | tree.Truth | tree.Absent):
+            return literal(values)
+        if isinstance(expression, tree.Name):
+            return self._named(expression.name, values)
+        if isinstance(expression, tree.Field):
+            if expression.name == "c":
+                return self.channels_of(expression.of, lanes)
+            return self._side(expression, values)
+        if isinstance(expression, tree.Binary):
+            left = self.symbol(expression.left, lanes)
+            try:
+                right = self.symbol(expression.right, lanes)
+            except NotExpressible:
+                if expression.operator in ("and", "or"):
+                    return Symbol(values, left.text, left.level, left.names, left.open)
+                raise
+            return binary(expression.operator, left, right, values)
+        if isinstance(expression, tree.Minus):
+            inner = self.symbol(expression.operand, lanes)
+            return Symbol(values, f"-{inner.wrapped(SIGN)}", SIGN, inner.names, inner.open)
+        if isinstance(expression, tree.Negation):
+            inner = self.symbol(expression.operand, lanes)
+            return Symbol(values, f"not {inner.wrapped(NOT)}", NOT, inner.names, inner.open)
+        if isinstance(expression, tree.Comparison):
+            return self._comparison(expression, lanes, values)
+        if isinstance(expression, tree.Conditional):
+            parts = [
+                self.symbol(part, lanes)
+                for part in (expression.value, expression.condition, expression.otherwise)
+            ]
+            a, condition, b = (part.wrapped(CONDITIONAL + 1) for part in parts)
+            made = call(f"{a} if {condition} else {b}", parts, values)
+            made.level = CONDITIONAL
+            return made
+        if isinstance(expression, tree.Call):
+            return self._function(expression, lanes, values)
+        if isinstance(expression, tree.Item):
+            of = self.symbol(expression.of, lanes)
+            index = self.symbol(expression.index, lanes)
+            return call(f"{of.wrapped(9)}[{index.text}]", [of, index], values)
+        if isinstance(expression, tree.Tuple | tree.List):
+            items = [self.symbol(item, lanes) for item in expression.items]
+            inside = ", ".join(item.text for item in items)
+            if isinstance(expression, tree.List):
+                return call(f"[{inside}]", items, values)
+            return call(f"({inside}{',' * (len(items) == 1)})", items, values)
+        raise NotExpressible
+
+    def _named(self, name: str, values: Mapping[Frame, Any]) -> Symbol:
+        if name in self.lets:
+            symbol = self.lets[name]
+            return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
+        if name in self.rounds or name in ("index", "rep"):
+            return Symbol(values, name, names=frozenset([name]))
+        parameter = next((p for p in self.unit.numbers if p.name == name), None)
+        if parameter is None:
+            raise NotExpressible
+        if parameter.default is not None and self._is_derived(parameter):
+            return self._derived(parameter, values)
+        argument = safe(name)
+        opened = self.plan.open.get(name, frozenset())
+        return Symbol(values, argument, names=frozenset([argument]), open=opened)
+
+    def _is_derived(self, parameter: tree.Parameter) -> bool:
+        """Whether every use leaves a parameter to a default that depends on others."""
+        default = parameter.default
+        assert default is not None
+        if is_constant({scope.frame: scope.arguments[parameter.name] for scope in self.plan.scopes}):
+            return False
+        return all(id(default) in frame.trace for frame in self.lanes)
+
+    def _derived(self, parameter: tree.Parameter, values: Mapping[Frame, Any]) -> Symbol:
+        name = safe(parameter.name)
+        if name not in self.locals:
+            assert parameter.default is not None
+            symbol = self.symbol(parameter.default, self.lanes)
+            if symbol.text.isidentifier():
+                return Symbol(values, symbol.text, names=symbol.names, open=symbol.open)
+            self.locals[name] = symbol
+        return Symbol(values, name, names=frozenset([name]), open=self.locals[name].open)
+
+    def _side(self, expression: tree.Field, values: Mapping[Frame, Any]) -> Symbol:
+        """A height, width or depth: constant, or that of an input as an argument."""
+        if is_constant(values):
+            return literal(values)
+        if isinstance(expression.of, tree.Name):
+            for i, slot in enumerate(self.unit.tensors):
+                if slot.name == expression.of.name:
+                    inputs = {scope.frame: scope.inputs[i] for scope in self.plan.scopes}
+                    symbol = self._input_size(i, expression.name, inputs)
+                    if symbol is not None:
+                        return Symbol(values, symbol.text, names=symbol.names)
+        raise NotExpressible
+
+    def _comparison(
+        self, expression: tree.Comparison, lanes: list[Frame], values: Mapping[Frame, Any]
+    ) -> Symbol:
+        parts = []
+        for operand in expression.operands:
+            parts.append(self.symbol(operand, lanes))
+            if any(isinstance(v, OperationValue) for v in parts[-1].values.values()):
+                raise NotExpressible
+        level = LEVELS["and"] + 2
+        text = parts[0].wrapped(level + 1)
+        for sign, part in zip(expression.operators, parts[1:]):
+            text += f" {sign} {part.wrapped(level + 1)}"
+        made = call(text, parts, values)
+        made.level = level
+        return made
+
+    def _function(
+        self, expression: tree.Call, lanes: list[Frame], values: Mapping[Frame, Any]
+    ) -> Symbol:
+        name = expression.name
+        arguments = [argument.value for argument in expression.arguments]
+        if name in ("floor", "ceil") and isinstance(arguments[0], tree.Binary):
+            quotient = arguments[0]
+            if quotient.operator == "/":
+                a = self.symbol(quotient.left, lanes)
+                b = self.symbol(quotient.right, lanes)
+                if _all_ints(a.values) and _all_ints(b.values):
+                    if name == "floor":
+                        return binary("//", a, b, values)
+                    text = f"-(-{a.wrapped(SIGN)} // {b.wrapped(PRODUCT + 1)})"
+                    return call(text, [a, b], values)
+        parts = [self.symbol(argument, lanes) for argument in arguments]
+        inside = ", ".join(part.text for part in parts)
+        if name == "floor":
+            if _all_ints(parts[0].values):
+                return parts[0]
+            negative = any(value < 0 for value in parts[0].values.values())
+            inside = f"{parts[0].wrapped(PRODUCT)} // 1" if negative else inside
+            return call(f"int({inside})", parts, values)
+        if name == "ceil":
+            if _all_ints(parts[0].values):
+                return parts[0]
+            return call(f"-int(-{parts[0].wrapped(SIGN)} // 1)", parts, values)
+        if name == "sqrt":
+            return Symbol(
+                values, f"{parts[0].wrapped(9)} ** 0.5", LEVELS["^"], parts[0].names, parts[0].open
+            )
+        if name == "divisible":
+            return call(f"{self.writer.helper('divisible')}({inside})", parts, values)
+        if name in ("round", "min", "max", "abs", "len"):
+            return call(f"{name}({inside})", parts, values)
+        raise NotExpressible
+
+    def channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
+        """The symbol of the channels of a tensor."""
+        values = {f: _size(f.trace[id(expression)], "c") for f in lanes if id(expression) in f.trace}
+        if not values or any(value is None for value in values.values()):
+            raise NotExpressible
+        sizes: dict[Frame, Any] = dict(values)
+        known = self._known_channels(expression, lanes)
+        if known is not None and (known.open or not self.settled(sizes)):
+            if all(known.at(f) == size for f, size in sizes.items()):
+                return Symbol(sizes, known.text, known.level, known.names, known.open)
+        return self.find(sizes)
+
+    def _known_channels(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol | None:
+        if isinstance(expression, tree.Name):
+            return self.channels.get(expression.name)
+        if isinstance(expression, tree.Item) and isinstance(expression.of, tree.Name):
+            return self.channels.get(expression.of.name)
+        if isinstance(expression, tree.Flow):
+            return self.channels.get(f"flow {id(expression)}")
+        if isinstance(expression, tree.Guard | tree.Conditional):
+            return self._known_channels(expression.value, lanes)
+        if isinstance(expression, tree.Call):
+            return self.channels.get(f"flow {id(expression)}")
+        if isinstance(expression, tree.Binary | tree.Minus):
+            parts = [getattr(expression, "left", None) or getattr(expression, "operand", None)]
+            parts.append(getattr(expression, "right", None))
+            known = [self._known_channels(p, lanes) for p in parts if p is not None]
+            opened = [symbol for symbol in known if symbol is not None]
+            return opened[0] if opened else None
+        return None
+
+    def find(self, sizes: Mapping[Frame, Any], *preferred: Symbol) -> Symbol:
+        """A symbol with these values: constant, one that is at hand, or a multiple of one."""
+        if self.settled(sizes):
+            return literal(sizes)
+        candidates = [*preferred, *self.sizes.values()]
+        candidates += [symbol for symbol in self.channels.values() if symbol is not None]
+        for parameter in self.unit.numbers:
+            numbers = {s.frame: s.arguments[parameter.name] for s in self.plan.scopes}
+            if all(type(n) in (int, float) for n in numbers.values()) and not is_constant(numbers):
+                candidates.append(self._named(parameter.name, numbers))
+        candidates += [s for s in self.lets.values() if s.names]
+        lanes = list(sizes)
+        for symbol in candidates:
+            if _agrees(symbol, sizes):
+                return Symbol(sizes, symbol.text, symbol.level, symbol.names, symbol.open)
+        for symbol in candidates:
+            made = _multiple(symbol, sizes)
+            if made is not None:
+                return made
+        if self.rounds:
+            made = self._progression(sizes, lanes, candidates)
+            if made is not None:
+                return made
+        if is_constant(sizes):
+            return literal(sizes)
+        raise NotExpressible
+
+    def _progression(
+        self, sizes: Mapping[Frame, Any], lanes: list[Frame], candidates: list[Symbol]
+    ) -> Symbol | None:
+        """`base + step * i`, where the size grows by as much in every round of a loop."""
+        variable = self.rounds[-1]
+        rounds = {f: f.names[variable] for f in lanes}
+        first = {f.outer: sizes[f] for f in lanes if rounds[f] == min(rounds.values())}
+        steps: dict[Frame, Any] = {}
+        for f in lanes:
+            if f.outer in first and rounds[f] > min(rounds.values()):
+                grown = (sizes[f] - first[f.outer]) / (rounds[f] - min(rounds.values()))
+                if grown != int(grown) or steps.setdefault(f.outer, int(grown)) != grown:  # type: ignore[arg-type]
+                    return None
+        if not steps or min(rounds.values()) != 0:
+            return None
+        outer = {f: v for f, v in first.items() if f is not None}
+        kept, self.rounds = self.rounds, self.rounds[:-1]
+        try:
+            base = self.find(outer)
+            step = self.find(steps)
+        finally:
+            self.rounds = kept
+        i = Symbol(rounds, variable, names=frozenset([variable]))
+        product = {f: sizes[f] - first[f.outer] for f in lanes}
+        return binary("+", base, binary("*", step, i, product), sizes)
+
+    def _find_or_none(self, sizes: Mapping[Frame, Any]) -> Symbol | None:
+        try:
+            return self.find(sizes)
+        except NotExpressible:
+            return None
+
+    # Tensors
+
+    def tensor(
+        self, expression: tree.Expression, lanes: list[Frame], line: str
+    ) -> Piece | None:
+        """The code for a tensor; none where there is none in any lane."""
+        lanes = [f for f in lanes if id(expression) in f.trace]
+        if not lanes:
+            raise NotExpressible
+        values = {f: f.trace[id(expression)] for f in lanes}
+        if _one_kind(values) is type(None):
+            return None
+        if any(value is None for value in values.values()):
+            raise NotExpressible
+        if isinstance(expression, tree.Name):
+            return self.variables[expression.name]
+        if isinstance(expression, tree.Item):
+            of = self.tensor(expression.of, lanes, line)
+            if of is None:
+                raise NotExpressible
+            index = self.in_forward(self.symbol(expression.index, lanes), "index")
+            return Piece(of.wrapped(9), f"[{index}]", typed=of.typed)
+        if isinstance(expression, tree.Field):
+            return self._tap(expression)
+        if isinstance(expression, tree.List | tree.Tuple):
+            return self._list(expression, lanes, line)
+        if isinstance(expression, tree.Flow):
+            return self._flow(expression, lanes, line)
+        if isinstance(expression, tree.Guard):
+            return self._guard(expression, lanes, line)
+        if isinstance(expression, tree.Conditional):
+            return self._conditional(expression, lanes, line)
+        if isinstance(expression, tree.Binary | tree.Minus):
+            return self._arithmetic(expression, lanes, line)
+        if isinstance(expression, tree.Call):
+            return self._application(expression, lanes, line)
+        raise NotExpressible
+
+    def _list(
+        self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str
+    ) -> Piece:
+        parts: list[str | Piece] = []
+        for item in expression.items:
+            piece = self.tensor(item, lanes, line)
+            if piece is not None:
+                parts += [", " if parts else "[", piece]
+        return Piece(*(parts or ["["]), "]", typed=True)
+
+    def _tap(self, expression: tree.Field) -> Piece:
+        if isinstance(expression.of, tree.Name):
+            piece = self.variables[expression.of.name]
+            taps = self.taps.get(expression.of.name)
+            if taps is None and piece.variable is not None:
+                taps = self.taps.get(piece.variable.name)
+            if taps and expression.name in taps:
+                return Piece(taps[expression.name], typed=True)
+        raise NotExpressible
+
+    def _guard(self, expression: tree.Guard, lanes: list[Frame], line: str) -> Piece | None:
+        flow = expression.value
+        assert isinstance(flow, tree.Flow)
+        outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
+        if is_constant(outcomes) and not self._opens(expression.condition, lanes):
+            if next(iter(outcomes.values())):
+                piece = self.tensor(flow, lanes, line)
+            else:
+                piece = self.tensor(flow.source, lanes, line)
+            return piece
+        condition = self.symbol(expression.condition, lanes)
+        taken = [f for f in lanes if outcomes[f]]
+        source = self.tensor(flow.source, lanes, line)
+        if source is None:
+            raise NotExpressible
+        runs = {self.names.scopes.get(id(step), ("",))[0] for step in flow.steps}
+        layers = not any(isinstance(s, tree.Call) and self._is_operator(s) for s in flow.steps)
+        if len(runs) == 1 and layers:
+            self.conditions.append(plain(condition))
+            piece = self._flow(flow, taken, line, always=True)
+            self.conditions.pop()
+            return piece
+        flag = self._flag(expression.condition, condition, line, None)
+        self.conditions.append(plain(condition))
+        piece = self._flow(flow, taken, line)
+        self.conditions.pop()
+        return Piece(
+            piece.wrapped(CONDITIONAL + 1), f" if {flag} else ", source,
+            level=CONDITIONAL, typed=piece.typed and source.typed,
+        )  # fmt: skip
+
+    def _opens(self, expression: tree.Expression, lanes: list[Frame]) -> bool:
+        """Refuse to keep a parameter open that decides what the network is made of."""
+        if self.plan.open:
+            symbol = self.symbol(expression, lanes)
+            if symbol.open:
+                raise NotOpen(symbol.open)
+        return False
+
+    def _conditional(
+        self, expression: tree.Conditional, lanes: list[Frame], line: str
+    ) -> Piece | None:
+        outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
+        if is_constant(outcomes) and not self._opens(expression.condition, lanes):
+            chosen = expression.value if next(iter(outcomes.values())) else expression.otherwise
+            return self.tensor(chosen, lanes, line)
+        condition = self.symbol(expression.condition, lanes)
+        yes = [f for f in lanes if outcomes[f]]
+        no = [f for f in lanes if not outcomes[f]]
+        flag = self._flag(expression.condition, condition, line, expression)
+        self.conditions.append(plain(condition))
+        a = self.tensor(expression.value, yes, line)
+        self.conditions.pop()
+        inverse = Plain(f"not ({condition.text})", condition.names)
+        self.conditions.append(inverse)
+        b = self.tensor(expression.otherwise, no, line)
+        self.conditions.pop()
+        if a is None or b is None:
+            raise NotExpressible
+        if a.parts == b.parts:
+            return a
+        return Piece(
+            a.wrapped(CONDITIONAL + 1), f" if {flag} else ", b,
+            level=CONDITIONAL, typed=a.typed and b.typed,
+        )  # fmt: skip
+
+    def _flag(
+        self,
+        written: tree.Expression,
+        condition: Symbol,
+        line: str,
+        expression: tree.Conditional | None,
+    ) -> str:
+        """A condition in `forward`: an attribute named as in the spec, or by what it decides."""
+        name = f"if_{line}"
+        if isinstance(written, tree.Name):
+            name = written.name
+        elif expression is not None and _adds(expression.value) != _adds(expression.otherwise):
+            name = "residual"
+        return self.in_forward(condition, name)
+
+    def in_forward(self, symbol: Symbol, name: str) -> str:
+        """The text of a number in `forward`; what is computed from arguments becomes an attribute."""
+        if not symbol.names - set(self.rounds):
+            return symbol.text
+        if symbol.names & set(self.rounds):
+            raise NotExpressible
+        if symbol.text.isidentifier():
+            name = symbol.text
+        name = safe(name)
+        while name in self.attributes or self.numbers.get(name, symbol).text != symbol.text:
+            name += "_"
+        self.numbers[name] = symbol
+        return f"self.{name}"
+
+    def _arithmetic(
+        self, expression: tree.Binary | tree.Minus, lanes: list[Frame], line: str
+    ) -> Piece | None:
+        if isinstance(expression, tree.Minus):
+            operands: list[tree.Expression] = [expression.operand]
+        else:
+            operands = [expression.left, expression.right]
+        pieces: list[Piece] = []
+        absent = False
+        for operand in operands:
+            sample = lanes[0].trace.get(id(operand))
+            if sample is None or isinstance(sample, Value | list | tuple):
+                piece = self.tensor(operand, lanes, line)
+                if piece is None:
+                    absent = True
+                else:
+                    pieces.append(piece)
+        if absent:
+            return pieces[0]
+        if isinstance(lanes[0].trace[id(expression)], list):
+            return Piece(pieces[0], " + ", pieces[1], level=LEVELS["+"], typed=True)
+        nodes = {f: f.trace[id(expression)].node for f in lanes}
+        return self._operator(nodes, pieces, None)
+
+    def _operator(
+        self, nodes: Mapping[Frame, Node], operands: list[Piece], written: tree.Call | None
+    ) -> Piece:
+        kinds = {type(node.operation) for node in nodes.values()}
+        if len(kinds) > 1:
+            raise NotExpressible
+        site = StepSite(self, nodes, written, None, forward=True)
+        return OPERATORS[kinds.pop().name](site, operands)
+
+    def _is_operator(self, call: tree.Call) -> bool:
+        return is_operator(call.name) or self.names.takes_tensors(call)
+
+    # Flows and calls
+
+    def _flow(
+        self, expression: tree.Flow, lanes: list[Frame], line: str, always: bool = False
+    ) -> Piece:
+        """A flow's code. With `always` it is called in lanes that lack it too, as an identity."""
+        piece = self.tensor(expression.source, lanes, line)
+        if piece is None:
+            raise NotExpressible
+        channels: Symbol | None
+        try:
+            channels = self.channels_of(expression.source, lanes)
+        except NotExpressible:
+            channels = None
+        run: list[Code] = []
+        name = ""
+        stateful = False
+        value_of = expression.source
+
+        def close(piece: Piece) -> Piece:
+            nonlocal run, stateful
+            if run:
+                piece = self._register(name, run, piece, stateful)
+            run, stateful = [], False
+            return piece
+
+        for step in expression.steps:
+            made = {f: f.made.get(id(step)) for f in lanes}
+            if isinstance(step, tree.Stages):
+                scope_name = self.names.scopes[id(step)]
+                if scope_name[0] != name:
+                    piece, name = close(piece), scope_name[0]
+                if channels is not None and channels.open:
+                    raise NotOpen(channels.open)
+                taps = self._taps_of(line) if len(expression.steps) == 1 else set()
+                table = Table(self, step, lanes, channels)
+                if taps:
+                    piece = self._tapped(table, step, name, piece, line)
+                else:
+                    run.append(table.code())
+                    stateful = True
+            elif self._is_operator(step):
+                piece = close(piece)
+                name = ""
+                piece = self._called(step, lanes, [piece], line)
+            else:
+                scope_name = self.names.scopes[id(step)]
+                if scope_name[0] != name:
+                    piece, name = close(piece), scope_name[0]
+                piece = self._flattened(step, made, run, piece)
+                code, has_state = self._layer(step, lanes, made, channels, line)
+                if code is not None or len(scope_name) > 1:
+                    run.append(code or IDENTITY)
+                stateful = stateful or has_state
+            channels = self._after(step, lanes, made, channels)
+            value_of = step  # type: ignore[assignment]
+        if channels is not None:
+            self.channels[f"flow {id(expression)}"] = channels
+        assert value_of is not None
+        return close(piece)
+
+    def _flattened(
+        self, step: tree.Call, made: Mapping[Frame, Any], run: list[Code], piece: Piece
+    ) -> Piece:
+        """The flatten that the elaboration put before a step: before the run, or as a step of it."""
+        before = [_flatten_of(item, step) for item in made.values()]
+        if not any(before):
+            return piece
+        if not all(before):
+            raise NotExpressible
+        numbered = {node.name[-1].isdigit() for node in before if node is not None}
+        if numbered == {True}:
+            run.append(Plain("nn.Flatten()"))
+            return piece
+        return Piece(piece.wrapped(9), ".flatten(1)", typed=piece.typed)
+
+    def _after(
+        self,
+        step: tree.Call | tree.Stages,
+        lanes: list[Frame],
+        made: Mapping[Frame, Any],
+        before: Symbol | None,
+    ) -> Symbol | None:
+        """The symbol of the channels after a step."""
+        sizes: dict[Frame, Any] = {f: _size(f.trace.get(id(step)), "c") for f in lanes}
+        if any(size is None for size in sizes.values()):
+            return None
+        candidates: list[Symbol] = []
+        if isinstance(step, tree.Call):
+            written = self.argument_of(step, "c", next(iter(made.values()), None))
+            if written is not None:
+                try:
+                    candidates.append(self.symbol(written, lanes))
+                except NotExpressible:
+                    pass
+        if before is not None and _agrees(before, sizes):
+            if before.open and candidates and not _agrees(candidates[0], sizes):
+                raise NotOpen(before.open)
+            if not candidates or not _agrees(candidates[0], sizes):
+                candidates.insert(0, before)
+        for symbol in candidates:
+            if symbol.open and _agrees(symbol, sizes):
+                return symbol
+        if before is not None and before.open and not any(_agrees(c, sizes) for c in candidates):
+            raise NotOpen(before.open)
+        try:
+            return self.find(sizes, *candidates)
+        except NotExpressible:
+            return None
+
+    def argument_of(self, step: tree.Call, name: str, made: Any) -> tree.Expression | None:
+        """What a call says of a parameter, by name or by place."""
+        for argument in reversed((*step.arguments, *step.overrides)):
+            if argument.name == name:
+                return argument.value
+        if isinstance(made, Node):
+            parameters = list(made.operation.parameters)
+        elif isinstance(made, Scope):
+            parameters = [parameter.name for parameter in made.unit.numbers]
+        else:
+            return None
+        places = [a for a in step.arguments if a.name is None and not self.names.is_tensor(a.value)]
+        if name in parameters and parameters.index(name) < len(places):
+            return places[parameters.index(name)].value
+        return None
+
+    def _layer(
+        self,
+        step: tree.Call,
+        lanes: list[Frame],
+        made: Mapping[Frame, Any],
+        channels: Symbol | None,
+        line: str,
+    ) -> tuple[Code | None, bool]:
+        """The code of a layer, and whether it owns tensors; none where it does nothing."""
+        items = list(made.values())
+        if all(isinstance(item, Scope) for item in items):
+            return self._block(step, made, [channels]), True
+        if not all(isinstance(item, Node) for item in items):
+            raise NotExpressible
+        nodes: dict[Frame, Node] = dict(made)
+        if all(_does_nothing(node.operation) for node in items):
+            rate = self.argument_of(step, "rate", items[0])
+            if rate is None or not self.symbol(rate, lanes).open:
+                return None, False
+        stateful = any(node.operation.weights for node in items)
+        kinds = {type(node.operation) for node in items}
+        if len(kinds) > 1:
+            return self._chosen(step, nodes, channels), stateful
+        if len({tuple(w.init for w in node.operation.weights) for node in items}) > 1:
+            raise NotExpressible  # they begin in different ways
+        site = StepSite(self, nodes, step, channels)
+        return LAYERS[kinds.pop().name](site), stateful
+
+    def _chosen(
+        self, step: tree.Call, nodes: Mapping[Frame, Node], channels: Symbol | None
+    ) -> Code:
+        """A layer that a parameter holds, and that differs between uses: `act(inplace=True)`."""
+        values = {f: f.names.get(step.name) for f in nodes}
+        parameters = [parameter.name for parameter in self.unit.numbers]
+        if step.name not in parameters or step.written:
+            raise NotExpressible
+        if not all(isinstance(v, OperationValue) and not v.arguments for v in values.values()):
+            raise NotExpressible
+        codes = set()
+        for f, node in nodes.items():
+            code = LAYERS[node.operation.name](StepSite(self, {f: node}, None, channels))
+            assert isinstance(code, Invoke)
+            codes.add(code.arguments)
+        if len(codes) > 1:  # some can overwrite their input and some cannot
+            if any(arguments not in ((), (("inplace=", Plain("True")),)) for arguments in codes):
+                raise NotExpressible
+            codes = {()}
+        symbol = self._named(step.name, values)
+        return Invoke(symbol.text, codes.pop()) if symbol.names else IDENTITY
+
+    def _block(
+        self, step: tree.Call | None, made: Mapping[Frame, Any], tensors: list[Symbol | None]
+    ) -> NewBlock:
+        """A use of another class."""
+        scopes: dict[Frame, Scope] = dict(made)
+        lanes = list(scopes)
+        written: dict[str, tree.Expression | None] = {}
+        sample = scopes[lanes[0]]
+        if step is not None:
+            for parameter in sample.unit.numbers:
+                written[parameter.name] = self.argument_of(step, parameter.name, sample)
+        return self.new_block(scopes, written, tensors)
+
+    def new_block(
+        self,
+        scopes: Mapping[Frame, Scope],
+        written: Mapping[str, tree.Expression | None],
+        tensors: list[Symbol | None],
+    ) -> NewBlock:
+        """A use of another class, from what is written of its arguments."""
+        plans = {id(self.writer.plan_of(scope)): self.writer.plan_of(scope) for scope in scopes.values()}
+        if len(plans) > 1:
+            raise NotExpressible
+        (plan,) = plans.values()
+        arguments: list[tuple[str, Symbol]] = []
+        builder_sizes = [slot.name for slot in plan.unit.tensors]
+        for i, name in enumerate(builder_sizes):
+            symbol = tensors[i] if i < len(tensors) else None
+            prefix = "in" if len(builder_sizes) == 1 else name
+            if symbol is not None:
+                if symbol.open:
+                    raise NotOpen(symbol.open)
+                arguments.append((f"{prefix}_channels", symbol))
+            for letter in "hwd":
+                sizes = {f: _size(s.inputs[i], letter) for f, s in scopes.items()}
+                if all(size is not None for size in sizes.values()) and is_constant(sizes):
+                    arguments.append((f"{prefix}_{SIZE_NAMES[letter]}", literal(sizes)))
+        for parameter in plan.unit.numbers:
+            actual = {f: scope.arguments[parameter.name] for f, scope in scopes.items()}
+            symbol = self._argument(written.get(parameter.name), actual)
+            if symbol is not None:
+                arguments.append((parameter.name, symbol))
+                if symbol.open:
+                    plan.open[parameter.name] = symbol.open
+        return NewBlock(plan, tuple(arguments))
+
+    def _argument(
+        self, written: tree.Expression | None, actual: Mapping[Frame, Any]
+    ) -> Symbol | None:
+        """The symbol of an argument; none where the callee has to know it without being told."""
+        lanes = list(actual)
+        if any(isinstance(value, OperationValue) for value in actual.values()):
+            return self._operation_argument(written, actual)
+        if written is not None and all(id(written) in f.trace for f in lanes):
+            try:
+                symbol = self.symbol(written, lanes)
+                if _agrees(symbol, actual):
+                    return symbol
+            except NotExpressible:
+                pass
+        try:
+            return self.find(actual)
+        except NotExpressible:
+            return None
+
+    def _operation_argument(
+        self, written: tree.Expression | None, actual: Mapping[Frame, Any]
+    ) -> Symbol | None:
+        if is_constant(actual):
+            value = next(iter(actual.values()))
+            text = class_of(value)
+            return Symbol(actual, text) if text else None
+        if isinstance(written, tree.Name):
+            try:
+                return self._named(written.name, actual)
+            except NotExpressible:
+                return None
+        return None
+
+    def _application(self, expression: tree.Call, lanes: list[Frame], line: str) -> Piece:
+        """An operation called with its tensors."""
+        return self._called(expression, lanes, [], line)
+
+    def _called(
+        self, step: tree.Call, lanes: list[Frame], flowing: list[Piece], line: str
+    ) -> Piece:
+        made = {f: f.made[id(step)] for f in lanes}
+        operands = list(flowing)
+        channels: list[Symbol | None] = []
+        if flowing:
+            values = {f: item.inputs[0] for f, item in made.items()}
+            sizes = {f: _size(v, "c") for f, v in values.items()}
+            channels.append(self._find_or_none(sizes))
+        named: dict[str, tuple[Piece, Symbol | None]] = {}
+        for argument in step.arguments:
+            if not self.names.is_tensor(argument.value):
+                continue
+            piece = self.tensor(argument.value, lanes, line)
+            try:
+                symbol = self.channels_of(argument.value, lanes)
+            except NotExpressible:
+                symbol = None
+            if argument.name is not None:
+                if piece is not None:
+                    named[argument.name] = (piece, symbol)
+            elif piece is not None or not isinstance(next(iter(made.values())), Node):
+                operands.append(piece or Piece("None"))
+                channels.append(symbol)
+        sample = next(iter(made.values()))
+        slots = sample.operation.tensors if isinstance(sample, Node) else [
+            slot.name for slot in sample.unit.tensors
+        ]  # fmt: skip
+        for slot in slots:
+            name = slot.strip("*?")
+            if name in named:
+                operands.append(named[name][0])
+                channels.append(named[name][1])
+        if all(isinstance(item, Node) for item in made.values()):
+            nodes: dict[Frame, Node] = dict(made)
+            if sample.operation.operator:
+                if len(operands) == 1 and operands[0].variable is not None:
+                    pass
+                return self._operator(nodes, operands, step)
+            channel = channels[0] if channels else None
+            operands[0] = self._flattened(step, made, [], operands[0])
+            code, stateful = self._layer(step, lanes, made, channel, line)
+            if code is None:
+                return operands[0]
+            name = self.names.scopes[id(step)][0]
+            self._note_channels(step, lanes, made, channel)
+            return self._register(name, [code], operands[0], stateful)
+        if not all(isinstance(item, Scope) for item in made.values()):
+            raise NotExpressible
+        block = self._block(step, made, channels)
+        name = self.names.scopes[id(step)][0]
+        self._note_channels(step, lanes, made, channels[0] if channels else None)
+        missing = len(block.plan.unit.tensors) - len(operands)
+        operands += [Piece("None")] * missing
+        arguments: list[str | Piece] = []
+        for i, operand in enumerate(operands):
+            arguments += [", " if i else "", operand]
+        return self._register(name, [block], Piece(*arguments, level=0), True)
+
+    def _note_channels(
+        self, step: tree.Call, lanes: list[Frame], made: Mapping[Frame, Any], before: Symbol | None
+    ) -> None:
+        after = self._after(step, lanes, made, before)
+        if after is not None:
+            self.channels[f"flow {id(step)}"] = after
+
+    def _register(self, name: str, run: list[Code], piece: Piece, stateful: bool) -> Piece:
+        """Make a run of layers an attribute, and call it."""
+        code = run[0] if len(run) == 1 else Invoke(
+            "nn.Sequential", tuple(("", item) for item in run), True
+        )  # fmt: skip
+        if self.conditions and stateful:
+            code = self._under_conditions(name, code)
+        if self.listed is not None:
+            codes = self.listed.setdefault(name, [])
+            if len(codes) <= self.round:
+                codes.append(code)
+            return Piece(f"self.{name}[{self.round}](", piece, ")")
+        if self.loop_modules is not None:
+            self.loop_modules[name] = code
+            assert self.layer is not None
+            return Piece(self.layer, "(", piece, ")")
+        self.attributes[name] = Attribute(name, code)
+        return Piece(f"self.{name}(", piece, ")")
+
+    def _under_conditions(self, name: str, code: Code) -> Code:
+        """The layer where its conditions hold, and an identity (or the other branch's) elsewhere."""
+        condition = self.conditions[-1]
+        before = self.attributes.get(name)
+        inverse = condition.text.removeprefix("not (").removesuffix(")")
+        if before is not None and isinstance(before.code, Either):
+            if condition.text.startswith("not (") and before.code.condition.text == inverse:
+                return Either(before.code.value, before.code.condition, code)
+        if len(self.conditions) > 1:
+            texts = [f"({c.text})" if " or " in c.text else c.text for c in self.conditions]
+            names = frozenset().union(*(c.names for c in self.conditions))
+            condition = Plain(" and ".join(texts), names)
+        return Either(code, condition, IDENTITY)
+
+    # Tables
+
+    def _taps_of(self, line: str) -> set[str]:
+        """The rows of a line's table that are read elsewhere."""
+        return self.writer.taps_of(self.unit).get(line, set())
+
+    def _tapped(
+        self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str
+    ) -> Piece:
+        """A table that is run row by row, since some rows are read elsewhere."""
+        self.attributes[name] = Attribute(name, table.code())
+        taps: dict[str, Var] = {}
+        wanted = self._taps_of(line)
+        for i, stage in enumerate(table.names):
+            call_ = Piece(f"self.{name}[{i}](", piece, ")")
+            variable = Var(safe(stage if stage in wanted else f"{line}_{stage}"))
+            self.statements.append(Assign((variable,), call_))
+            piece = Piece(variable, typed=True)
+            taps[stage] = variable
+        self.taps[line] = taps
+        return piece
+
+    # Loops
+
+    def _repeat(self, statement: tree.Repeat, lanes: list[Frame]) -> None:
+        lanes = [f for f in lanes if id(statement) in f.loops]
+        rounds = {f: f.loops[id(statement)] for f in lanes}
+        counts = {f: len(frames) for f, frames in rounds.items()}
+        inner = [frame for frames in rounds.values() for frame in frames]
+        if not inner:
+            return
+        kept = self._state()
+        try:
+            self._loop(statement, lanes, rounds, counts)
+        except NotExpressible:
+            self._restore(kept)
+            if not is_constant(counts) or len(set(counts.values())) > 1:
+                raise
+            self._unrolled(statement, lanes, rounds, next(iter(counts.values())))
+
+    def _state(self) -> tuple[Any, ...]:
+        return (
+            dict(self.attributes), dict(self.numbers), dict(self.variables), dict(self.channels),
+            list(self.statements), dict(self.locals), dict(self.lets), list(self.rounds),
+        )  # fmt: skip
+
+    def _restore(self, state: tuple[Any, ...]) -> None:
+        (
+            self.attributes, self.numbers, self.variables, self.channels,
+            self.statements, self.locals, self.lets, self.rounds,
+        ) = state  # fmt: skip
+        self.layer = self.loop_modules = self.listed = None
+
+    def _carry(
+        self, statement: tree.Repeat, rounds: Mapping[Frame, list[Frame]]
+    ) -> dict[str, Symbol | None]:
+        """Make variables of the names that the loop changes; their channels before it."""
+        before: dict[str, Symbol | None] = {}
+        for name in sorted(_assigned(statement.body)):
+            if name not in self.variables:
+                continue
+            piece = self.variables[name]
+            sample = next(iter(rounds.values()))[0].names[name]
+            kind = "list[Tensor]" if isinstance(sample, list) else "Tensor"
+            variable = Var(safe(name), kind)
+            last = self.statements[-1] if self.statements else None
+            taken = isinstance(last, Assign) and piece.variable in last.targets
+            if taken and isinstance(last, Assign) and len(last.targets) == 1:
+                self.statements[-1] = Assign((variable,), last.piece)
+            else:
+                self.statements.append(Assign((variable,), piece))
+            self.variables[name] = Piece(variable, typed=True)
+            self.writer.fixed.add(variable)
+            before[name] = self.channels.get(name)
+        return before
+
+    def _loop(
+        self,
+        statement: tree.Repeat,
+        lanes: list[Frame],
+        rounds: Mapping[Frame, list[Frame]],
+        counts: Mapping[Frame, int],
+    ) -> None:
+        if self.rounds or self.listed is not None:
+            raise NotExpressible  # loops in loops are unrolled
+        starts = {f: f.trace[id(statement.start)] for f in lanes}
+        if set(starts.values()) != {0}:
+            raise NotExpressible
+        count = self.symbol(statement.stop, lanes)
+        if count.open:
+            raise NotOpen(count.open)
+        carried = self._carry(statement, rounds)
+        variable = safe(statement.variable)
+        inner = [frame for frames in rounds.values() for frame in frames]
+        outer_statements, self.statements = self.statements, []
+        self.rounds.append(statement.variable)
+        self.loop_modules, self.layer = {}, Var("layer")
+        for name, base in carried.items():
+            self.channels[name] = self._at_start(name, base, rounds)
+        self._walk(statement.body, inner)
+        self.rounds.pop()
+        modules, self.loop_modules = self.loop_modules, None
+        layer, self.layer = self.layer, None
+        body, self.statements = self.statements, outer_statements
+        if len(modules) > 1 or any(isinstance(item, Loop) for item in body):
+            raise NotExpressible
+        for name, code in modules.items():
+            used = statement.variable in names_in(code)
+            over = Plain(f"range({count.text})", count.names)
+            item = Repeated(code, variable if used else "_", over, starred=False)
+            self.attributes[name] = Attribute(name, Invoke("nn.ModuleList", (("", item),), True))
+        text = "" if modules else self.in_forward(count, "count")
+        assigns = [item for item in body if isinstance(item, Assign)]
+        name = next(iter(modules), None)
+        self.statements.append(Loop(variable, name, text, layer, assigns))
+        for name in carried:
+            sizes = {f: _size(frames[-1].names[name], "c") for f, frames in rounds.items() if frames}
+            complete = len(sizes) == len(lanes) and None not in sizes.values()
+            self.channels[name] = self._find_or_none(sizes) if complete else None
+
+    def _at_start(
+        self, name: str, base: Symbol | None, rounds: Mapping[Frame, list[Frame]]
+    ) -> Symbol | None:
+        """The channels of a carried tensor at the start of each round."""
+        sizes: dict[Frame, Any] = {}
+        for f, frames in rounds.items():
+            for i, frame in enumerate(frames):
+                if i:
+                    sizes[frame] = _size(frames[i - 1].names[name], "c")
+                elif base is None:
+                    return None
+                else:
+                    sizes[frame] = base.at(f)
+        if any(size is None for size in sizes.values()):
+            return None
+        return self._find_or_none(sizes)
+
+    def _unrolled(
+        self,
+        statement: tree.Repeat,
+        lanes: list[Frame],
+        rounds: Mapping[Frame, list[Frame]],
+        count: int,
+    ) -> None:
+        """A loop written out, its layers in lists."""
+        if self.listed is not None:
+            raise NotExpressible
+        self.listed = {}
+        for i in range(count):
+            self.round = i
+            self._walk(statement.body, [rounds[f][i] for f in lanes])
+        listed, self.listed = self.listed, None
+        for name, codes in listed.items():
+            items = tuple(("", code) for code in codes)
+            code = Invoke("nn.ModuleList", (("", Invoke("", ())),))
+            code = Invoke("nn.ModuleList", (("", Listed(items)),), True)
+            self.attributes[name] = Attribute(name, code)
+
+
+class Alike(Code):
+    """Layers in a row, written as a loop where they turn out alike.
+
+    `loops` are ways to write those from some place on by a formula.
+    """
+
+    singles: tuple[Code, ...]
+    loops: tuple[tuple[int, Repeated], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return self.singles
+
+
+class Listed(Code):
+    """`[a, b, c]`."""
+
+    items: tuple[tuple[str, Code], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return [code for _, code in self.items]
+
+
+class StepSite:
+    """A primitive where it stands: see `layers.Site`."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        nodes: Mapping[Frame, Node],
+        step: tree.Call | None,
+        channels: Symbol | None,
+        forward: bool = False,
+        written: Mapping[str, tree.Expression] | None = None,
+    ) -> None:
+        self.builder = builder
+        self.nodes = nodes
+        self.step = step
+        self.written = written or {}
+        self.forward = forward
+        self.operations: list[Operation] = [node.operation for node in nodes.values()]
+        self.inplace = all(builder.writer.may_overwrite(node) for node in nodes.values())
+        self._channels = channels
+
+    @property
+    def channels(self) -> Symbol:
+        """The channels of the input."""
+        sizes = {f: node.inputs[0].shape[0] for f, node in self.nodes.items()}
+        symbol = self._channels
+        if symbol is not None and _agrees(symbol, sizes):
+            return symbol
+        return self.builder.find(sizes)
+
+    def helper(self, name: str) -> str:
+        return str(self.builder.writer.helper(name))
+
+    def argument(self, name: str) -> Symbol:
+        """The symbol of a parameter of the operation."""
+        values = {f: _concrete(node.operation, name) for f, node in self.nodes.items()}
+        source = {"count": "sizes", "pads": "p"}.get(name, name)
+        written = self.written.get(source)
+        if self.step is not None:
+            sample = next(iter(self.nodes.values()))
+            written = self.builder.argument_of(self.step, source, sample)
+        lanes = [f for f in values if written is None or id(written) in f.trace]
+        settled = self.builder.settled(values)
+        if settled and (written is None or not self.builder.plan.open):
+            return literal(values)
+        if name == "pads":
+            return literal(values) if is_constant(values) else Symbol(values, "")
+        symbol = self.builder.symbol(written, lanes) if written is not None and lanes else None
+        if symbol is None or len(lanes) < len(values):
+            if is_constant(values):
+                return literal(values)
+            return self.builder.find(values)
+        if not symbol.names and is_constant(values):
+            return literal(values)
+        symbol = self._converted(symbol, values)
+        if self.forward:
+            return Symbol(values, self.builder.in_forward(symbol, name))
+        return symbol
+
+    def _converted(self, symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
+        raw = {f: symbol.at(f) for f in values}
+        if any(isinstance(v, float) for v in raw.values()) and _all_ints(values):
+            return call(f"int({symbol.text})", [symbol], values)
+        kinds = {isinstance(v, tuple) for v in raw.values()}
+        if len(kinds) > 1:
+            raise NotExpressible
+        if kinds == {True}:
+            values = raw
+        return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
+
+
+class Table:
+    """A stage table as code: a `Sequential` with a child for each row."""
+
+    def __init__(
+        self, builder: Builder, table: tree.Stages, lanes: list[Frame], channels: Symbol | None
+    ) -> None:
+        self.builder = builder
+        self.lanes = lanes
+        self.channels = channels
+        self.stages: list[list[Stage]] = [frame.loops[id(table)] for frame in lanes]
+        self.rows: list[list[Stage]] = []
+        for stages in zip(*self.stages):
+            empty = {not stage.repeats for stage in stages}
+            if empty == {True}:
+                continue
+            if len(empty) > 1:
+                raise NotExpressible
+            self.rows.append(list(stages))
+        self.names = [row[0].name for row in self.rows]
+
+    def code(self) -> Code:
+        """The code; the rows are lines of their own, added to the sequence by name."""
+        return Rows(tuple((safe(row[0].name), self._row(row), _shape_remark(row)) for row in self.rows))
+
+    def _row(self, stages: list[Stage]) -> Code:
+        repeats = [repeat for stage in stages for repeat in stage.repeats]
+        if not stages[0].numbered:
+            return self._layer(repeats)
+        counts = {frame: len(stage.repeats) for frame, stage in zip(self.lanes, stages)}
+        items: list[Code] = []
+        if is_constant(counts):
+            count = next(iter(counts.values()))
+            items = self._items(stages, count)
+        else:
+            count_symbol = self._count(stages, counts)
+            first = [repeat for repeat in repeats if repeat.rep == 0]
+            rest = [repeat for repeat in repeats if repeat.rep > 0]
+            items = [self._layer(first)]
+            code = self._layer(rest, loop=True)
+            less = binary("-", count_symbol, literal({f: 1 for f in counts}), counts)
+            if "rep" in names_in(code):
+                over = Plain(f"range(1, {count_symbol.text})", count_symbol.names)
+                items.append(Repeated(code, "rep", over))
+            else:
+                items.append(Repeated(code, "_", Plain(f"range({less.text})", less.names)))
+        return Invoke("nn.Sequential", tuple(("", item) for item in items), True)
+
+    def _count(self, stages: list[Stage], counts: Mapping[Frame, int]) -> Symbol:
+        cell = self.builder.writer.entry(stages[0], "n")
+        if cell is not None:
+            symbol = self.builder.symbol(cell, self.lanes)
+            if _agrees(symbol, counts):
+                return symbol
+        return self.builder.find(counts)
+
+    def _items(self, stages: list[Stage], count: int) -> list[Code]:
+        """The layers of a row: one alone, then a loop for those that are alike."""
+
+        def group(start: int, stop: int) -> list[RowRepeat]:
+            return [r for stage in stages for r in stage.repeats[start:stop]]
+
+        singles = tuple(self._layer(group(i, i + 1)) for i in range(count))
+        loops: list[tuple[int, Repeated]] = []
+        for start in (0, 1):
+            if count - start < 3:
+                continue
+            try:
+                code = self._layer(group(start, count), loop=True)
+            except NotExpressible:
+                continue
+            used = names_in(code) & {"rep", "index"}
+            if len(used) == 1:
+                (name,) = used
+                starts = {r.frame.names[name] for r in group(start, start + 1)}
+                if len(starts) == 1:
+                    low = starts.pop()
+                    low_text = f"{low}, " if low else ""
+                    over = Plain(f"range({low_text}{low + count - start})")
+                    loops.append((start, Repeated(code, name, over)))
+        return [Alike(singles, tuple(loops))]
+
+    def _layer(self, repeats: list[RowRepeat], loop: bool = False) -> Code:
+        """The layer of some repeats of a row, all by the same code."""
+        builder = self.builder
+        lanes = [repeat.frame for repeat in repeats]
+        made = {repeat.frame: repeat.made for repeat in repeats}
+        sizes = {repeat.frame: repeat.input.shape[0] for repeat in repeats}
+        kept = builder.rounds
+        if loop:
+            builder.rounds = [*kept, "rep"]
+        try:
+            channels = builder.find(sizes, *([self.channels] if self.channels else []))
+            written = builder.writer.entries(repeats[0].stage)
+            if all(isinstance(item, Scope) for item in made.values()):
+                scopes: dict[Frame, Scope] = dict(made)  # type: ignore[arg-type]
+                return builder.new_block(scopes, written, [channels])
+            if not all(isinstance(item, Node) for item in made.values()):
+                raise NotExpressible
+            nodes: dict[Frame, Node] = dict(made)  # type: ignore[arg-type]
+            kinds = {type(node.operation) for node in nodes.values()}
+            if len(kinds) > 1:
+                raise NotExpressible
+            site = StepSite(builder, nodes, None, channels, written=written)
+            code = LAYERS[kinds.pop().name](site)
+            flat = [_flatten_before(node) for node in nodes.values()]
+            if any(flat):
+                return Invoke("nn.Sequential", (("", Plain("nn.Flatten()")), ("", code)))
+            return code
+        finally:
+            builder.rounds = kept
+            assert lanes is not None
+
+
+class Rows(Code):
+    """The rows of a table: name, code and a remark (the shape that comes out)."""
+
+    rows: tuple[tuple[str, Code, str], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return [code for _, code, _ in self.rows]
+
+
+def class_of(value: OperationValue) -> str | None:
+    """The class of a layer that takes no arguments: `nn.ReLU`."""
+    if isinstance(value.callee, Unit) or value.arguments or value.callee.name not in LAYERS:
+        return None
+    try:
+        operation = value.callee(((8,),), {})
+        code = LAYERS[value.callee.name](_BareSite([operation]))
+    except Exception:  # one that needs arguments, or a map: it has no class that is one by itself
+        return None
+    return code.function if not code.arguments else None
+
+
+class _BareSite:
+    """A site for an operation by itself."""
+
+    inplace = False
+
+    def __init__(self, operations: list[Operation]) -> None:
+        self.operations = operations
+
+    @property
+    def channels(self) -> Symbol:
+        raise NotExpressible
+
+    def argument(self, name: str) -> Symbol:
+        raise NotExpressible
+
+    def helper(self, name: str) -> str:
+        raise NotExpressible
+
+
+# Small questions
+
+
+def _one_kind(values: Mapping[Frame, Any]) -> type:
+    kinds = {type(value) for value in values.values()}
+    if len(kinds) > 1:
+        raise NotExpressible
+    return kinds.pop()
+
+
+def _size(value: Any, letter: str) -> int | None:
+    if isinstance(value, list | tuple):
+        sizes = {_size(item, letter) for item in value}
+        return sizes.pop() if len(sizes) == 1 else None
+    if not isinstance(value, Value):
+        return None
+    letters = {1: "cw", 2: "chw", 3: "cdhw"}.get(len(value.shape) - 1, "c")
+    return value.shape[letters.index(letter)] if letter in letters else None
+
+
+def _agrees(symbol: Symbol, values: Mapping[Frame, Any]) -> bool:
+    try:
+        return all(
+            symbol.at(f) == value and isinstance(symbol.at(f), bool) == isinstance(value, bool)
+            for f, value in values.items()
+        )
+    except NotExpressible:
+        return False
+
+
+def _multiple(symbol: Symbol, sizes: Mapping[Frame, Any]) -> Symbol | None:
+    """`symbol * k` or `symbol // k`, where that has these values."""
+    try:
+        known = {f: symbol.at(f) for f in sizes}
+    except NotExpressible:
+        return None
+    if not _all_ints(known) or not all(known.values()):
+        return None
+    first = next(iter(sizes))
+    for factor, operator in ((sizes[first] / known[first], "*"), (known[first] / sizes[first], "//")):
+        if factor >= 2 and factor == int(factor):
+            k = int(factor)
+            fits = (
+                all(known[f] * k == size for f, size in sizes.items())
+                if operator == "*"
+                else all(known[f] == size * k for f, size in sizes.items())
+            )
+            if fits:
+                return binary(operator, symbol, literal({f: k for f in sizes}), sizes)
+    return None
+
+
+def _all_ints(values: Mapping[Frame, Any]) -> bool:
+    return all(type(value) is int for value in values.values())
+
+
+def _whole_floats(values: Mapping[Frame, Any]) -> bool:
+    items = list(values.values())
+    if not all(type(value) in (int, float) for value in items):
+        return False
+    return any(type(v) is float for v in items) and all(v == int(v) and v >= 1 for v in items)
+
+
+def _as_ints(values: Mapping[Frame, Any]) -> dict[Frame, int]:
+    return {f: int(value) for f, value in values.items()}
+
+
+def _concrete(operation: Operation, name: str) -> Any:
+    """A parameter's value as PyTorch takes it: one number where all axes agree."""
+    if name == "count":
+        return len(operation.outputs)
+    value = getattr(operation, name)
+    if name == "pads":
+        return value
+    if name in ("axes", "shape", "sizes"):
+        return value
+    if isinstance(value, tuple) and value and len(set(value)) == 1:
+        return value[0]
+    return value
+
+
+def _does_nothing(operation: Operation) -> bool:
+    return operation.name == "identity" or (
+        operation.elementwise and getattr(operation, "rate", None) == 0
+    )
+
+
+def _flatten_of(made: Any, step: tree.Call) -> Node | None:
+    if isinstance(made, Node) and made.operation.flattens:
+        return _flatten_before(made)
+    return None
+
+
+def _flatten_before(node: Node) -> Node | None:
+    before = node.inputs[0].node
+    if before is not None and node.operation.flattens and before.span is node.span:
+        return before if before.operation.name == "flatten" else None
+    return None
+
+
+def _adds(expression: tree.Expression) -> bool:
+    return isinstance(expression, tree.Binary) and expression.operator == "+"
+
+
+def _assigned(body: Iterable[tree.Statement]) -> set[str]:
+    names: set[str] = set()
+    for statement in body:
+        if isinstance(statement, tree.Assign):
+            names |= {target.name for target in statement.targets}
+        elif isinstance(statement, tree.Repeat):
+            names |= _assigned(statement.body)
+    return names
+
+
+def _spelled(
+    expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]
+) -> Symbol:
+    """A constant; one with many digits is written as the spec's formula, in numbers."""
+    value = next(iter(values.values()))
+    if not isinstance(value, float) or len(repr(value)) <= 8:
+        return literal(values)
+    try:
+        text, level = _formula(expression, lanes[0])
+    except NotExpressible:
+        return literal(values)
+    return Symbol(values, text, level)
+
+
+def _formula(expression: tree.Expression, frame: Frame) -> tuple[str, int]:
+    if isinstance(expression, tree.Binary) and expression.operator in "+-*/":
+        level = LEVELS[expression.operator]
+        left, a = _formula(expression.left, frame)
+        right, b = _formula(expression.right, frame)
+        left = f"({left})" if a < level else left
+        right = f"({right})" if b <= level else right
+        return f"{left} {expression.operator} {right}", level
+    value = frame.trace[id(expression)]
+    if type(value) not in (int, float):
+        raise NotExpressible
+    return python(value), 9 if value >= 0 else SIGN
+
+
+def _shape_remark(stages: list[Stage]) -> str:
+    shapes = {stage.output.shape for stage in stages}
+    return " x ".join(map(str, shapes.pop())) if len(shapes) == 1 else ""
+

@@ -1,0 +1,129 @@
+"""Python expressions as trees, and their layout: what fits on a line is one line, the rest is opened.
+
+The layout is the one that common formatters leave alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archdsl.records import Record
+from archdsl.torch.symbols import Symbol
+
+WIDTH = 100
+INDENT = " " * 4
+
+
+class Code(Record):
+    """A piece of an expression."""
+
+    def parts(self) -> Iterable[Code]:
+        """The pieces of a kind that is settled, or laid out, elsewhere."""
+        return ()
+
+
+class Plain(Code):
+    """Text that stays on one line; `names` are the local names in it."""
+
+    text: str
+    names: frozenset[str] = frozenset()
+
+
+class Invoke(Code):
+    """`function(a, b, c=d)`. With `opened` it is one argument a line as soon as one line is too long."""
+
+    function: str
+    arguments: tuple[tuple[str, Code], ...]
+    opened: bool = False
+
+
+class Either(Code):
+    """`value if condition else otherwise`."""
+
+    value: Code
+    condition: Plain
+    otherwise: Code
+
+
+class Repeated(Code):
+    """`*(item for variable in range(...))`; inside a list without the star and the brackets."""
+
+    item: Code
+    variable: str
+    range: Plain
+    starred: bool = True
+
+
+def plain(symbol: Symbol) -> Plain:
+    return Plain(symbol.text, symbol.names)
+
+
+def names_in(code: Code) -> frozenset[str]:
+    """The local names that an expression mentions."""
+    if isinstance(code, Plain):
+        return code.names
+    if isinstance(code, Invoke):
+        return frozenset().union(*(names_in(value) for _, value in code.arguments))
+    if isinstance(code, Either):
+        return names_in(code.value) | names_in(code.condition) | names_in(code.otherwise)
+    if isinstance(code, Repeated):
+        return (names_in(code.item) - {code.variable}) | names_in(code.range)
+    return frozenset().union(*(names_in(part) for part in code.parts()))
+
+
+def flat(code: Code) -> str:
+    """The expression on one line."""
+    if isinstance(code, Plain):
+        return code.text
+    if isinstance(code, Invoke):
+        inside = ", ".join(name + flat(value) for name, value in code.arguments)
+        return f"{code.function}({inside})"
+    if isinstance(code, Either):
+        return f"{flat(code.value)} if {code.condition.text} else {flat(code.otherwise)}"
+    assert isinstance(code, Repeated)
+    inner = f"{flat(code.item)} for {code.variable} in {code.range.text}"
+    return f"*({inner})" if code.starred else inner
+
+
+def lay_out(before: str, code: Code, after: str, indent: int) -> list[str]:
+    """The lines of `before code after`, indented by so many levels."""
+    margin = INDENT * indent
+    line = f"{margin}{before}{flat(code)}{after}"
+    if len(line) <= WIDTH:
+        return [line]
+    if isinstance(code, Invoke) and code.arguments:
+        head, tail = f"{margin}{before}{code.function}(", f"{margin}){after}"
+        inside = ", ".join(name + flat(value) for name, value in code.arguments)
+        if not code.opened and len(f"{margin}{INDENT}{inside}") <= WIDTH:
+            if not any(isinstance(value, Repeated) for _, value in code.arguments):
+                return [head, f"{margin}{INDENT}{inside}", tail]
+        lines = [head]
+        for name, value in code.arguments:
+            comma = "" if isinstance(value, Repeated) and not value.starred else ","
+            lines += lay_out(name, value, comma, indent + 1)
+        return [*lines, tail]
+    if isinstance(code, Either):
+        inside = f"{margin}{INDENT}{flat(code)}"
+        if len(inside) <= WIDTH:
+            return [f"{margin}{before}(", inside, f"{margin}){after}"]
+        return [
+            f"{margin}{before}(",
+            *lay_out("", code.value, "", indent + 1),
+            *lay_out("if ", code.condition, "", indent + 1),
+            *lay_out("else ", code.otherwise, "", indent + 1),
+            f"{margin}){after}",
+        ]
+    if isinstance(code, Repeated):
+        opening, closing = ("*(", ")") if code.starred else ("", "")
+        if not code.starred:
+            return [
+                *lay_out(before, code.item, "", indent),
+                f"{margin}for {code.variable} in {code.range.text}{after}",
+            ]
+        return [
+            f"{margin}{before}{opening}",
+            *lay_out("", code.item, "", indent + 1),
+            f"{margin}{INDENT}for {code.variable} in {code.range.text}",
+            f"{margin}{closing}{after}",
+        ]
+    return [line]

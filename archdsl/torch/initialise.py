@@ -1,0 +1,193 @@
+"""`reset_parameters`: the initialisation of the spec, as a method of the network's class.
+
+The scheme that most layers of a kind have stands in a loop over the modules; those that differ are
+named by their class and place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import sqrt
+from typing import Any, NamedTuple
+
+from archdsl.graph import Node
+from archdsl.operations import Word
+from archdsl.torch.code import INDENT, WIDTH
+
+DEFAULT = Word("default")
+BUILT_IN = {"ones", "zeros"}
+"""What normalisations begin with when they are made: weight 1, bias 0."""
+
+# Where a layer of this kind begins with a constant, its constructor is told so.
+BY_CONSTRUCTOR = {"scale", "prelu"}
+
+
+class Scheme(NamedTuple):
+    """How the weight and the bias of a layer begin; none where it has none."""
+
+    weight: Word | None
+    bias: Word | None
+
+
+def reset_parameters(nodes: Iterable[Node], class_of: Any, place_of: Any) -> list[str]:
+    """The lines of the method; none where PyTorch's own initialisation is what the spec wants.
+
+    `class_of(node)` is the layer's class in PyTorch, `place_of(node)` the class of the block
+    that holds it and its attribute there.
+    """
+    schemes: dict[str, Counter[Scheme]] = {}
+    layers: dict[str, list[tuple[Node, Scheme]]] = {}
+    for node in nodes:
+        scheme = _scheme(node)
+        if scheme is not None:
+            name = class_of(node)
+            layers.setdefault(name, []).append((node, scheme))
+            # A layer without a bias says nothing of how biases begin.
+            schemes.setdefault(name, Counter())[scheme] += 1
+    general: list[str] = []
+    special: dict[tuple[str, str, str], Scheme] = {}
+    told: list[str] = []
+    for name, counts in schemes.items():
+        usual = _usual(counts)
+        lines = _lines("m", usual, name)
+        if lines:
+            word = "elif" if general else "if"
+            general += [f"{word} isinstance(m, {name}):", *(INDENT + line for line in lines)]
+            told.append(f"{name.removeprefix('nn.')} {_words(usual)}")
+        for node, scheme in layers[name]:
+            if not _covers(usual, scheme):
+                owner, attribute = place_of(node)
+                special[owner, attribute, name] = scheme
+    if not general and not special:
+        return []
+    body = ["for m in self.modules():", *(INDENT + line for line in general)] if general else []
+    body += _special(special)
+    doc = f"{'; '.join(told)}." if told else "Layers that begin in their own way."
+    doc = doc[:1].upper() + doc[1:]
+    if len(doc) > WIDTH - 14:
+        doc = "The initialisation of the spec."
+    return [
+        f"{INDENT}def reset_parameters(self) -> None:",
+        f'{INDENT * 2}"""{doc}"""',
+        *(INDENT * 2 + line for line in body),
+    ]
+
+
+def _scheme(node: Node) -> Scheme | None:
+    weights = {w.name: w.init for w in node.operation.weights if w.trainable}
+    if not weights or "weight" not in weights:
+        return None
+    if node.operation.name in BY_CONSTRUCTOR:
+        if weights["weight"].name in ("constant", "ones", "zeros"):
+            return Scheme(DEFAULT, None)
+    return Scheme(weights["weight"], weights.get("bias"))
+
+
+def _usual(counts: Counter[Scheme]) -> Scheme:
+    """The commonest weight, with the commonest bias among the layers that have one."""
+    weights: Counter[Word | None] = Counter()
+    for scheme, count in counts.items():
+        weights[scheme.weight] += count
+    weight = weights.most_common(1)[0][0]
+    biases: Counter[Word | None] = Counter()
+    for scheme, count in counts.items():
+        if scheme.bias is not None and scheme.weight == weight:
+            biases[scheme.bias] += count
+    return Scheme(weight, biases.most_common(1)[0][0] if biases else None)
+
+
+def _covers(usual: Scheme, scheme: Scheme) -> bool:
+    return scheme.weight == usual.weight and scheme.bias in (None, usual.bias)
+
+
+def _lines(layer: str, scheme: Scheme, kind: str) -> list[str]:
+    """The statements that give a layer its beginning."""
+    lines: list[str] = []
+    built_in = "Norm" in kind
+    if scheme.weight is not None and not (built_in and scheme.weight.name == "ones"):
+        lines += _draw(scheme.weight, layer, "weight", kind)
+    if scheme.bias is not None and not (built_in and scheme.bias.name == "zeros"):
+        drawn = _draw(scheme.bias, layer, "bias", kind)
+        if drawn and "Conv" in kind:  # convolutions often have none
+            lines += [f"if {layer}.bias is not None:", *(INDENT + line for line in drawn)]
+        else:
+            lines += drawn
+    return lines
+
+
+def _draw(scheme: Word, layer: str, name: str, kind: str) -> list[str]:
+    target = f"{layer}.{name}"
+    arguments: tuple[Any, ...] = scheme.arguments
+    match scheme.name:
+        case "default":
+            return []
+        case "zeros" | "ones":
+            return [f"nn.init.{scheme.name}_({target})"]
+        case "constant":
+            return [f"nn.init.constant_({target}, {arguments[0]})"]
+        case "normal":
+            return [f"nn.init.normal_({target}, std={arguments[0]})"]
+        case "truncated_normal":
+            return [f"nn.init.trunc_normal_({target}, std={arguments[0]})"]
+        case "uniform":
+            return [f"nn.init.uniform_({target}, -{arguments[0]}, {arguments[0]})"]
+        case "fan_uniform":
+            fan = _fan(arguments[0], layer, kind)
+            lines = [f"bound = ({fan}) ** -0.5" if " " in fan else f"bound = {fan}**-0.5"]
+            return [*lines, f"nn.init.uniform_({target}, -bound, bound)"]
+        case "xavier_normal" | "xavier_uniform":
+            gain = "" if arguments[0] == 1 else f", gain={arguments[0]}"
+            return [f"nn.init.{scheme.name}_({target}{gain})"]
+    fan, gain = arguments
+    if fan == "fan_out_per_group":
+        lines = [f"fan = {_fan(fan, layer, kind)}"]
+        factor = f"{gain**2:.15g}"
+        if scheme.name == "kaiming_normal":
+            return [*lines, f"nn.init.normal_({target}, std=({factor} / fan) ** 0.5)"]
+        lines.append(f"bound = (3 * {factor} / fan) ** 0.5")
+        return [*lines, f"nn.init.uniform_({target}, -bound, bound)"]
+    options = [f'mode="{fan}"'] if fan != "fan_in" else []
+    if gain == sqrt(2):
+        options.append('nonlinearity="relu"')
+    elif gain == 1:
+        options.append('nonlinearity="linear"')
+    else:
+        options.append('nonlinearity="linear"')
+        lines = [f"nn.init.{scheme.name}_({', '.join([target, *options])})"]
+        return [*lines, "with torch.no_grad():", f"{INDENT}{target}.mul_({gain})"]
+    return [f"nn.init.{scheme.name}_({', '.join([target, *options])})"]
+
+
+def _fan(fan: str, layer: str, kind: str) -> str:
+    if kind == "nn.Linear":
+        return f"{layer}.in_features" if fan == "fan_in" else f"{layer}.out_features"
+    if fan == "fan_in":
+        return f"{layer}.weight[0].numel()"
+    if fan == "fan_out":
+        return f"{layer}.weight[:, 0].numel()"
+    return f"{layer}.weight[:, 0].numel() // {layer}.groups"
+
+
+def _special(special: dict[tuple[str, str, str], Scheme]) -> list[str]:
+    lines: list[str] = []
+    for (owner, attribute, kind), scheme in special.items():
+        drawn = _lines("layer", scheme, kind)
+        holder = "m" if owner else "self"
+        inner = [
+            f'layer = {holder}.get_submodule("{attribute}")',
+            f"assert isinstance(layer, {kind})",
+            *drawn,
+        ]
+        if not owner:
+            lines += inner
+        else:
+            lines += ["for m in self.modules():", f"{INDENT}if isinstance(m, {owner}):"]
+            lines += [INDENT * 2 + line for line in inner]
+    return lines
+
+
+def _words(scheme: Scheme) -> str:
+    weight = str(scheme.weight).replace(", 1.4142135623730951", "")
+    bias = f", biases {scheme.bias}" if scheme.bias and scheme.bias.name != "default" else ""
+    return f"{weight}{bias}"

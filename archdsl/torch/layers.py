@@ -1,0 +1,545 @@
+"""How each primitive is written in PyTorch: as a layer in `__init__`, or as an operator in `forward`.
+
+Two tables, a row for each primitive. A row sees symbols and writes code; it decides nothing about
+shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from archdsl.operations import Operation, Word
+from archdsl.operations.initialisation import distribution
+from archdsl.torch.code import Code, Invoke, Plain, plain
+from archdsl.torch.pieces import Piece
+from archdsl.torch.symbols import (
+    PRODUCT,
+    SUM,
+    NotExpressible,
+    Symbol,
+    binary,
+    is_constant,
+    literal,
+    python,
+)
+
+
+class Site(Protocol):
+    """Where an operation stands: the same step in all uses of a block."""
+
+    operations: list[Operation]
+    channels: Symbol
+    inplace: bool
+
+    def argument(self, name: str) -> Symbol:
+        """The symbol of a parameter's concrete value (per-axis ones as tuples where they differ)."""
+
+    def helper(self, name: str) -> str:
+        """Ask for a class that the module carries; gives its name."""
+
+
+def first(site: Site) -> Any:
+    """Any of the operations, for what is the same in all."""
+    return site.operations[0]
+
+
+def same(site: Site, name: str) -> Any:
+    """A value that has to be the same in all uses."""
+    values = {getattr(operation, name) for operation in site.operations}
+    if len(values) > 1:
+        raise NotExpressible
+    return values.pop()
+
+
+def rank(site: Site) -> int:
+    ranks = {operation.rank for operation in site.operations}
+    if len(ranks) > 1:
+        raise NotExpressible
+    return ranks.pop()
+
+
+def invoke(function: str, *places: Symbol | Plain | str, **named: Symbol | str | None) -> Invoke:
+    """A call; keywords that are none are left out."""
+    arguments = [("", _code(place)) for place in places]
+    arguments += [(f"{k}=", _code(v)) for k, v in named.items() if v is not None]
+    return Invoke(function, tuple(arguments))
+
+
+def _code(value: Symbol | Plain | str) -> Code:
+    if isinstance(value, Symbol):
+        return plain(value)
+    return Plain(value) if isinstance(value, str) else value
+
+
+def unless(symbol: Symbol, default: Any) -> Symbol | None:
+    """The symbol, or none where it is the default everywhere (in all axes)."""
+    if symbol.open or not is_constant(symbol.values):
+        return symbol
+    value = next(iter(symbol.values.values()))
+    items = value if isinstance(value, tuple) else (value,)
+    return None if all(item == default for item in items) else symbol
+
+
+# Convolutions and matrices
+
+
+def _conv(site: Site) -> Invoke:
+    dimensions = rank(site)
+    kernel, stride, dilation = site.argument("k"), site.argument("s"), site.argument("d")
+    function = f"nn.Conv{dimensions}d"
+    padding: Symbol | str | None
+    if all(operation.p == "same" for operation in site.operations):  # type: ignore[attr-defined]
+        if any(item != 1 for operation in site.operations for item in operation.s):  # type: ignore[attr-defined]
+            function, padding = site.helper(f"SameConv{dimensions}d"), None
+        else:
+            padding = '"same"'
+    else:
+        padding = _padding(site, kernel, dilation)
+    bias = site.argument("bias")
+    return invoke(
+        function,
+        site.channels,
+        site.argument("c"),
+        kernel,
+        stride=unless(stride, 1),
+        padding=padding,
+        dilation=unless(dilation, 1),
+        groups=unless(site.argument("groups"), 1),
+        bias=unless(bias, True),
+    )
+
+
+def _padding(site: Site, kernel: Symbol, dilation: Symbol) -> Symbol | None:
+    """Padding in numbers: constant, written in the spec, or half of the kernel's reach."""
+    pads = site.argument("pads")
+    if is_constant(pads.values) and not kernel.open and not dilation.open:
+        return unless(literal({f: even(v) for f, v in pads.values.items()}), 0)
+    words = {operation.p for operation in site.operations if isinstance(operation.p, str)}  # type: ignore[attr-defined]
+    if not words:
+        return site.argument("p")
+    if words != {"keep"}:
+        raise NotExpressible
+    two = literal({f: 2 for f in pads.values})
+    values = {f: even(v) for f, v in pads.values.items()}
+    kinds = {type(kernel.at(frame)) for frame in pads.values}
+    if unless(dilation, 1) is None:
+        if kinds == {int}:
+            return binary("//", kernel, two, values)
+        if kinds == {tuple}:
+            sizes = range(rank(site))
+            text = ", ".join(f"{kernel.text}[{i}] // 2" for i in sizes)
+            return Symbol(values, f"({text}{',' * (len(sizes) == 1)})", names=kernel.names)
+        raise NotExpressible
+    reach = {f: (kernel.at(f), dilation.at(f)) for f in pads.values}
+    if not all(isinstance(k, int) and isinstance(d, int) for k, d in reach.values()):
+        raise NotExpressible
+    if is_constant(kernel.values) and not kernel.open:
+        half = (next(iter(kernel.values.values())) - 1) // 2
+        if half == 1:
+            return dilation
+        return binary("*", literal({f: half for f in values}), dilation, values)
+    one = literal({f: 1 for f in values})
+    less = binary("-", kernel, one, {f: k - 1 for f, (k, _) in reach.items()})
+    both = binary("*", dilation, less, {f: d * (k - 1) for f, (k, d) in reach.items()})
+    return binary("//", both, two, values)
+
+
+def even(pads: Any) -> Any:
+    """Padding as PyTorch takes it: one number for both sides, a tuple where the axes differ."""
+    if any(low != high for low, high in pads):
+        raise NotExpressible
+    lows = tuple(low for low, _ in pads)
+    return lows[0] if len(set(lows)) == 1 else lows
+
+
+def _conv_transpose(site: Site) -> Invoke:
+    return invoke(
+        f"nn.ConvTranspose{rank(site)}d",
+        site.channels,
+        site.argument("c"),
+        site.argument("k"),
+        stride=unless(site.argument("s"), 1),
+        padding=unless(site.argument("p"), 0),
+        output_padding=unless(site.argument("out_pad"), 0),
+        groups=unless(site.argument("groups"), 1),
+        bias=unless(site.argument("bias"), True),
+        dilation=unless(site.argument("d"), 1),
+    )
+
+
+def _linear(site: Site) -> Invoke:
+    bias = unless(site.argument("bias"), True)
+    return invoke("nn.Linear", site.channels, site.argument("c"), bias=bias)
+
+
+# Normalisation
+
+
+def _bn(site: Site) -> Invoke:
+    return invoke(
+        f"nn.BatchNorm{max(rank(site), 1)}d",
+        site.channels,
+        eps=unless(site.argument("eps"), 1e-5),
+        momentum=unless(site.argument("momentum"), 0.1),
+        affine=unless(site.argument("affine"), True),
+    )
+
+
+def _layer_norm(site: Site) -> Invoke:
+    return invoke(
+        "nn.LayerNorm" if rank(site) == 0 else site.helper("ChannelNorm"),
+        site.channels,
+        eps=unless(site.argument("eps"), 1e-5),
+        elementwise_affine=unless(site.argument("affine"), True),
+    )
+
+
+def _group_norm(site: Site) -> Invoke:
+    return invoke(
+        "nn.GroupNorm",
+        site.argument("groups"),
+        site.channels,
+        eps=unless(site.argument("eps"), 1e-5),
+        affine=unless(site.argument("affine"), True),
+    )
+
+
+def _lrn(site: Site) -> Invoke:
+    return invoke(
+        "nn.LocalResponseNorm",
+        site.argument("size"),
+        alpha=unless(site.argument("alpha"), 1e-4),
+        beta=unless(site.argument("beta"), 0.75),
+        k=unless(site.argument("k"), 1),
+    )
+
+
+def _scale(site: Site) -> Invoke:
+    size: Symbol | str = "1" if same(site, "per") == "number" else site.channels
+    begin = _beginning(same(site, "init"))
+    return invoke(site.helper("Scale"), size, *([python(begin)] if begin != 1 else []))
+
+
+def _beginning(scheme: Word) -> float:
+    """The constant that a vector begins with; what is drawn instead is drawn later."""
+    drawn = distribution(scheme, (1,))
+    return float(drawn.arguments[0]) if drawn.name == "constant" else 1.0  # type: ignore[arg-type]
+
+
+# Activations
+
+
+def _activation(name: str, can_replace: bool = True) -> Callable[[Site], Invoke]:
+    def write(site: Site) -> Invoke:
+        return invoke(f"nn.{name}", inplace="True" if can_replace and site.inplace else None)
+
+    return write
+
+
+def _gelu(site: Site) -> Invoke:
+    return invoke("nn.GELU", approximate='"tanh"' if same(site, "approximate") else None)
+
+
+def _leaky_relu(site: Site) -> Invoke:
+    slope = unless(site.argument("slope"), 0.01)
+    inplace = "True" if site.inplace else None
+    return invoke("nn.LeakyReLU", *([slope] if slope else []), inplace=inplace)
+
+
+def _elu(site: Site) -> Invoke:
+    alpha = unless(site.argument("alpha"), 1)
+    inplace = "True" if site.inplace else None
+    return invoke("nn.ELU", *([alpha] if alpha else []), inplace=inplace)
+
+
+def _prelu(site: Site) -> Invoke:
+    begin = _beginning(same(site, "init"))
+    size = [] if same(site, "shared") else [site.channels]
+    return invoke("nn.PReLU", *size, init=None if begin == 0.25 else python(begin))
+
+
+def _softmax(site: Site) -> Invoke:
+    return invoke("nn.Softmax", python(same(site, "axis") + 1))
+
+
+# Pooling
+
+
+def _max_pool(site: Site) -> Invoke:
+    return _pool(site, "Max", dilation=unless(site.argument("d"), 1))
+
+
+def _avg_pool(site: Site) -> Invoke:
+    if first(site).out is not None:
+        return invoke(f"nn.AdaptiveAvgPool{rank(site)}d", site.argument("out"))
+    padded = any(high for o in site.operations for pair in o.pads for high in pair)  # type: ignore[attr-defined]
+    counts = same(site, "count_include_pad") or not (padded or same(site, "ceil"))
+    return _pool(site, "Avg", count_include_pad=None if counts else "False")
+
+
+def _pool(site: Site, kind: str, **more: Symbol | str | None) -> Invoke:
+    dimensions = rank(site)
+    kernel, stride = site.argument("k"), site.argument("s")
+    function = f"nn.{kind}Pool{dimensions}d"
+    padding: Symbol | None = None
+    if all(operation.p == "same" for operation in site.operations):  # type: ignore[attr-defined]
+        function = site.helper(f"Same{kind}Pool{dimensions}d")
+    else:
+        padding = _padding(site, kernel, literal({f: 1 for f in kernel.values}))
+    return invoke(
+        function,
+        kernel,
+        stride=None if stride.text == kernel.text else stride,
+        padding=padding,
+        ceil_mode="True" if same(site, "ceil") else None,
+        **more,
+    )
+
+
+def _global_pool(site: Site) -> Invoke:
+    mode = {"avg": "Avg", "max": "Max"}[same(site, "mode")]
+    return invoke(f"nn.Adaptive{mode}Pool{rank(site)}d", "1")
+
+
+# Layout
+
+
+def _resize_layer(site: Site) -> Invoke:
+    operation = first(site)
+    if operation.size is None and operation.scale is None:
+        raise NotExpressible
+    return invoke("nn.Upsample", **_resize_options(site))
+
+
+def _resize_options(site: Site) -> dict[str, Symbol | str | None]:
+    operation = first(site)
+    options: dict[str, Symbol | str | None] = {}
+    if operation.size is not None:
+        options["size"] = site.argument("size")
+    elif operation.scale is not None:
+        scales = tuple(float(scale) for scale in same(site, "scale"))
+        options["scale_factor"] = python(scales[0] if len(set(scales)) == 1 else scales)
+        if any(scale != int(scale) for scale in scales):
+            options["recompute_scale_factor"] = "True"
+    mode = same(site, "mode")
+    if mode == "bilinear":
+        mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[rank(site)]
+    if mode != "nearest":
+        options["mode"] = f'"{mode}"'
+    if same(site, "align_corners"):
+        options["align_corners"] = "True"
+    return options
+
+
+def _pad(site: Site) -> Invoke:
+    border = tuple(n for pair in reversed(same(site, "p")) for n in pair)
+    written = python(border[0] if len(set(border)) == 1 else border)
+    mode, value = same(site, "mode"), same(site, "value")
+    if mode == "constant" and value:
+        return invoke(f"nn.ConstantPad{rank(site)}d", written, python(value))
+    name = {"constant": "Zero", "reflect": "Reflection", "replicate": "Replication"}[mode]
+    return invoke(f"nn.{name}Pad{rank(site)}d", written)
+
+
+def _shift(site: Site) -> Invoke:
+    return invoke(site.helper(f"Shift{rank(site)}d"), site.channels, site.argument("k"))
+
+
+def _reshape_layer(site: Site) -> Invoke:
+    (shape,) = {operation.outputs[0] for operation in site.operations}
+    return invoke("nn.Sequential", "nn.Flatten()", f"nn.Unflatten(1, {python(shape)})")
+
+
+def _permute_layer(site: Site) -> Invoke:
+    return invoke(site.helper("Permute"), python(_batch_first(same(site, "axes"))))
+
+
+def _slice_layer(site: Site) -> Invoke:
+    start, stop, step = same(site, "start"), same(site, "stop"), same(site, "step")
+    return invoke(
+        site.helper("Slice"), *map(python, (start, stop)), axis=python(same(site, "axis") + 1),
+        step=None if step == 1 else python(step),
+    )  # fmt: skip
+
+
+def _pad_channels_layer(site: Site) -> Invoke:
+    return invoke(site.helper("PadChannels"), python(_channel_pad(site)))
+
+
+def _simple(function: str, *names: str) -> Callable[[Site], Invoke]:
+    """A layer that takes some parameters by place."""
+    return lambda site: invoke(function, *(site.argument(name) for name in names))
+
+
+LAYERS: dict[str, Callable[[Site], Invoke]] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "linear": _linear,
+    "bn": _bn,
+    "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
+    "lrn": _lrn,
+    "scale": _scale,
+    "relu": _activation("ReLU"),
+    "relu6": _activation("ReLU6"),
+    "silu": _activation("SiLU"),
+    "gelu": _gelu,
+    "sigmoid": _activation("Sigmoid", False),
+    "tanh": _activation("Tanh", False),
+    "hard_swish": _activation("Hardswish"),
+    "hard_sigmoid": _activation("Hardsigmoid"),
+    "leaky_relu": _leaky_relu,
+    "prelu": _prelu,
+    "elu": _elu,
+    "mish": _activation("Mish"),
+    "softmax": _softmax,
+    "identity": _simple("nn.Identity"),
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "global_pool": _global_pool,
+    "resize": _resize_layer,
+    "pad": _pad,
+    "pad_channels": _pad_channels_layer,
+    "shift": _shift,
+    "slice": _slice_layer,
+    "channel_shuffle": _simple("nn.ChannelShuffle", "groups"),
+    "pixel_shuffle": _simple("nn.PixelShuffle", "factor"),
+    "flatten": _simple("nn.Flatten"),
+    "permute": _permute_layer,
+    "reshape": _reshape_layer,
+    "dropout": _simple("nn.Dropout", "rate"),
+    "drop_path": lambda site: invoke(site.helper("DropPath"), site.argument("rate")),
+}
+"""Layers: what stands in `__init__`."""
+
+
+# Operators
+
+
+def _arithmetic(sign: str, level: int) -> Callable[[Site, list[Piece]], Piece]:
+    def write(site: Site, operands: list[Piece]) -> Piece:
+        typed = all(operand.typed for operand in operands)
+        if len(operands) == 2:
+            left, right = operands[0].wrapped(level), operands[1].wrapped(level + 1)
+            return Piece(left, f" {sign} ", right, level=level, typed=typed)
+        number = same(site, "number")
+        number = int(number) if number == int(number) else number
+        if sign == "-" and same(site, "reverse"):
+            right = operands[0].wrapped(level + 1)
+            return Piece(f"{python(number)} - ", right, level=level, typed=typed)
+        if sign == "*" and number == -1:
+            return Piece("-", operands[0].wrapped(level + 1), level=level, typed=typed)
+        left = operands[0].wrapped(level)
+        text = python(number) if number >= 0 else f"({python(number)})"
+        return Piece(left, f" {sign} {text}", level=level, typed=typed)
+
+    return write
+
+
+def _concat(site: Site, operands: list[Piece]) -> Piece:
+    axis = same(site, "axis") + 1
+    lists = [piece for piece in operands if piece.variable and piece.variable.kind != "Tensor"]
+    if lists and len(operands) == 1:
+        return Piece("torch.cat(", operands[0], f", {axis})", typed=True)
+    parts: list[str | Piece] = ["torch.cat("]
+    opened = False
+    for i, piece in enumerate(operands):
+        is_list = piece in lists
+        if i:
+            parts.append(", " if opened and not is_list else "")
+        if is_list:
+            parts.append("] + " if opened else " + " if i else "")
+            parts.append(piece)
+            opened = False
+        else:
+            parts += [piece] if opened else [" + [" if i else "[", piece]
+            opened = True
+    parts.append(f"], {axis})" if opened else f", {axis})")
+    return Piece(*parts, typed=True)
+
+
+def _matmul(site: Site, operands: list[Piece]) -> Piece:
+    left, right = operands[0].wrapped(PRODUCT), operands[1].wrapped(PRODUCT + 1)
+    typed = operands[0].typed and operands[1].typed
+    return Piece(left, " @ ", right, level=PRODUCT, typed=typed)
+
+
+def _split(site: Site, operands: list[Piece]) -> Piece:
+    axis = same(site, "axis") + 1
+    x = operands[0].wrapped(9)
+    parts = {operation.sizes for operation in site.operations}  # type: ignore[attr-defined]
+    if all(len(set(sizes)) == 1 for sizes in parts):
+        count = site.argument("count")
+        return Piece(x, f".chunk({count.text}, {axis})")
+    return Piece(x, f".split({python(list(same(site, 'sizes')))}, {axis})")
+
+
+def _slice(site: Site, operands: list[Piece]) -> Piece:
+    start, stop, step = site.argument("start"), site.argument("stop"), same(site, "step")
+    begin = "" if unless(start, 0) is None else start.text
+    end = "" if stop.text == "None" else stop.text
+    leading = ":, " * (same(site, "axis") + 1)
+    return Piece(
+        operands[0].wrapped(9),
+        f"[{leading}{begin}:{end}{'' if step == 1 else f':{step}'}]",
+        typed=operands[0].typed,
+    )
+
+
+def _resize(site: Site, operands: list[Piece]) -> Piece:
+    options = _resize_options(site)
+    text = ", ".join(f"{k}={v.text if isinstance(v, Symbol) else v}" for k, v in options.items())
+    if len(operands) == 2:
+        size = Piece("size=", operands[1].wrapped(9), ".shape[2:]", ", " if text else "")
+        return Piece("nn.functional.interpolate(", operands[0], ", ", size, f"{text})", typed=True)
+    return Piece("nn.functional.interpolate(", operands[0], f", {text})", typed=True)
+
+
+def _batch_first(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return (0, *(axis + 1 for axis in axes))
+
+
+def _permute(site: Site, operands: list[Piece]) -> Piece:
+    axes = ", ".join(map(str, _batch_first(same(site, "axes"))))
+    return Piece(operands[0].wrapped(9), f".permute({axes})", typed=operands[0].typed)
+
+
+def _reshape(site: Site, operands: list[Piece]) -> Piece:
+    shape = site.argument("shape")
+    inside = shape.text.strip("()[]").rstrip(",")
+    return Piece(operands[0].wrapped(9), f".reshape(-1, {inside})", typed=operands[0].typed)
+
+
+def _channel_pad(site: Site) -> tuple[int, ...]:
+    pads = set()
+    for operation in site.operations:
+        before = operation.before  # type: ignore[attr-defined]
+        after = operation.outputs[0][0] - operation.inputs[0][0] - before
+        pads.add((*(0,) * (2 * operation.rank), before, after))
+    if len(pads) > 1:
+        raise NotExpressible
+    (pad,) = pads
+    return pad
+
+
+def _pad_channels(site: Site, operands: list[Piece]) -> Piece:
+    text = python(_channel_pad(site))
+    return Piece("nn.functional.pad(", operands[0], f", {text})", typed=True)
+
+
+OPERATORS: dict[str, Callable[[Site, list[Piece]], Piece]] = {
+    "add": _arithmetic("+", SUM),
+    "sub": _arithmetic("-", SUM),
+    "mul": _arithmetic("*", PRODUCT),
+    "concat": _concat,
+    "matmul": _matmul,
+    "split": _split,
+    "slice": _slice,
+    "resize": _resize,
+    "permute": _permute,
+    "reshape": _reshape,
+    "pad_channels": _pad_channels,
+}
+"""Operators: what stands in `forward`."""
+

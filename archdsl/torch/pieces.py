@@ -1,0 +1,83 @@
+"""Expressions over tensors in `forward`: text with holes for variables that have no names yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from archdsl.torch.symbols import ATOM
+
+
+class Var:
+    """A tensor (or a list of tensors) with a name in the spec; its Python name comes later."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, name: str, kind: str = "Tensor") -> None:
+        self.name = name
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class Piece:
+    """An expression. `typed` says whether type checkers know it for a tensor (or a list of them)."""
+
+    __slots__ = ("level", "parts", "typed")
+
+    def __init__(self, *parts: str | Var | Piece, level: int = ATOM, typed: bool = False) -> None:
+        self.parts: tuple[str | Var, ...] = tuple(_flatten(parts))
+        self.level = level
+        self.typed = typed
+
+    def wrapped(self, level: int) -> Piece:
+        """This as an operand of something that binds as tightly as `level`."""
+        if self.level >= level:
+            return self
+        return Piece("(", self, ")", typed=self.typed)
+
+    def variables(self) -> list[Var]:
+        """The variables in it, as often as they stand there."""
+        return [part for part in self.parts if isinstance(part, Var)]
+
+    @property
+    def variable(self) -> Var | None:
+        """The variable, where this is nothing else."""
+        alone = self.parts[0] if len(self.parts) == 1 else None
+        return alone if isinstance(alone, Var) else None
+
+    def text(self, name: Callable[[Var], str]) -> str:
+        """The Python text, with names for the variables."""
+        return "".join(part if isinstance(part, str) else name(part) for part in self.parts)
+
+    def replaced(self, old: Var, new: Piece) -> Piece:
+        """With an expression in place of a variable."""
+        inner = new.wrapped(ATOM) if len(self.parts) > 1 else new
+        if len(self.parts) > 1 and new.level < ATOM and _stands_alone(self, old):
+            inner = new
+        parts = [inner if part is old else part for part in self.parts]
+        typed = new.typed if len(parts) == 1 else self.typed
+        if self.level < ATOM:  # a sum is known for a tensor if what it adds is
+            typed = typed and new.typed
+        return Piece(*parts, level=self.level, typed=typed)
+
+
+def _stands_alone(piece: Piece, variable: Var) -> bool:
+    """Whether a variable is an argument by itself, so that what replaces it needs no brackets."""
+    i = piece.parts.index(variable)
+    before = piece.parts[i - 1] if i else ""
+    after = piece.parts[i + 1] if i + 1 < len(piece.parts) else ""
+    return (
+        isinstance(before, str)
+        and isinstance(after, str)
+        and before.endswith(("(", "[", ", "))
+        and after.startswith((")", "]", ", "))
+    )
+
+
+def _flatten(parts: tuple[str | Var | Piece, ...]) -> Iterator[str | Var]:
+    for part in parts:
+        if isinstance(part, Piece):
+            yield from part.parts
+        elif part != "":
+            yield part

@@ -1,0 +1,65 @@
+"""What tests share: the flag that writes goldens anew, and ways to make specs and run commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GOLDENS = Path(__file__).parent / "goldens"
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the goldens and the README's outputs anew"
+    )
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether expected outputs are to be written rather than compared."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def golden(update_golden: bool) -> Callable[[str, str], None]:
+    """`golden(name, text)` compares a text with `tests/goldens/NAME`."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDENS / name
+        if update_golden:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"no golden {name}: run pytest --update-golden"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """`command("build", ...)` runs archdsl as a process of its own in an empty folder."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+        return subprocess.run(
+            [sys.executable, "-m", "archdsl", *arguments],
+            **{  # type: ignore[call-overload]
+                "cwd": tmp_path,
+                "env": environment,
+                "capture_output": True,
+                "text": True,
+                "encoding": "utf-8",
+                "timeout": 120,
+                **options,
+            },
+        )
+
+    return run

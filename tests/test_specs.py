@@ -1,0 +1,320 @@
+"""The specs that come with archdsl cost what the public implementations cost."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from archdsl.check import check
+from archdsl.costs import Total
+from archdsl.elaborate import elaborate
+from archdsl.graph import Graph
+from archdsl.resolve import Program, standard_names
+from archdsl.source import Source
+
+SPECS = Path(__file__).parent.parent / "specs"
+
+# Spec, arch, variant: parameters and MACs, and the public implementation they were counted on
+# (torchvision 0.29.1, timm 1.0.31; 1000 classes, 3x224x224).
+PUBLISHED = {
+    ("mnasnet_a1", "mnasnet_a1", None): (3887038, 311579072, "timm semnasnet_100"),
+    ("mobilenet_v2", "mobilenet_v2", None): (3504872, 300774272, "torchvision mobilenet_v2"),
+    ("mobilenet_v2", "mobilenet_v2", "mobilenet_v2_100"): (
+        3504872, 300774272, "torchvision mobilenet_v2",
+    ),
+    ("mobilenet_v2", "mobilenet_v2", "mobilenet_v2_140"): (
+        6108776, 582195824, "timm mobilenetv2_140",
+    ),
+    ("resnext50", "resnext50", None): (25028904, 4230479872, "torchvision resnext50_32x4d"),
+    ("resnext50", "resnext50", "resnext50_32x4d"): (
+        25028904, 4230479872, "torchvision resnext50_32x4d",
+    ),
+    ("resnet50", "resnet50", None): (25557032, 4089184256, "torchvision resnet50"),
+    ("squeezenet1_0", "squeezenet1_0", None): (1248424, 818924576, "torchvision squeezenet1_0"),
+    ("squeezenet1_1", "squeezenet1_1", None): (1235496, 349151936, "torchvision squeezenet1_1"),
+}  # fmt: skip
+
+
+def load(name: str) -> Program:
+    path = SPECS / f"{name}.arch"
+    return Program(Source(path.name, path.read_text(encoding="utf-8")), str(path))
+
+
+def build(program: Program, name: str, variant: str | None = None) -> Graph:
+    unit = program.find(name, program.main.source)
+    assert unit is not None
+    return elaborate(program, unit, variant=variant)
+
+
+def every_network() -> list[tuple[str, str, str | None]]:
+    """Each arch of each spec, and each of its variants."""
+    found: list[tuple[str, str, str | None]] = []
+    for path in sorted(SPECS.glob("*.arch")):
+        program = load(path.stem)
+        for name in program.archs:
+            unit = program.find(name, program.main.source)
+            assert unit is not None
+            found.append((path.stem, name, None))
+            rows = unit.variants.rows if unit.variants else ()
+            found += [(path.stem, name, row.name) for row in rows]
+    return found
+
+
+@pytest.mark.parametrize(("spec", "arch", "variant"), every_network())
+def test_a_network_costs_what_the_public_one_costs(
+    spec: str, arch: str, variant: str | None
+) -> None:
+    """What the spec itself states holds, and is what was counted on the public implementation."""
+    total = check(build(load(spec), arch, variant), settled=True)
+    params, macs, public = PUBLISHED[spec, arch, variant]
+    assert (total.params, total.macs) == (params, macs), public
+
+
+def test_nothing_published_is_missing() -> None:
+    assert set(PUBLISHED) <= set(every_network())
+
+
+@pytest.mark.parametrize(("spec", "depth"), [("resnet50", 50), ("resnext50", 50)])
+def test_depth_is_as_the_name_says(spec: str, depth: int) -> None:
+    assert check(build(load(spec), spec), settled=True).depth == depth
+
+
+# The standard library: one instance of each block, counted on the public implementation. Where
+# there is none, by hand.
+
+
+class Public(NamedTuple):
+    """What makes a public implementation; a path is imported when it is made."""
+
+    maker: str | Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def make(self) -> Any:
+        maker = self.maker
+        if isinstance(maker, str):
+            module, name = maker.rsplit(".", 1)
+            maker = getattr(importlib.import_module(module), name)
+        arguments = [item.make() if isinstance(item, Public) else item for item in self.arguments]
+        return maker(*arguments, **self.named)
+
+
+def tv(path: str, *arguments: Any, **named: Any) -> Public:
+    return Public(f"torchvision.{path}", arguments, named)
+
+
+def timm(path: str, *arguments: Any, **named: Any) -> Public:
+    return Public(f"timm.models.{path}", arguments, named)
+
+
+def own(maker: Callable[..., Any], *arguments: Any) -> Public:
+    return Public(maker, arguments, {})
+
+
+def _projection(channels: int, c: int, s: int) -> Any:
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(channels, c, 1, s, bias=False), nn.BatchNorm2d(c))
+
+
+def _mbconv(fused: str, e: int, k: int, s: int, channels: int, c: int) -> Any:
+    from torch import nn
+    from torchvision.models import efficientnet  # type: ignore[import-untyped]
+
+    config = getattr(efficientnet, f"{fused}MBConvConfig")(e, k, s, channels, c, 1)
+    return getattr(efficientnet, f"{fused}MBConv")(config, 0.0, nn.BatchNorm2d)
+
+
+def _dense(channels: int, growth: int) -> Any:
+    from torch import Tensor, cat, nn
+    from torchvision.models.densenet import _DenseLayer  # type: ignore[import-untyped]
+
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = _DenseLayer(channels, growth, 4, 0.0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return cat([x, self.layer(x)], 1)
+
+    return Layer()
+
+
+def _shift_block(channels: int, c: int, s: int, e: int) -> Any:
+    """From the text of Wu et al., CVPR 2018; the shift itself has neither weights nor MACs."""
+    from torch import Tensor, nn
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.main = nn.Sequential(
+                nn.Conv2d(channels, e * c, 1, bias=False), nn.BatchNorm2d(e * c), nn.ReLU(),
+                nn.Conv2d(e * c, c, 1, s, bias=False), nn.BatchNorm2d(c),
+            )  # fmt: skip
+            self.skip = _projection(channels, c, s)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.main(x) + self.skip(x)
+            return out
+
+    return Block()
+
+
+class Instance(NamedTuple):
+    """A use of a block on a map of `channels` x 28 x 28."""
+
+    name: str
+    channels: int
+    arguments: str
+    params: int
+    macs: int
+    public: Public
+
+    def __str__(self) -> str:
+        return self.name + self.arguments
+
+
+INSTANCES = [
+    Instance("conv_bn_act", 16, "(32)", 4672, 3612672, tv("ops.Conv2dNormActivation", 16, 32)),
+    Instance(
+        "conv_bn_act", 16, "(32, k=5, s=2, groups=4)", 3264, 627200,
+        tv("ops.Conv2dNormActivation", 16, 32, 5, 2, groups=4),
+    ),
+    Instance("squeeze_excite", 16, "(4)", 148, 128, tv("ops.SqueezeExcitation", 16, 4)),
+    Instance(
+        "sepconv", 32, "(16)", 896, 627200,
+        timm("_efficientnet_blocks.DepthwiseSeparableConv", 32, 16),
+    ),
+    Instance("mbconv", 16, "(24, s=2, se=0.25)", 6004, 1825920, own(_mbconv, "", 6, 3, 2, 16, 24)),
+    Instance("mbconv", 32, "(16, e=1, se=0.25)", 1448, 627712, own(_mbconv, "", 1, 3, 1, 32, 16)),
+    Instance(
+        "mbconv", 24, "(40, k=5, s=2, e=3)", 6776, 2272032,
+        timm("_efficientnet_blocks.InvertedResidual", 24, 40, 5, 2, exp_ratio=3),
+    ),
+    Instance(
+        "fused_mbconv", 24, "(24, e=1)", 5232, 4064256, own(_mbconv, "Fused", 1, 3, 1, 24, 24)
+    ),
+    Instance("fused_mbconv", 24, "(24)", 23280, 18063360, own(_mbconv, "Fused", 4, 3, 1, 24, 24)),
+    Instance(
+        "fused_mbconv", 24, "(40, s=2)", 24848, 4816896,
+        timm("_efficientnet_blocks.EdgeResidual", 24, 40, 3, 2, exp_ratio=4),
+    ),
+    Instance("basic_block", 64, "(64)", 73984, 57802752, tv("models.resnet.BasicBlock", 64, 64)),
+    Instance(
+        "basic_block", 64, "(128, s=2)", 230144, 44957696,
+        tv("models.resnet.BasicBlock", 64, 128, 2, own(_projection, 64, 128, 2)),
+    ),
+    Instance(
+        "bottleneck", 64, "(64)", 75008, 57802752,
+        tv("models.resnet.Bottleneck", 64, 64, 1, own(_projection, 64, 256, 1)),
+    ),
+    Instance(
+        "bottleneck", 256, "(128, s=2, groups=32, width=4)", 349184, 106373120,
+        tv("models.resnet.Bottleneck", 256, 128, 2, own(_projection, 256, 512, 2), 32, 4),
+    ),
+    Instance("fire", 96, "(16, 64)", 11920, 9232384, tv("models.squeezenet.Fire", 96, 16, 64, 64)),
+    Instance(
+        "conv_shift_conv", 16, "(32, s=2, e=3)", 5440, 1906688, own(_shift_block, 16, 32, 2, 3)
+    ),
+    Instance("dense_layer", 64, "", 45440, 35323904, own(_dense, 64, 32)),
+    Instance("ghost", 16, "(40)", 580, 392000, timm("ghostnet.GhostModule", 16, 40)),
+    Instance("ghost", 16, "(25)", 377, 254800, timm("ghostnet.GhostModule", 16, 25)),
+    Instance(
+        "ghost_bottleneck", 16, "(24, 48, s=2)", 2564, 792624,
+        timm("ghostnet.GhostBottleneck", 16, 48, 24, 3, 2),
+    ),
+    Instance(
+        "ghost_bottleneck", 24, "(40, 72, k=5, s=2, se=0.25)", 9636, 1910352,
+        timm("ghostnet.GhostBottleneck", 24, 72, 40, 5, 2, se_ratio=0.25),
+    ),
+    Instance(
+        "ghost_bottleneck", 40, "(40, 120, k=5, se=0.25)", 13672, 4335360,
+        timm("ghostnet.GhostBottleneck", 40, 120, 40, 5, 1, se_ratio=0.25),
+    ),
+]  # fmt: skip
+
+
+def small(flow: str, sizes: str) -> tuple[Graph, Total]:
+    text = f"arch small {{\n  input x: {sizes}\n  y = x -> {flow}\n  return y\n}}\n"
+    graph = build(Program(Source("small.arch", text)), "small")
+    return graph, check(graph, settled=True)
+
+
+def test_every_standard_block_is_counted() -> None:
+    assert {instance.name for instance in INSTANCES} == set(standard_names())
+
+
+@pytest.mark.parametrize("instance", INSTANCES, ids=str)
+def test_a_block_costs_what_the_public_one_costs(instance: Instance) -> None:
+    graph, total = small(str(instance), f"{instance.channels}x28x28")
+    assert graph.nodes[-1].scope.unit.name == instance.name
+    assert (total.params, total.macs) == (instance.params, instance.macs)
+
+
+@pytest.mark.parametrize("instance", INSTANCES, ids=str)
+def test_the_public_one_costs_that(instance: Instance) -> None:
+    """The numbers above, counted again where the public implementations are installed."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    pytest.importorskip("timm")
+    module = instance.public.make().eval()
+    counted = 0
+
+    def count(layer: Any, inputs: Any, output: Any) -> None:
+        nonlocal counted
+        taken = layer.in_channels // layer.groups
+        counted += output.numel() * taken * layer.weight.shape[2:].numel()
+
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        output = module(torch.zeros(1, instance.channels, 28, 28))
+    graph, _ = small(str(instance), f"{instance.channels}x28x28")
+    assert tuple(output.shape[1:]) == graph.outputs[0].value.shape
+    assert sum(p.numel() for p in module.parameters()) == instance.params
+    assert counted == instance.macs
+
+
+@pytest.mark.parametrize("sizes", ["32x64", "32x16x16", "32x8x8x8"])
+@pytest.mark.parametrize("name", sorted(standard_names()))
+def test_a_block_works_in_every_dimension(name: str, sizes: str) -> None:
+    arguments = {
+        "squeeze_excite": "(8)",
+        "fire": "(8, 16)",
+        "dense_layer": "",
+        "ghost_bottleneck": "(32, 64)",
+    }
+    graph, _ = small(name + arguments.get(name, "(32)"), sizes)
+    assert len(graph.outputs[0].value.shape) == sizes.count("x") + 1
+
+
+@pytest.mark.parametrize(
+    ("units", "e", "params"),
+    [
+        (3, 1, 34906), (3, 3, 95642), (3, 6, 186746), (3, 9, 277850),
+        (9, 1, 102106), (9, 3, 294554), (9, 6, 583226), (9, 9, 871898),
+        (18, 1, 202906), (18, 3, 592922), (18, 6, 1177946), (18, 9, 1762970),
+    ],
+)  # fmt: skip
+def test_shift_resnets_have_the_published_sizes(units: int, e: int, params: int) -> None:
+    """ShiftResNet-20, 56 and 110 for CIFAR-10. Wu et al., CVPR 2018, table 2: 0.03 M to 1.76 M."""
+    text = f"""
+        arch shift_resnet {{
+          input image: 3x32x32
+          stem = image -> conv(16, k=3) -> bn -> relu
+          body = stem -> stages(e={e}) {{
+            block            c   s  n
+            conv_shift_conv  16  1  {units}
+            conv_shift_conv  32  2  {units}
+            conv_shift_conv  64  2  {units}
+          }}
+          return body -> global_pool -> linear(10)
+        }}
+    """
+    graph = build(Program(Source("shift_resnet.arch", text)), "shift_resnet")
+    assert check(graph, settled=True).params == params
