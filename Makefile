@@ -48,6 +48,7 @@ $(VENV)/bin/python:
 
 $(VENV)/core.stamp: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --editable .
+	@$(BIN)/python -m compileall -q archdsl  # as pip does for what is not editable
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml | $(VENV)/bin/python

@@ -6,6 +6,7 @@ Exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defe
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ examples:
 
 def run() -> NoReturn:
     """The command `archdsl`."""
+    gc.set_threshold(100_000)  # a compilation makes much and drops little
     status = main()
     # Nothing is left to do but to free memory, which the system does faster.
     try:

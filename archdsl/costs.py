@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from archdsl import tree
-from archdsl.graph import Frame, Graph, Node, Scope, Stage
+from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value
 from archdsl.naming import safe
 from archdsl.operations import Operation, Shape
 from archdsl.records import Record
@@ -52,22 +52,20 @@ class Part(Record):
 
 def total(graph: Graph) -> Total:
     """Parameters, MACs and depth of a network."""
-    counts = _Counts()
-    params = sum([counts.params(node.operation) for node in graph.nodes])
+    count = _Counts().params
+    params = sum([count(node.operation) for node in graph.nodes])
     macs = 0
-    depths: dict[int, int] = {}
+    depths: dict[Value, int] = dict.fromkeys(graph.inputs, 0)
     for node in graph.inference_nodes():
         operation = node.operation
-        macs += operation.macs
-        depth = 0
-        for value in node.inputs:
-            depth = max(depth, depths.get(id(value), 0))
-        if operation.macs and counts.params(operation):
-            depth += 1
+        depth = max([depths[value] for value in node.inputs])
+        if operation.macs:
+            macs += operation.macs
+            depth += count(operation) > 0
         for value in node.outputs:
-            depths[id(value)] = depth
-    ends = [depths.get(id(output.value), 0) for output in graph.outputs if not output.training]
-    return Total(params, macs, max(ends, default=0))
+            depths[value] = depth
+    ends = [depths[output.value] for output in graph.outputs if not output.training]
+    return Total(params, macs, max(ends))
 
 
 def by_scope(graph: Graph) -> dict[Scope, Cost]:

@@ -8,6 +8,10 @@ from typing import Any, ClassVar, NamedTuple
 from archdsl.source import Span
 
 
+LONGEST = 120
+"""Characters of a line that are shown."""
+
+
 class Note(NamedTuple):
     """A second place that helps to understand a diagnostic."""
 
@@ -71,12 +75,11 @@ def render(diagnostic: Diagnostic) -> str:
     """The text of a diagnostic: sentence, place, the line with carets, notes, help."""
     lines = [f"error[{diagnostic.code}]: {printable(diagnostic.title)}"]
     if diagnostic.span is not None:
-        lines += _excerpt(diagnostic.span)
+        lines += _excerpt(diagnostic.span, "^")
     for note in diagnostic.notes:
-        line, column = note.span.source.position(note.span.start)
-        lines.append(f"  = {printable(note.text)} ({note.span.source.name}:{line}:{column})")
+        lines += [f"note: {printable(note.text)}", *_excerpt(note.span, "-")]
     if diagnostic.advice:
-        lines.append(f"  = help: {printable(diagnostic.advice)}")
+        lines.append(f"help: {printable(diagnostic.advice)}")
     return "\n".join(lines)
 
 
@@ -85,20 +88,20 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
 
 
-def _excerpt(span: Span) -> list[str]:
+def _excerpt(span: Span, mark: str) -> list[str]:
+    """The line of a place, the place marked; of a long line, what is around it."""
     source = span.source
     number, column = source.position(span.start)
     line = source.line(number)
-    lead, marked = line[: column - 1], line[column - 1 : column - 1 + span.end - span.start]
+    start = max(0, column - 1 - LONGEST // 2) if len(line) > LONGEST else 0
+    lead = line[start : column - 1]
+    marked = line[column - 1 : column - 1 + span.end - span.start][:LONGEST]
     margin = " " * len(str(number))
-    if len(line) > 160:  # a window around the place, for tables without line ends
-        cut = max(0, len(lead) - 60)
-        lead, line, marked = lead[cut:], line[cut : cut + 120], marked[:60]
     return [
-        f"{margin}--> {source.name}:{number}:{column}",
+        f"{margin}--> {printable(source.name)}:{number}:{column}",
         f"{margin} |",
-        f"{number} | {printable(_tabs(line))}",
-        f"{margin} | {' ' * _width(lead)}{'^' * max(1, _width(marked))}",
+        f"{number} | {printable(_tabs(line[start : start + LONGEST]))}".rstrip(),
+        f"{margin} | {' ' * _width(lead)}{mark * max(1, _width(marked))}",
     ]
 
 

@@ -139,6 +139,13 @@ class LineTooLong(Diagnostic):
     limit: int
 
 
+class TooManyOperators(Diagnostic):
+    code = "A5011"
+    message = "a statement of more than {limit} operators"
+    help = "give parts of it names of their own"
+    limit: int
+
+
 class NestedTooDeep(Diagnostic):
     code = "A5002"
     message = "brackets nested more than {limit} deep"

@@ -17,6 +17,9 @@ CONTINUES = {"ARROW", "SIGN", "TIMES", "COMPARE", "POWER", "IF", "ELSE", "AND", 
 # Before a `{`, these mean that a value is expected: it opens a choice.
 EXPECTS_VALUE = CONTINUES | {"EQUAL", "COMMA", "COLON", "NOT", "LPAR", "LSQUARE", "LBRACE", "IN"}
 
+# What makes an expression deeper without a bracket.
+OPERATORS = {*CONTINUES, "NOT", "DOT", "LSQUARE"} - {"ARROW"}
+
 CLOSERS = {"LPAR": "RPAR", "LSQUARE": "RSQUARE", "LBRACE": "RBRACE"}
 OPENERS = {closer: opener for opener, closer in CLOSERS.items()}
 
@@ -24,18 +27,25 @@ BRACKET, BODY, TABLE = "bracket", "body", "table"
 
 
 class Layout:
-    """Lark's post-lexer. `source` is set before each parse."""
+    """Lark's post-lexer. `source` is set before each parse.
+
+    `stack` has the open brackets and what each holds, `line` the tokens of the statement or row so
+    far: to say more of a mistake.
+    """
 
     always_accept = ()
     source: Source
+    stack: list[tuple[Token, str]]
+    line: list[Token]
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """The tokens, with layout settled."""
-        stack: list[tuple[Token, str]] = []  # the open brackets and what each holds
+        stack = self.stack = []
+        line = self.line = []
         before: Token | None = None  # the last token passed on, if it was not a line's end
         newline: Token | None = None  # a line's end that may count
         table_next = False  # `stages` or `variants` has been read, its `{` not yet
-        count = 0  # tokens of this line
+        operators = 0  # in this line
 
         for token in stream:
             kind = token.type
@@ -43,18 +53,24 @@ class Layout:
                 newline = newline or token
                 continue
             mode = stack[-1][1] if stack else BODY
-            count += 1
-            if count > limits.LINE_TOKENS:
-                raise errors.LineTooLong(self._span(token), limit=limits.LINE_TOKENS)
-
             if newline is not None:
                 opened = before is not None and before.type == "LBRACE" and mode != BRACKET
                 goes_on = mode == BODY and kind in CONTINUES
                 if mode != BRACKET and not opened and not goes_on:
                     if before is not None:
                         yield newline
-                    before, count = None, 0
+                    before, operators = None, 0
+                    line.clear()
+                elif opened:
+                    operators = 0
+                    line.clear()
                 newline = None
+            line.append(token)
+            operators += kind in OPERATORS
+            if len(line) > limits.LINE_TOKENS:
+                raise errors.LineTooLong(self._span(token), limit=limits.LINE_TOKENS)
+            if operators > limits.LINE_OPERATORS:
+                raise errors.TooManyOperators(self._span(token), limit=limits.LINE_OPERATORS)
 
             if kind in OPENERS:
                 opener = self._close(stack, token)

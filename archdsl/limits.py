@@ -8,8 +8,11 @@ SOURCE_BYTES = 4_000_000
 NESTING = 60
 """Brackets in brackets."""
 
-LINE_TOKENS = 2_000
+LINE_TOKENS = 5_000
 """Words and signs of one statement or table row."""
+
+LINE_OPERATORS = 250
+"""Operators of one statement or table row: so deep can an expression be without brackets."""
 
 FILES = 200
 """Files that one spec uses, those they use included."""

@@ -3,7 +3,8 @@
 The names become submodules in PyTorch, prefixes in the `state_dict` and scopes in ONNX, so one
 module decides them. The operations of a line form runs: a run is a chain of steps that each take
 just the value before them. The last run has the line's name, earlier ones are `name_1`, `name_2`,
-and so on; the steps of a run are numbered from 0, and one alone has the run's name. Operators
+and so on; the steps of a run are numbered from 0, and one alone has the run's name. A name that is
+taken gets an underscore. Operators
 (`+`, `concat`, `split`, `reshape`) belong to no run.
 """
 
@@ -103,20 +104,23 @@ class Names:
         for value in values:
             count = self._collect(value, count, runs)
         last = [run for number, run in runs if number == count]
+        own = targets[0] if len(targets) == 1 else ""
+        chosen: dict[tuple[int, str], str] = {}  # alternatives of a line share its name
         for number, run in runs:
-            if number < count or len(targets) == 1:
-                name = targets[0] if len(targets) == 1 else "_".join(targets) or "out"
-                if number < count:
-                    name = f"{name}_{number}"
-            elif len(run) == 1 and len(last) == 1 and isinstance(run[0], tree.Call):
+            name = own or "_".join(targets) or "out"
+            if number < count:
+                name = f"{name}_{number}"
+            elif not own and len(run) == len(last) == 1 and isinstance(run[0], tree.Call):
                 name = run[0].name
-            else:
-                name = "_".join(targets) or "out"
-            name = safe(name)
-            if number == count and not targets:  # a name that no line chose must not take another's
-                while name in taken or (name in self._named and name != "out"):
-                    name += "_"
-            taken.add(name)
+            if (number, name) not in chosen:
+                # A line has its name before all that are made up, and the first line before others.
+                is_own = name == own
+                free = safe(name)
+                while free in taken or (not is_own and free in self._named and free != "out"):
+                    free += "_"
+                chosen[number, name] = free
+                taken.add(free)
+            name = chosen[number, name]
             for i, step in enumerate(run):
                 self.scopes[id(step)] = (name,) if len(run) == 1 else (name, str(i))
 

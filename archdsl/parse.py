@@ -12,53 +12,54 @@ import lark
 from lark import Lark, Token
 
 from archdsl import errors, limits, resources, tree
+from archdsl.diagnostics import DiagnosticError
 from archdsl.layout import Layout
 from archdsl.source import Source, Span
 
-# What a person calls the terminals. Those not here are called by what stands in the grammar.
-VALUES = {"NUMBER", "NAME", "LPAR"}
-STATEMENTS = {"RETURN", "LET", "NAME"}
-WORDS = {
-    "NAME": "a name",
-    "NUMBER": "a number",
-    "TEXT": 'a "text"',
-    "SIZES": "sizes such as 3x224x224",
-    "KIND": "`block` or `arch`",
-    "_NL": "the end of the line",
-    "_GAP": "another cell",
-    "DASH": "`-`",
-    "COMPARE": "a comparison",
-    "SIGN": "`+` or `-`",
-    "TIMES": "`*` or `/`",
-    "$END": "the end of the file",
-}
-
-
 def parse(source: Source) -> tree.File:
-    """The tree of a file. Raises a diagnostic for the first mistake of its syntax."""
-    file: tree.File = _parse(source, "start")
-    return file
+    """The tree of a file. Raises `DiagnosticError` with the mistakes of its syntax."""
+    problems: list[errors.Diagnostic] = []
+    text: str | None = source.text
+    # Reading on takes as long as reading: less often where it is much.
+    retries = min(RETRIES, 300_000 // (len(source.text) + 1))
+    while text is not None and len(problems) <= retries:
+        try:
+            file: tree.File = _parse(source, "start", text)
+        except errors.Diagnostic as problem:
+            from archdsl.syntax import without_line  # only a mistake needs it
+
+            problems.append(problem)
+            text = without_line(text, problem)
+        else:
+            if not problems:
+                return file
+            break
+    raise DiagnosticError(problems)
 
 
 def parse_expression(source: Source) -> tree.Expression:
     """The tree of an expression by itself: what an option of the command line says."""
-    expression: tree.Expression = _parse(source, "alone")
+    expression: tree.Expression = _parse(source, "alone", source.text)
     return expression
 
 
-def _parse(source: Source, start: str) -> Any:
+def _parse(source: Source, start: str, text: str) -> Any:
+    """The tree of a text; its places are those of the source."""
     parser, builder, layout = _parser()
     with _lock:
         builder.source = layout.source = source
         try:
-            return parser.parse(source.text, start=start)
+            return parser.parse(text, start=start)
         except lark.exceptions.VisitError as problem:
             raise problem.orig_exc from None
         except lark.UnexpectedCharacters as problem:
-            start = problem.pos_in_stream
-            raise _unreadable(Span(source, start, start + 1)) from None
+            from archdsl.syntax import unreadable
+
+            raise unreadable(source, problem.pos_in_stream) from None
         except lark.UnexpectedToken as problem:
-            raise _unexpected(problem, source) from None
+            from archdsl.syntax import unexpected
+
+            raise unexpected(problem, source, layout) from None
 
 
 _lock = threading.Lock()
@@ -82,66 +83,6 @@ def _parser() -> tuple[Lark, Builder, Layout]:
     return parser, builder, layout
 
 
-def _unreadable(span: Span) -> errors.Diagnostic:
-    if span.text == '"':
-        line_end = span.source.text.find("\n", span.start)
-        end = line_end if line_end >= 0 else len(span.source.text)
-        return errors.TextNeverClosed(span._replace(end=end))
-    if span.text.isdigit():
-        word = span.source.text[span.start :].split(None, 1)[0]
-        stop = next((i for i, c in enumerate(word) if not (c.isalnum() or c in "._")), len(word))
-        return errors.WrongNumber(span._replace(end=span.start + stop), text=word[:stop])
-    return errors.UnknownCharacter(span, character=span.text)
-
-
-def _unexpected(problem: lark.UnexpectedToken, source: Source) -> errors.Diagnostic:
-    token = problem.token
-    history = problem.token_history or []
-    before = str(history[-1]) if history else ""
-    accepted = set(problem.accepts or problem.expected or ())
-    if "RPAR" in accepted and before == "=" or VALUES <= accepted:
-        expected = "a value"
-    elif STATEMENTS <= accepted:
-        expected = "a statement"
-    else:
-        names = sorted(_in_words(name) for name in accepted)
-        expected = " or ".join(names[:4]) + (" or so" if len(names) > 4 else "")
-    after = f" after `{before}`" if before.strip() else ""
-    if token.type in ("_NL", "$END") or not str(token):
-        found = "the line ends" if token.type == "_NL" else "the text ends"
-        if token.type == "_GAP":
-            found = "a new cell begins"
-        start = token.start_pos or 0
-        if history:
-            start = history[-1].end_pos or start
-        span = Span(source, start, start + 1)
-    else:
-        found = f"found `{token}`"
-        span = Span(source, token.start_pos or 0, token.end_pos or 0)
-    hint = ""
-    if before == "*" and str(token).startswith("*"):
-        hint = "a power is written with `^`: 10^9"
-    elif before == "=" and str(token) == "=":
-        hint = "compare with `==`"
-    elif token.type in RESERVED and expected in ("a name", "a value", "a statement"):
-        hint = f"`{token}` is a word of the language; choose another name"
-    return errors.UnexpectedText(span, expected=expected, after=after, found=found, hint=hint)
-
-
-RESERVED = {
-    "AS", "ARCH", "KIND", "DEFAULT", "ELSE", "EXPECT", "EXTENDS", "FALSE", "IF", "IN", "INPUT",
-    "LET", "NONE", "NOT", "OR", "AND", "REPEAT", "REQUIRE", "RETURN", "SET", "STAGES", "TRUE",
-    "USE", "VARIANTS",
-}  # fmt: skip
-
-
-def _in_words(terminal: str) -> str:
-    if terminal in WORDS:
-        return WORDS[terminal]
-    pattern = next((t.pattern for t in _parser()[0].terminals if t.name == terminal), None)
-    return f"`{pattern.value}`" if pattern is not None else terminal.lower()
-
-
 def _number(span: Span, text: str) -> int | float:
     value = int(text) if text.isdigit() and len(text) <= 19 else float(text)
     if value > limits.DIGITS:
@@ -155,6 +96,9 @@ def _unquoted(token: Token) -> str:
 
 
 Children = list[Any]
+
+RETRIES = 9
+"""How often reading goes on after a mistake of syntax."""
 
 
 class Builder(lark.Transformer[Any, Any]):

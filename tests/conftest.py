@@ -18,7 +18,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="write the goldens and the README's outputs anew"
+        "--update-golden", action="store_true", help="write expected outputs anew (goldens, README)"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import archdsl
 from archdsl.check import check
 from archdsl.costs import Total
 from archdsl.elaborate import elaborate
@@ -64,13 +65,13 @@ def every_network() -> list[tuple[str, str, str | None]]:
     return found
 
 
-@pytest.mark.parametrize(("spec", "arch", "variant"), every_network())
+@pytest.mark.parametrize(("name", "arch", "variant"), every_network())
 def test_a_network_costs_what_the_public_one_costs(
-    spec: str, arch: str, variant: str | None
+    name: str, arch: str, variant: str | None
 ) -> None:
     """What the spec itself states holds, and is what was counted on the public implementation."""
-    total = check(build(load(spec), arch, variant), settled=True)
-    params, macs, public = PUBLISHED[spec, arch, variant]
+    total = check(build(load(name), arch, variant), settled=True)
+    params, macs, public = PUBLISHED[name, arch, variant]
     assert (total.params, total.macs) == (params, macs), public
 
 
@@ -78,9 +79,9 @@ def test_nothing_published_is_missing() -> None:
     assert set(PUBLISHED) <= set(every_network())
 
 
-@pytest.mark.parametrize(("spec", "depth"), [("resnet50", 50), ("resnext50", 50)])
-def test_depth_is_as_the_name_says(spec: str, depth: int) -> None:
-    assert check(build(load(spec), spec), settled=True).depth == depth
+@pytest.mark.parametrize(("name", "depth"), [("resnet50", 50), ("resnext50", 50)])
+def test_depth_is_as_the_name_says(name: str, depth: int) -> None:
+    assert check(build(load(name), name), settled=True).depth == depth
 
 
 # The standard library: one instance of each block, counted on the public implementation. Where
@@ -145,21 +146,31 @@ def _dense(channels: int, growth: int) -> Any:
 
 
 def _shift_block(channels: int, c: int, s: int, e: int) -> Any:
-    """From the text of Wu et al., CVPR 2018; the shift itself has neither weights nor MACs."""
-    from torch import Tensor, nn
+    """From the text of Wu et al., CVPR 2018, section 3 and figure 3; kernel 3."""
+    from torch import Tensor, nn, stack
+
+    def shift(x: Tensor) -> Tensor:
+        wide = nn.functional.pad(x, (1, 1, 1, 1))
+        height, width = x.shape[2:]
+        moved = x.shape[1] // 9 * 9
+        shifted = []
+        for i in range(x.shape[1]):
+            dy, dx = (i // 3 % 3, i % 3) if i < moved else (1, 1)
+            shifted.append(wide[:, i, dy : dy + height, dx : dx + width])
+        return stack(shifted, 1)
 
     class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.main = nn.Sequential(
-                nn.Conv2d(channels, e * c, 1, bias=False), nn.BatchNorm2d(e * c), nn.ReLU(),
-                nn.Conv2d(e * c, c, 1, s, bias=False), nn.BatchNorm2d(c),
-            )  # fmt: skip
+            self.expand = nn.Sequential(
+                nn.Conv2d(channels, e * c, 1, bias=False), nn.BatchNorm2d(e * c), nn.ReLU()
+            )
+            self.project = _projection(e * c, c, s)
             self.skip = _projection(channels, c, s)
 
         def forward(self, x: Tensor) -> Tensor:
-            out: Tensor = self.main(x) + self.skip(x)
-            return out
+            out: Tensor = self.project(shift(self.expand(x))) + self.skip(x)
+            return out.relu()
 
     return Block()
 
@@ -189,16 +200,26 @@ INSTANCES = [
         "sepconv", 32, "(16)", 896, 627200,
         timm("_efficientnet_blocks.DepthwiseSeparableConv", 32, 16),
     ),
-    Instance("mbconv", 16, "(24, s=2, se=0.25)", 6004, 1825920, own(_mbconv, "", 6, 3, 2, 16, 24)),
-    Instance("mbconv", 32, "(16, e=1, se=0.25)", 1448, 627712, own(_mbconv, "", 1, 3, 1, 32, 16)),
+    Instance(
+        "mbconv", 16, "(24, s=2, se=0.25, act=silu)", 6004, 1825920,
+        own(_mbconv, "", 6, 3, 2, 16, 24),
+    ),
+    Instance(
+        "mbconv", 32, "(16, e=1, se=0.25, act=silu)", 1448, 627712,
+        own(_mbconv, "", 1, 3, 1, 32, 16),
+    ),
     Instance(
         "mbconv", 24, "(40, k=5, s=2, e=3)", 6776, 2272032,
         timm("_efficientnet_blocks.InvertedResidual", 24, 40, 5, 2, exp_ratio=3),
     ),
     Instance(
-        "fused_mbconv", 24, "(24, e=1)", 5232, 4064256, own(_mbconv, "Fused", 1, 3, 1, 24, 24)
+        "fused_mbconv", 24, "(24, e=1, act=silu)", 5232, 4064256,
+        own(_mbconv, "Fused", 1, 3, 1, 24, 24),
     ),
-    Instance("fused_mbconv", 24, "(24)", 23280, 18063360, own(_mbconv, "Fused", 4, 3, 1, 24, 24)),
+    Instance(
+        "fused_mbconv", 24, "(24, act=silu)", 23280, 18063360,
+        own(_mbconv, "Fused", 4, 3, 1, 24, 24),
+    ),
     Instance(
         "fused_mbconv", 24, "(40, s=2)", 24848, 4816896,
         timm("_efficientnet_blocks.EdgeResidual", 24, 40, 3, 2, exp_ratio=4),
@@ -238,9 +259,12 @@ INSTANCES = [
 ]  # fmt: skip
 
 
+def spec(flow: str, sizes: str) -> str:
+    return f"arch small {{\n  input x: {sizes}\n  y = x -> {flow}\n  return y\n}}\n"
+
+
 def small(flow: str, sizes: str) -> tuple[Graph, Total]:
-    text = f"arch small {{\n  input x: {sizes}\n  y = x -> {flow}\n  return y\n}}\n"
-    graph = build(Program(Source("small.arch", text)), "small")
+    graph = build(Program(Source("small.arch", spec(flow, sizes))), "small")
     return graph, check(graph, settled=True)
 
 
@@ -278,6 +302,28 @@ def test_the_public_one_costs_that(instance: Instance) -> None:
     assert tuple(output.shape[1:]) == graph.outputs[0].value.shape
     assert sum(p.numel() for p in module.parameters()) == instance.params
     assert counted == instance.macs
+
+
+@pytest.mark.parametrize("instance", INSTANCES, ids=str)
+def test_a_block_computes_what_the_public_one_computes(instance: Instance) -> None:
+    """Equal outputs under the public one's weights, which come in the same order."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    public = instance.public.make()
+    for module in public.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.bias.data, module.running_mean):
+                tensor.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    ours = archdsl.loads(spec(str(instance), f"{instance.channels}x28x28")).module()
+    names, weights = list(ours.state_dict()), list(public.state_dict().values())
+    ours.load_state_dict(dict(zip(names, weights, strict=True)))
+    x = torch.randn(2, instance.channels, 28, 28, dtype=torch.float64)
+    with torch.no_grad():
+        expected = public.double().eval()(x)
+        torch.testing.assert_close(ours.double().eval()(x), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("sizes", ["32x64", "32x16x16", "32x8x8x8"])

@@ -1,0 +1,221 @@
+"""`agree`: what is generated for a spec is the network of its graph."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from archdsl import costs
+from archdsl.elaborate import elaborate
+from archdsl.graph import Graph
+from archdsl.resolve import Program
+from archdsl.source import Source
+from archdsl.torch.source import generate
+from torch import Tensor, nn
+
+from tests.reference import Reference, State, randomise, weight_names
+
+TOLERANCE = 1e-9
+WIDTH = 100
+
+_folder = Path(tempfile.mkdtemp(prefix="archdsl-generated-"))
+_count = itertools.count()
+
+
+def build(text: str, variant: str | None = None, arch: str | None = None, **settings: Any) -> Graph:
+    """The graph of a spec's last arch, or of one by name."""
+    source = Source("spec.arch", text)
+    program = Program(source)
+    unit = program.find(arch or program.archs[-1], source)
+    assert unit is not None
+    arguments = {name: (value, None) for name, value in settings.items()}
+    return elaborate(program, unit, arguments, variant=variant)
+
+
+def load(source: str, name: str) -> type[nn.Module]:
+    """A class of a module, which lies in a file as TorchScript wants it."""
+    title = f"generated_{next(_count)}"
+    path = _folder / f"{title}.py"
+    path.write_text(source, encoding="utf-8")
+    specification = importlib.util.spec_from_file_location(title, path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[title] = module
+    specification.loader.exec_module(module)
+    found: type[nn.Module] = getattr(module, name)
+    return found
+
+
+def agree(
+    text: str,
+    variant: str | None = None,
+    tools: bool = False,
+    arguments: dict[str, Any] | None = None,
+    **settings: Any,
+) -> str:
+    """Check what is generated for a spec in all that can be told without tools; gives its source.
+
+    With `tools`, `torch.export` and `torch.compile` take it, too. `arguments` are for the class.
+    """
+    graph = build(text, variant, **settings)
+    source = generate(graph, "spec.arch")
+    try:
+        network = load(source, graph.class_name)
+        same_network(graph, network(**arguments or {}), tools)
+    except BaseException:
+        print(source)
+        raise
+    assert_imports_only_torch(source)
+    assert source == generate(build(text, variant, **settings), "spec.arch")
+    return source
+
+
+def assert_imports_only_torch(source: str) -> None:
+    imports = re.findall(r"^\s*(?:import|from) (\w+)", source, re.MULTILINE)
+    assert set(imports) == {"torch"}, imports
+    assert max(map(len, source.splitlines())) <= WIDTH
+
+
+def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:
+    """A module has the weights of a graph, and computes what it does."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    assert shapes == weight_names(graph)
+    assert sum(p.numel() for p in module.parameters()) == costs.total(graph).params
+    _finite(module)
+    module = module.double()
+    randomise(module.state_dict())
+    _same_in_use(graph, module)
+    _same_in_training(graph, module)
+    randomise(module.state_dict())
+    _same_scripted(graph, module)
+    if tools:
+        _same_exported(graph, module)
+        _same_compiled(graph, module)
+
+
+def inputs_of(graph: Graph, batch: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(batch)
+    return [
+        torch.randn(batch, *value.shape, generator=generator, dtype=torch.float64)
+        for value in graph.inputs
+    ]
+
+
+def state_of(module: nn.Module, trained: bool = False) -> State:
+    """Copies of all tensors of a module; to be trained, if so."""
+    state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    for name, _ in module.named_parameters():
+        state[name].requires_grad_(trained)
+    return state
+
+
+def as_list(result: Any) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def close(mine: Tensor, other: Tensor, what: object) -> None:
+    assert mine.shape == other.shape, (what, mine.shape, other.shape)
+    if mine.numel():
+        scale = max(1.0, float(other.detach().abs().max()))
+        difference = float((mine - other).detach().abs().max())
+        assert difference <= TOLERANCE * scale, (what, difference)
+
+
+def _finite(module: nn.Module) -> None:
+    for name, tensor in module.state_dict().items():
+        assert tensor.isfinite().all(), name
+
+
+def _expected(graph: Graph, module: nn.Module, batch: int) -> tuple[list[Tensor], list[Tensor]]:
+    inputs = inputs_of(graph, batch)
+    with torch.no_grad():
+        return inputs, Reference(graph, state_of(module))(*inputs)
+
+
+def _same(graph: Graph, results: list[Tensor], expected: list[Tensor], training: bool) -> None:
+    outputs = [output for output in graph.outputs if training or not output.training]
+    assert len(results) == len(expected) == len(outputs)
+    for output, mine, other in zip(outputs, results, expected, strict=True):
+        assert tuple(mine.shape[1:]) == output.value.shape
+        close(mine, other, output.name)
+
+
+def _same_in_use(graph: Graph, module: nn.Module) -> None:
+    module.eval()
+    for batch in (1, 3):
+        inputs, expected = _expected(graph, module, batch)
+        kept = [x.clone() for x in inputs]
+        with torch.no_grad():
+            _same(graph, as_list(module(*inputs)), expected, False)
+        assert all(map(torch.equal, inputs, kept)), "an input was overwritten"
+
+
+def _same_in_training(graph: Graph, module: nn.Module) -> None:
+    """Outputs, running statistics and gradients of one step, with nothing dropped."""
+    module.train()
+    for part in module.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+        elif type(part).__name__ == "DropPath":
+            part.rate = 0.0  # type: ignore[assignment]
+    state = state_of(module, trained=True)
+    inputs = [x.requires_grad_() for x in inputs_of(graph, 3)]
+    others = [x.detach().clone().requires_grad_() for x in inputs]
+    results = as_list(module(*inputs))
+    expected = Reference(graph, state, training=True)(*others)
+    _same(graph, results, expected, True)
+    for name, tensor in module.state_dict().items():
+        close(tensor.double(), state[name].double(), name)
+    _loss(results).backward()  # type: ignore[no-untyped-call]
+    _loss(expected).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in module.named_parameters():
+        grad = state[name].grad
+        assert (parameter.grad is None) == (grad is None), name
+        if grad is not None and parameter.grad is not None:
+            close(parameter.grad, grad, f"gradient of {name}")
+    module.zero_grad()
+
+
+def _loss(outputs: list[Tensor]) -> Tensor:
+    """A number that depends on every output in its own way."""
+    return sum(
+        ((x * torch.linspace(0.5, 1.5, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in outputs),
+        torch.zeros((), dtype=torch.float64),
+    )
+
+
+def _same_scripted(graph: Graph, module: nn.Module) -> None:
+    module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(module)
+    inputs, expected = _expected(graph, module, 2)
+    with torch.no_grad():
+        _same(graph, as_list(scripted(*inputs)), expected, False)
+
+
+def _same_exported(graph: Graph, module: nn.Module) -> None:
+    module.eval()
+    batch = torch.export.Dim("batch")
+    exported = torch.export.export(
+        module, tuple(inputs_of(graph, 2)), dynamic_shapes=[{0: batch} for _ in graph.inputs]
+    ).module()
+    inputs, expected = _expected(graph, module, 5)
+    with torch.no_grad():
+        _same(graph, as_list(exported(*inputs)), expected, False)
+
+
+def _same_compiled(graph: Graph, module: nn.Module) -> None:
+    module.eval()
+    torch._dynamo.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    inputs, expected = _expected(graph, module, 2)
+    with torch.no_grad():
+        _same(graph, as_list(compiled(*inputs)), expected, False)

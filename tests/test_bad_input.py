@@ -1,0 +1,48 @@
+"""What the command says of bad specs: each of `tests/bad` has its text beside it.
+
+A case is a file, or one that names its command in its first line: `# check --variant b9`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+from archdsl import errors
+from archdsl.cli import main
+from archdsl.diagnostics import Diagnostic
+
+BAD = Path(__file__).parent / "bad"
+CASES = sorted(path.stem for path in BAD.glob("*.arch"))
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, Diagnostic) and kind is not Diagnostic
+]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_spec(
+    name: str,
+    update_golden: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(BAD)
+    text = Path(f"{name}.arch").read_bytes().decode(errors="replace")
+    arguments = ["check", f"{name}.arch"]
+    if text.startswith("# check "):
+        arguments += text.split("\n", 1)[0].removeprefix("# check ").split()
+    status = main(arguments)
+    said = capsys.readouterr()
+    golden = BAD / f"{name}.txt"
+    if update_golden:
+        golden.write_text(said.err, encoding="utf-8")
+    assert said.err == golden.read_text(encoding="utf-8")
+    assert status == 1 and not said.out
+
+
+def test_codes_are_unique() -> None:
+    codes = [kind.code for kind in KINDS]
+    assert sorted(set(codes)) == sorted(codes)

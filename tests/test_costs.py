@@ -1,0 +1,114 @@
+"""Costs: their totals, that the parts add up to them, and that they take linear time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import archdsl
+from archdsl import costs
+from archdsl.graph import Graph, Scope
+
+# design/NETWORKS.md: parameters and MACs of the public implementations; depths as the papers say.
+KNOWN = [
+    ("mnasnet_a1", None, 3_887_038, 311_579_072, None),
+    ("mobilenet_v2", None, 3_504_872, 300_774_272, 53),
+    ("resnet50", None, 25_557_032, 4_089_184_256, 50),
+    ("resnext50", None, 25_028_904, 4_230_479_872, 50),
+]
+
+SPEC = """
+block unit(c, s=1) {
+  main = x -> conv(c, k=3, s=s) -> bn -> relu -> conv(c, k=3) -> bn
+  skip = x -> conv(c, k=1, s=s) -> bn    if s != 1 or x.c != c
+  return main + skip -> relu
+}
+arch net(classes=10) {
+  input image: 3x32x32
+  stem = image -> conv(16, k=3) -> bn -> relu
+  body = stem -> stages {
+    block     c   n  s
+    c1: unit  16  2  1
+    unit      32  3  2
+  }
+  both = body.c1 -> avg_pool(2) -> conv(32, k=1)
+  sum  = body + both
+  aux  = body -> global_pool -> linear(classes)
+  head = sum -> global_pool -> linear(classes)
+  return head, aux if training
+}
+"""
+
+
+def graph(text: str = SPEC) -> Graph:
+    return archdsl.loads(text).graph
+
+
+@pytest.mark.parametrize(("spec", "variant", "params", "macs", "depth"), KNOWN)
+def test_known(spec: str, variant: str | None, params: int, macs: int, depth: int | None) -> None:
+    network = archdsl.load(spec, variant=variant)
+    assert (network.params, network.macs) == (params, macs)
+    assert depth in (None, network.depth)
+
+
+def test_total() -> None:
+    total = costs.total(graph())
+    stem = (3 * 16 * 9, 16 * 2)
+    same = (2 * 16 * 16 * 9, 2 * 16 * 2)
+    down = (16 * 32 * 9 + 32 * 32 * 9 + 16 * 32, 3 * 32 * 2)
+    wide = (2 * 32 * 32 * 9, 2 * 32 * 2)
+    last = 16 * 32, 2 * (32 * 10 + 10)
+    parts = (stem, same, same, down, wide, wide, last)
+    assert total.params == sum(map(sum, parts))
+    assert total.macs == (
+        (stem[0] + 2 * same[0]) * 32 * 32 + (down[0] + 2 * wide[0]) * 16 * 16 + 16 * 32 * 256 + 320
+    )
+    assert total.depth == 1 + 5 * 2 + 1
+
+
+def test_training_outputs_have_parameters_and_no_macs() -> None:
+    (aux,) = (part for part in costs.parts(graph()) if part.name == "aux")
+    assert aux.training and aux.macs == 0 and aux.params == 330
+
+
+def test_a_product_of_activations_has_macs_and_no_depth() -> None:
+    network = archdsl.loads(
+        "arch a { input x: 4x6x8\n input y: 4x8x5\n z = matmul(x, y)\n return z }"
+    )
+    assert (network.params, network.macs, network.depth) == (0, 4 * 6 * 8 * 5, 0)
+
+
+@pytest.mark.parametrize("spec", [spec for spec, *_ in KNOWN])
+def test_parts_add_up(spec: str) -> None:
+    made = archdsl.load(spec).graph
+    total, parts = costs.total(made), costs.parts(made)
+    assert sum(part.params for part in parts) == total.params
+    assert sum(part.macs for part in parts) == total.macs
+    root = costs.by_scope(made)[made.root]
+    assert (root.params, root.macs) == (total.params, total.macs)
+
+
+def test_parts_are_lines_and_rows() -> None:
+    parts = {part.name: part for part in costs.parts(graph())}
+    assert list(parts) == ["stem", "body.c1", "body.stage2", "both", "sum", "aux", "head"]
+    assert parts["body.stage2"].shapes == ((32, 16, 16),)
+    inner = parts["body.stage2"].parts
+    assert [part.name for part in inner] == [f"body.stage2.{i}" for i in range(3)]
+    assert sum(part.params for part in inner) == parts["body.stage2"].params
+    assert all(isinstance(item, Scope) for part in inner for item in part.items)
+
+
+def test_linear_time() -> None:
+    # Twice as long for twice as many, with room for a noisy machine.
+    def seconds(repeats: int) -> float:
+        made = graph(SPEC.replace("32  3  2", f"32  {repeats}  2"))
+        best = 1e9
+        for _ in range(3):
+            start = time.perf_counter()
+            costs.total(made)
+            costs.parts(made)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    assert seconds(2000) < 5 * 2 * seconds(1000)

@@ -1,0 +1,89 @@
+"""What the layout promises: each step does its own job, blocks are data, tables cover everything."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from archdsl import naming
+from archdsl.operations import OPERATIONS
+from archdsl.torch.layers import LAYERS, OPERATORS
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "archdsl"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def names_in(path: Path) -> set[str]:
+    """The identifiers and texts of a module, its docstrings and comments left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.update(node.value.replace(".", " ").split())
+        elif isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+    return found
+
+
+def test_no_python_file_names_a_block() -> None:
+    blocks = {path.stem for path in (ROOT / "specs" / "std").glob("*.arch")}
+    assert len(blocks) >= 12
+    for path in SOURCES:
+        assert not names_in(path) & blocks, path
+
+
+def test_every_primitive_is_a_layer_or_an_operator_and_only_operators_are_not_layers() -> None:
+    assert set(LAYERS) | set(OPERATORS) == set(OPERATIONS)
+    assert set(OPERATORS) == {name for name, kind in OPERATIONS.items() if kind.operator}
+
+
+def test_reserved_names_are_those_of_python_and_torch() -> None:
+    module = torch.nn.Module()
+    taken = {name for name in dir(module) if not name.startswith("_")}
+    assert taken | set(keyword.kwlist) <= naming.RESERVED
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    for path in SOURCES:
+        if path.name in ("cli.py", "__main__.py"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        assert not calls & {"print", "exit", "eval", "exec", "input"} or path.name == "live.py", path
+
+
+def test_operations_know_no_places() -> None:
+    for path in (PACKAGE / "operations").glob("*.py"):
+        assert "Span" not in names_in(path), path
+
+
+def test_nothing_heavy_is_imported_to_build() -> None:
+    program = (
+        "import sys, archdsl.cli\n"
+        f"sys.argv = ['archdsl', 'build', {str(ROOT / 'specs' / 'mnasnet_a1.arch')!r}]\n"
+        "try:\n    archdsl.cli.run()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numpy', 'onnx'} & set(sys.modules)\n"
+        "sys.stderr.write(','.join(sorted(heavy)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.startswith('"""MnasNet-A1.')
+    assert done.stderr == ""
+
+
+def test_no_source_names_this_place() -> None:
+    for path in [*SOURCES, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]:
+        text = path.read_text(encoding="utf-8")
+        assert "/" + "work/" not in text and "../" + "shared" not in text, path
