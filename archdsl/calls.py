@@ -31,11 +31,6 @@ class Signature(NamedTuple):
     numbers: tuple[str, ...]
     """Its other parameters, in positional order."""
 
-    @property
-    def single(self) -> bool:
-        """Whether it takes one tensor and no more."""
-        return len(self.tensors) == 1 and not self.variadic
-
 
 def signature_of(callee: Callee) -> Signature:
     """What a block or a primitive takes; found out once."""
@@ -77,7 +72,7 @@ class Bound(NamedTuple):
 class Call:
     """A call in the text with what it calls: everything that no evaluation changes."""
 
-    __slots__ = ("arguments", "callee", "name", "node", "plain", "signature")
+    __slots__ = ("arguments", "callee", "name", "node", "plain", "signature", "single")
 
     def __init__(
         self,
@@ -91,6 +86,8 @@ class Call:
         self.arguments = arguments
         self.signature = signature_of(callee)
         self.name = name
+        self.single = len(self.signature.tensors) == 1 and not self.signature.variadic
+        """Whether what it calls takes one tensor and no more."""
         self.plain = all(argument.slot < 0 for argument in arguments)
         """Whether no argument is a tensor."""
 
@@ -292,7 +289,7 @@ class Caller(Evaluator):
             else:
                 value = self.evaluate(expression, frame)
             if type(value) is Value:
-                raise errors.TensorAsNumber(span, callee=call.callee.name, parameter=parameter)
+                raise tensor_as_number(call.callee, parameter, span)
             arguments[parameter] = value
         return arguments
 
@@ -305,7 +302,7 @@ class Caller(Evaluator):
             value = self._argument(expression, frame, words)
             if slot < 0:
                 if type(value) is Value:
-                    raise errors.TensorAsNumber(span, callee=call.callee.name, parameter=parameter)
+                    raise tensor_as_number(call.callee, parameter, span)
                 arguments[parameter] = value
             elif call.signature.variadic and isinstance(value, list):
                 tensors += value
@@ -332,7 +329,8 @@ class Caller(Evaluator):
                 frame.made[id(node)] = scope
                 outputs: tuple[Any, ...] = scope.outputs
             else:
-                if len(tensors) == 1 and type(tensors[0]) is Value and call.signature.single:
+                inputs: tuple[Value, ...]
+                if call.single and len(tensors) == 1 and type(tensors[0]) is Value:
                     inputs = (tensors[0],)
                 else:
                     inputs = self._inputs(callee, tensors)
@@ -476,7 +474,7 @@ class Caller(Evaluator):
                         span, callee=unit.name, parameter=key, doc="it has no default"
                     )
                 else:
-                    value = self._default_value(parameter.default, scope)
+                    value = self._default_value(parameter, parameter.default, scope)
                 given[key] = scope.arguments[key] = value
             outputs = self._body(unit, inner)
         finally:
@@ -486,13 +484,13 @@ class Caller(Evaluator):
         scope.outputs = tuple(outputs)
         return scope
 
-    def _default_value(self, expression: tree.Expression, scope: Scope) -> Any:
+    def _default_value(
+        self, parameter: tree.Parameter, expression: tree.Expression, scope: Scope
+    ) -> Any:
         try:
             value = self.evaluate(expression, scope.frame)
             if type(value) is Value:
-                raise errors.TensorAsNumber(
-                    expression.span, callee=scope.unit.name, parameter=expression.span.text
-                )
+                raise tensor_as_number(scope.unit, parameter.name, expression.span)
             return value
         except Diagnostic as problem:
             problem.span = problem.span or expression.span
@@ -513,6 +511,14 @@ class Caller(Evaluator):
         if not hint:
             hint = f"it has {', '.join(known)}" if known else "it has no parameters"
         raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
+
+
+def tensor_as_number(callee: Callee, parameter: str, span: Span) -> Diagnostic:
+    """The mistake of a tensor where there should be none."""
+    hint = f"`.c` is its number of channels: {span.text.split('=')[-1]}.c"
+    if isinstance(callee, Unit):
+        hint = f"to pass a tensor declare it so: {parameter}: tensor"
+    return errors.TensorAsNumber(span, callee=callee.name, parameter=parameter, hint=hint)
 
 
 def name_span(call: tree.Call) -> Span:

@@ -8,6 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 from archdsl.source import Span
 
 
+NOTES = 3
+"""Notes that are shown from each end of a long chain."""
+
 LONGEST = 120
 """Characters of a line that are shown."""
 
@@ -76,7 +79,13 @@ def render(diagnostic: Diagnostic) -> str:
     lines = [f"error[{diagnostic.code}]: {printable(diagnostic.title)}"]
     if diagnostic.span is not None:
         lines += _excerpt(diagnostic.span, "^")
-    for note in diagnostic.notes:
+    notes = diagnostic.notes
+    left_out = len(notes) - 2 * NOTES if len(notes) > 2 * NOTES + 1 else 0
+    for i, note in enumerate(notes):
+        if left_out and NOTES <= i < NOTES + left_out:
+            if i == NOTES:
+                lines.append(f"note: and {left_out} more between these")
+            continue
         lines += [f"note: {printable(note.text)}", *_excerpt(note.span, "-")]
     if diagnostic.advice:
         lines.append(f"help: {printable(diagnostic.advice)}")

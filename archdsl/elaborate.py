@@ -7,25 +7,39 @@ network, bodies and statements; expressions, calls and tables are in `evaluate`,
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any
 
 from archdsl import errors, limits, numbers, tree
-from archdsl.calls import words_of
+from archdsl.calls import name_span, tensor_as_number, words_of
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
 from archdsl.evaluate import OperationValue, Place, Poison, Poisoned
 from archdsl.graph import Frame, Graph, Output, Scope, Value
 from archdsl.naming import Names
-from archdsl.operations import shape_text
+from archdsl.numbers import is_function
+from archdsl.operations import OPERATIONS, WORDS, shape_text
 from archdsl.operations.base import LARGEST_TENSOR
 from archdsl.operations.kinds import describe, whole
 from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
-from archdsl.source import Span
+from archdsl.source import Source, Span
 from archdsl.stages import Stager
 
 __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
+
+
+USE = 25
+"""How much work the use of a block is, beside what its text is."""
+
+
+IN_TABLES = ("index", "total", "rep", "up")
+"""What a table knows beside its parameters: its counters, and a word for rounding."""
+
+
+ROUND = 5
+"""How much work a round of a repeat is, beside what its text is."""
 
 
 class Stop(Exception):
@@ -47,6 +61,8 @@ def elaborate(
     """
     elaborator = Elaborator(program)
     graph: Graph | None = None
+    collects = gc.isenabled()
+    gc.disable()  # nothing of what is made here is garbage, and looking for it takes half of the time
     try:
         graph = elaborator.arch(unit, arguments or {}, dict(settings), variant, class_name)
     except Diagnostic as problem:
@@ -56,9 +72,24 @@ def elaborate(
         pass
     except RecursionError:
         elaborator.problems = [errors.ExpandsTooDeep(unit.span, limit=limits.EXPANSION)]
+    finally:
+        if collects:
+            gc.enable()
     if graph is None or elaborator.problems:
-        raise DiagnosticError(elaborator.problems)
+        raise DiagnosticError(in_order(elaborator.problems, unit.span.source))
     return graph
+
+
+def in_order(problems: list[Diagnostic], first: Source) -> list[Diagnostic]:
+    """Mistakes in the order of the text, those of one source before those of others."""
+
+    def key(problem: Diagnostic) -> tuple[object, ...]:
+        span = problem.span
+        if span is None:
+            return (0,)
+        return (1, span.source is not first, span.source.name, span.start)
+
+    return sorted(problems, key=key)
 
 
 class Elaborator(Stager):
@@ -113,9 +144,7 @@ class Elaborator(Stager):
                         raise errors.NoValue(parameter.span, parameter=name)
                     value = self.evaluate(expression, frame)
                     if type(value) is Value:
-                        raise errors.TensorAsNumber(
-                            expression.span, callee=unit.name, parameter=name
-                        )
+                        raise tensor_as_number(unit, name, expression.span)
             except Diagnostic as problem:
                 problem.span = problem.span or (expression or parameter).span
                 self.record(problem, root)
@@ -211,7 +240,11 @@ class Elaborator(Stager):
         """
         names = unit.names
         outputs: list[Any] | None = None
-        self.spend(unit.size, unit.span)
+        self.spend(USE + unit.size, unit.span)
+        if "known" not in frame.facts:
+            for problem in unknown_names(unit, self.program):
+                self.record(problem, frame.scope)
+            frame.facts["known"] = True
         for statement in unit.body:
             try:
                 if isinstance(statement, tree.Return):
@@ -295,7 +328,11 @@ class Elaborator(Stager):
         if statement.variable in frame.names:
             raise errors.DefinedTwice(statement.span, name=statement.variable)
         carried = bound_names(statement) & set(frame.names)
-        self.spend(max(0, stop - start) * len(statement.body) * 4, statement.span)
+        size = frame.facts.get(("size", id(statement)))
+        if size is None:
+            size = sum(1 for _ in tree.walk(statement.body)) + ROUND
+            frame.facts["size", id(statement)] = size
+        self.spend(max(0, stop - start) * size, statement.span)
         rounds = frame.loops[id(statement)] = []
         for i in range(start, stop):
             inner = Frame({**frame.names, statement.variable: i}, frame.scope, frame)
@@ -368,6 +405,43 @@ class Elaborator(Stager):
         return values
 
 
+def unknown_names(unit: Unit, program: Program) -> Iterator[Diagnostic]:
+    """Names in a unit that mean nothing anywhere in it, also in lines that no use evaluates."""
+    values = {parameter.name for parameter in unit.parameters} | unit.names.tensors
+    kept = tuple(s for s in unit.body if not isinstance(s, tree.Expect | tree.Variants))
+    nodes = list(tree.walk(kept))
+    values |= {node.name for node in nodes if isinstance(node, tree.Let)}
+    values |= {node.variable for node in nodes if isinstance(node, tree.Repeat)}
+    tables: set[int] = set()
+    columns: set[int] = set()
+    for node in nodes:
+        if isinstance(node, tree.Stages):
+            tables |= {id(inner) for inner in tree.walk(node)}
+        elif isinstance(node, tree.Header):
+            columns |= set(map(id, node.columns))
+    for node in nodes:
+        if not isinstance(node, tree.Name | tree.Call | tree.Row) or node.name in values:
+            continue
+        if id(node) in columns:
+            continue
+        name, source = node.name, node.span.source
+        if name in WORDS or name in OPERATIONS or id(node) in unit.blocks:
+            continue
+        if isinstance(node, tree.Name):
+            kind, span = "value", node.span
+            if name == "training" or (name in IN_TABLES and id(node) in tables):
+                continue
+        else:
+            kind = "operation"
+            span = node.name_span if isinstance(node, tree.Row) else name_span(node)
+            if is_function(name):
+                continue
+        if program.find(name, source) is None:
+            known = {*OPERATIONS, *(WORDS if kind == "value" else ()), *values}
+            hint = did_you_mean(program.nearest(name, source, known))
+            yield errors.UnknownName(span, kind=kind, name=name, hint=hint)
+
+
 def names_of(unit: Unit) -> Names:
     """The names in a unit."""
     return unit.names
@@ -402,7 +476,8 @@ def _cause(span: Span, scope: Scope) -> Span | None:
     if scope.origin is None:
         return None
     lets = {s.name: s.value for s in scope.unit.body if isinstance(s, tree.Let)}
-    words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", span.text))
+    text = re.sub(r"^\w+ *=(?!=)", "", span.text)
+    words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
     seen: set[str] = set()
     while words - seen:
         name = (words - seen).pop()

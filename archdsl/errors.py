@@ -305,7 +305,7 @@ class NotAList(Diagnostic):
 class NoSuchItem(Diagnostic):
     code = "A2010"
     message = "there is no item {index} in a list of {count}"
-    help = "the first item is 0, the last {count} - 1"
+    help = "the first item is 0, and [-1] is the last"
     index: int
     count: int
 
@@ -496,7 +496,7 @@ class ExtendsOtherKind(Diagnostic):
 
 class OtherInputs(Diagnostic):
     code = "A1020"
-    message = "`{name}` has {count} inputs, and this has {given}"
+    message = "`{name}` has another number of inputs: {count}, and here {given}"
     help = "name as many inputs as it has; they take their places in order"
     name: str
     count: int
@@ -553,9 +553,10 @@ class VariantsInBlock(Diagnostic):
 class TensorAsNumber(Diagnostic):
     code = "A1035"
     message = "`{parameter}` of `{callee}` is no tensor, and this is one"
-    help = "for a tensor declare it so: {parameter}: tensor"
+    help = "{hint}"
     callee: str
     parameter: str
+    hint: str
 
 
 class NoReturn(Diagnostic):
@@ -644,7 +645,7 @@ class ListAsTensor(Diagnostic):
 
 class WrongTensors(Diagnostic):
     code = "A3005"
-    message = "`{callee}` takes {expected} tensors, and here are {given}"
+    message = "`{callee}` takes {expected} tensors, not {given}"
     callee: str
     expected: int
     given: int

@@ -67,11 +67,10 @@ class Evaluator:
         self.taps: dict[int, dict[str, Value]] = {}
         """For the id of a table's last value: the value that each row ends with."""
         self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
-            tree.Number: self._number,
             tree.Text: self._text,
-            tree.Truth: self._number,
+            tree.Truth: self._truth,
             tree.Absent: self._absent,
-            tree.Name: self._name,
+            tree.Name: self._outside_name,
             tree.Field: self._field,
             tree.Item: self._item,
             tree.Negation: self._negation,
@@ -87,9 +86,18 @@ class Evaluator:
             tree.Conditional: self._conditional,
         }
 
-    def evaluate(self, expression: tree.Expression, frame: Frame) -> Any:
+    def evaluate(self, expression: Any, frame: Frame) -> Any:
         """The value of an expression; kept in the frame's trace."""
-        value = frame.trace[id(expression)] = self._handlers[type(expression)](expression, frame)
+        kind = type(expression)
+        if kind is tree.Number:  # first what most expressions are
+            value = expression.value
+        elif kind is tree.Name and expression.name in frame.names:
+            value = frame.names[expression.name]
+            if type(value) is Poison:
+                raise Poisoned
+        else:
+            value = self._handlers[kind](expression, frame)
+        frame.trace[id(expression)] = value
         return value
 
     def _call(self, expression: tree.Call, frame: Frame) -> Any:
@@ -111,7 +119,7 @@ class Evaluator:
 
     # Names and words
 
-    def _number(self, expression: tree.Number | tree.Truth, frame: Frame) -> Any:
+    def _truth(self, expression: tree.Truth, frame: Frame) -> bool:
         return expression.value
 
     def _text(self, expression: tree.Text, frame: Frame) -> NoReturn:
@@ -119,15 +127,6 @@ class Evaluator:
 
     def _absent(self, expression: tree.Absent, frame: Frame) -> None:
         return None
-
-    def _name(self, expression: tree.Name, frame: Frame) -> Any:
-        try:
-            value = frame.names[expression.name]
-        except KeyError:
-            return self._outside_name(expression, frame)
-        if type(value) is Poison:
-            raise Poisoned
-        return value
 
     def _outside_name(self, expression: tree.Name, frame: Frame) -> Any:
         """A name that is no value here: an operation, or a word."""
@@ -191,8 +190,8 @@ class Evaluator:
         taps = self.taps.get(id(of), {})
         if name in taps:
             return taps[name]
-        known = [*letters, *taps]
-        hint = did_you_mean(nearest(name, known)) or f"there are {', '.join(known)}"
+        known = [*taps, *letters]
+        hint = did_you_mean(nearest(name, taps)) or f"it has {', '.join(known)}"
         raise errors.UnknownField(expression.span, name=name, hint=hint)
 
     def _item(self, expression: tree.Item, frame: Frame) -> Any:

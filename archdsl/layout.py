@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from lark import Token
 
 from archdsl import errors, limits
+from archdsl.diagnostics import Note
 from archdsl.source import Source, Span
 
 # A line that starts with one of these continues the one above.
@@ -108,7 +109,11 @@ class Layout:
         if not stack:
             raise errors.NothingToClose(self._span(token), closer=str(token))
         if stack[-1][0].type != OPENERS[token.type]:
-            raise self._unclosed(stack)
+            if any(opener.type == OPENERS[token.type] for opener, _ in stack):
+                raise self._unclosed(stack)
+            problem = errors.NothingToClose(self._span(token), closer=str(token))
+            problem.notes.append(Note(self._span(stack[-1][0]), "the bracket that is open is this"))
+            raise problem
         return stack.pop()
 
     def _unclosed(self, stack: list[tuple[Token, str]]) -> errors.Diagnostic:

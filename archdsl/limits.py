@@ -29,7 +29,7 @@ OPERATIONS = 250_000
 REPEATS = 100_000
 """Rounds of one `repeat`, and `n` of one row."""
 
-WORK = 3_000_000
+WORK = 2_500_000
 """Pieces of text evaluated for one network, each as often as it is."""
 
 ITEMS = 10_000

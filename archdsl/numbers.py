@@ -11,6 +11,8 @@ from archdsl import errors, limits
 from archdsl.operations.kinds import describe
 
 Plain = int | float
+PLAIN = frozenset((int, float))
+"""The types of numbers; truth values are none."""
 
 
 def is_number(value: Any) -> bool:
@@ -19,9 +21,9 @@ def is_number(value: Any) -> bool:
 
 def bounded(value: Any) -> Any:
     """The result of arithmetic, refused where it is no number a network could use."""
-    if isinstance(value, complex) or value != value or abs(value) > limits.DIGITS:
-        raise errors.NumberTooLarge(limit=limits.DIGITS)
-    return value
+    if -limits.DIGITS <= value <= limits.DIGITS:
+        return value
+    raise errors.NumberTooLarge(limit=limits.DIGITS)
 
 
 def power(base: Plain, exponent: Plain) -> Any:
@@ -55,9 +57,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 def calculate(sign: str, left: Any, right: Any) -> Any:
     """Two numbers joined by a sign; lists are joined by `+`."""
-    # Numbers first and by exact type: nearly every call is one.
-    kinds = (type(left), type(right))
-    if kinds == (int, int) or kinds in ((int, float), (float, int), (float, float)):
+    if type(left) in PLAIN and type(right) in PLAIN:
         try:
             result = ARITHMETIC[sign](left, right)
         except ZeroDivisionError:
@@ -66,7 +66,10 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
         except OverflowError:
             raise errors.NumberTooLarge(limit=limits.DIGITS) from None
         return bounded(result)
-    if sign == "+" and kinds == (list, list):
+    if sign == "+" and type(left) is list and type(right) is list:
+        count = len(left) + len(right)
+        if count > limits.ITEMS:
+            raise errors.TooManyItems(count=count, limit=limits.ITEMS)
         return left + right
     text = f"{kind_of(left)} and {kind_of(right)}"
     raise errors.WrongOperands(operator=sign, kinds=text)
@@ -74,7 +77,8 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
 
 def compare(sign: str, left: Any, right: Any) -> bool:
     """A comparison; values of any kind are equal or not, only numbers are in order."""
-    if sign not in ("==", "!=") and not (is_number(left) and is_number(right)):
+    plain = type(left) in PLAIN and type(right) in PLAIN
+    if not plain and sign not in ("==", "!="):
         text = f"{kind_of(left)} and {kind_of(right)}"
         raise errors.WrongOperands(operator=sign, kinds=text)
     return COMPARISONS[sign](left, right)
@@ -126,9 +130,9 @@ def call(name: str, arguments: list[Any]) -> Any:
             function=name, expected="one list", given=", ".join(map(kind_of, arguments)) or "nothing"
         )
     function, least, most = FUNCTIONS[name]
-    if name in ("min", "max") and len(arguments) == 1 and isinstance(arguments[0], list | tuple):
-        arguments = list(arguments[0])
-    if not least <= len(arguments) <= most or not all(map(is_number, arguments)):
+    if len(arguments) == 1 and isinstance(arguments[0], list | tuple) and most > 2:
+        arguments = list(arguments[0])  # of min and max
+    if not (least <= len(arguments) <= most and PLAIN.issuperset(map(type, arguments))):
         expected = "one number" if most == 1 else f"{least} to {most} numbers"
         given = ", ".join(map(kind_of, arguments)) or "nothing"
         raise errors.WrongArguments(function=name, expected=expected, given=given)

@@ -262,7 +262,8 @@ class Builder(lark.Transformer[Any, Any]):
 
     def argument(self, children: Children) -> tree.Argument:
         *name, value = children
-        return tree.Argument(value.span, str(name[0]) if name else None, value)
+        span = self._at((name or [value])[0], value)
+        return tree.Argument(span, str(name[0]) if name else None, value)
 
     def _binary(self, operator: str, children: Children) -> tree.Binary:
         left, right = children[0], children[-1]
@@ -321,8 +322,9 @@ class Builder(lark.Transformer[Any, Any]):
         return tree.Name(self._at(children[0]), str(children[0]))
 
     def group(self, children: Children) -> tree.Expression:
-        expression: tree.Expression = children[0]
-        return expression
+        first, expression, last = children
+        whole: tree.Expression = expression.replace(span=self._at(first, last))
+        return whole
 
     def tuple_(self, children: Children) -> tree.Tuple:
         return tree.Tuple(self._at(children[0], children[-1]), tuple(children[1:-1]))
@@ -360,4 +362,5 @@ class Builder(lark.Transformer[Any, Any]):
         *name, value = children
         if isinstance(value, Token):
             return tree.Cell(self._at(value), None, None)
-        return tree.Cell(value.span, str(name[0]) if name else None, value)
+        span = self._at((name or [value])[0], value)
+        return tree.Cell(span, str(name[0]) if name else None, value)

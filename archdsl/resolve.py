@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl import errors, limits, resources, tree
+from archdsl.diagnostics import Note
 from archdsl.outline import Outline, Outlined
 from archdsl.parse import parse
 from archdsl.records import Record
@@ -133,7 +134,8 @@ class Program:
         file = parse(source)
         for definition in file.definitions:
             if definition.name in module.own:
-                raise errors.DefinedTwice(definition.span, name=definition.name)
+                first = module.own[definition.name]
+                raise twice(definition.name, definition.span, first.span)
             module.own[definition.name] = definition
         for use in file.uses:
             used = self._use(use, module, (*chain, path or source.name))
@@ -146,7 +148,9 @@ class Program:
     def _use(self, use: tree.Use, module: Module, chain: tuple[str, ...]) -> Module:
         path = self._find_file(use, module)
         if path in chain:
-            names = [os.path.basename(item) for item in (*chain[chain.index(path) :], path)]
+            folder = os.path.dirname(chain[0])
+            circle = (*chain[chain.index(path) :], path)
+            names = [os.path.relpath(item, folder) for item in circle]
             raise errors.FilesUseEachOther(use.span, chain=" -> ".join(names))
         if path in self._by_path:
             return self._by_path[path]
@@ -296,11 +300,11 @@ class Merger:
         merged: dict[str, tree.Parameter] = {}
         if self.parent:
             merged = {p.name: p for p in self.parent.parameters}
-        seen: set[str] = set()
+        seen: dict[str, Span] = {}
         for parameter in self.definition.parameters or ():
             if parameter.name in seen:
-                raise errors.DefinedTwice(parameter.span, name=parameter.name)
-            seen.add(parameter.name)
+                raise twice(parameter.name, parameter.span, seen[parameter.name])
+            seen[parameter.name] = parameter.span
             if parameter.kind == "tensor":
                 if self.definition.kind == "arch":
                     raise errors.TensorOfArch(parameter.span, name=parameter.name)
@@ -368,20 +372,26 @@ class Merger:
 
     def _check_order(self, given: list[tree.Parameter | tree.Input]) -> None:
         """Every name once, and `return` last."""
-        named: set[str] = set()
+        named: dict[str, Span] = {}
+
+        def name_it(name: str, span: Span) -> None:
+            if name in named:
+                raise twice(name, span, named[name])
+            named[name] = span
+
         for item in given:
-            if item.name in named:
-                raise errors.DefinedTwice(item.span, name=item.name)
-            named.add(item.name)
+            name_it(item.name, item.span)
         for i, line in enumerate(self.body):
             if isinstance(line, tree.Return):
                 if i + 1 < len(self.body):
                     raise errors.AfterReturn(self.body[i + 1].span)
                 return
-            for name in line_name(line) or ():
-                if name in named:
-                    raise errors.DefinedTwice(line.span, name=name)
-                named.add(name)
+            if isinstance(line, tree.Assign):
+                for target in line.targets:
+                    name_it(target.name, target.span)
+            else:
+                for name in line_name(line) or ():
+                    name_it(name, line.span)
         definition = self.definition
         raise errors.NoReturn(definition.span, kind=definition.kind, name=definition.name)
 
@@ -406,6 +416,13 @@ class Merger:
 
 
 # Lines and names
+
+
+def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
+    """The mistake of a name given a second time."""
+    problem = errors.DefinedTwice(span, name=name)
+    problem.notes.append(Note(first, "the first is here"))
+    return problem
 
 
 def line_name(statement: tree.Statement) -> tuple[str, ...] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archdsl import errors, limits, numbers, tables, tree
-from archdsl.calls import Caller, signature_of, words_of
-from archdsl.diagnostics import Diagnostic
+from archdsl.calls import Caller, signature_of, tensor_as_number, words_of
+from archdsl.diagnostics import Diagnostic, Note
 from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
 from archdsl.graph import Frame, RowRepeat, Stage, Value
 from archdsl.naming import safe
@@ -153,7 +153,7 @@ class Stager(Caller):
                 if name == "n" and name in signature_of(primitive).numbers:
                     raise errors.RepeatsOrParameter(entry.span, callee=primitive.name)
                 if name not in tables.RESERVED:
-                    self.check_parameter(primitive, name, entry.span)
+                    self._check_cell(primitive, name, entry)
             slots = signature_of(primitive)
             if slots.least > 1 or not slots.tensors:
                 raise errors.WrongTensors(
@@ -162,6 +162,14 @@ class Stager(Caller):
             row = frame.facts[key] = Row(plan, primitive, table.shared)
         bound = callee.arguments if isinstance(callee, OperationValue) else ()
         return Use(row, bound, self._count(row, frame))
+
+    def _check_cell(self, callee: Callee, name: str, entry: tables.Entry) -> None:
+        try:
+            self.check_parameter(callee, name, entry.span)
+        except Diagnostic as problem:
+            if entry.column is not None:
+                problem.notes.append(Note(entry.column, "the column is named here"))
+            raise
 
     def _callee_of_row(self, plan: tables.RowPlan, frame: Frame) -> Callee | OperationValue:
         value = frame.names.get(plan.row.name)
@@ -207,17 +215,24 @@ class Stager(Caller):
     ) -> dict[str, Any]:
         """The arguments of one repeat of a row."""
         arguments = dict(bound)
-        for name, entry, words in row.entries:
-            if rep and name == "s":
-                arguments[name] = 1
-                continue
-            with Place(entry.span):
-                value = self._argument(entry.value, frame, words)
+        span = row.plan.row.span
+        try:
+            for name, (expression, span, _), words in row.entries:
+                if rep and name == "s":
+                    arguments[name] = 1
+                    continue
+                if words:
+                    value = self._argument(expression, frame, words)
+                else:
+                    value = self.evaluate(expression, frame)
                 if name == "c" and "width" in row.scaling:
                     value = self._scaled(row, value, frame)
                 if type(value) is Value:
-                    raise errors.TensorAsNumber(callee=row.callee.name, parameter=name)
-            arguments[name] = value
+                    raise tensor_as_number(row.callee, name, span)
+                arguments[name] = value
+        except Diagnostic as problem:
+            problem.span = problem.span or span
+            raise
         return arguments
 
     def _scaled(self, row: Row, channels: Any, frame: Frame) -> int:

@@ -1,4 +1,4 @@
-"""The table of stages and blocks that `archdsl summary` shows. All numbers are those of `costs.py`."""
+"""The table of stages and blocks that `archdsl summary` shows; its numbers come from `costs.py`."""
 
 from __future__ import annotations
 

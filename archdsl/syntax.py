@@ -87,7 +87,9 @@ def unexpected(
         at = before.end_pos if before is not None else token.start_pos
         span = Span(source, at or 0, (at or 0) + 1)
     after = f" after `{_short(line)}`" if before is not None else ""
-    hint = _hint(token, line, expected)
+    hint = _hint(token, line, expected, accepted)
+    if not hint and layout.stack and layout.stack[-1][1] == TABLE and token.type in OPERATORS:
+        hint = "a cell has no spaces outside brackets: c*2, not c * 2"
     return errors.UnexpectedText(span, expected=expected, after=after, found=found, hint=hint)
 
 
@@ -134,17 +136,19 @@ def _short(line: list[Token]) -> str:
     return str(last) if len(last) < 40 else f"{last[:36]}..."
 
 
-def _hint(token: Token, line: list[Token], expected: str) -> str:
+def _hint(token: Token, line: list[Token], expected: str, accepted: set[str]) -> str:
     before = line[-1] if line else None
     if before is not None and before == "*" and str(token) == "*":
         return "a power is written with `^`: 10^9"
+    if token.type == "EQUAL" and before is not None and len(line) == 1 and before.type != "NAME":
+        return f"`{before}` is a word of the language; choose another name"
     if token.type == "EQUAL":
         return "compare with `==`" if any(item.type == "IF" for item in line) else ""
     if expected in ("a name", "a value", "a statement") and token.isidentifier():
         if token.type != "NAME":
             return f"`{token}` is a word of the language; choose another name"
     arrows = [item for item in line if item.type == "ARROW"]
-    if arrows and token.type in ("SIGN", "TIMES", "POWER"):
+    if arrows and "ARROW" in accepted and token.type in ("SIGN", "TIMES", "POWER"):
         return f"put the flow in brackets: (... -> ...) {token} ..."
     if token.type == "_NL" and "`{`" in expected:
         return "a body begins with `{` on the same line"
@@ -167,6 +171,8 @@ def without_line(text: str, problem: errors.Diagnostic) -> str | None:
         last += 1
     plain = re.sub(r'"([^"\\]|\\.)*"|#.*', "", "\n".join(lines[first : last + 1]))
     if not plain.strip() or any(plain.count(a) != plain.count(b) for a, b in CLOSERS.items()):
+        return None
+    if last + 1 < len(lines) and lines[last + 1].lstrip().startswith("{"):
         return None
     for i in range(first, last + 1):
         lines[i] = " " * len(lines[i])

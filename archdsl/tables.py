@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl import errors, tree
+from archdsl.diagnostics import Note
 from archdsl.source import Span
 
 SCALING = ("width", "depth", "divisor", "depth_round")
@@ -19,6 +20,8 @@ class Entry(NamedTuple):
 
     value: tree.Expression
     span: Span
+    column: Span | None = None
+    """Where the header names it, if it does."""
 
 
 class RowPlan(NamedTuple):
@@ -46,7 +49,9 @@ def plan(table: tree.Stages) -> list[RowPlan]:
         if len(name) == 1 and name in "chwd":
             raise errors.LabelIsSize(line.span, name=name)
         if name in labels:
-            raise errors.DefinedTwice(line.span, name=name)
+            problem = errors.DefinedTwice(line.span, name=name)
+            problem.notes.append(Note(labels[name].span, "the first is here"))
+            raise problem
         labels[name] = line
         plans.append(RowPlan(line, name, _entries(line, columns)))
     return plans
@@ -61,15 +66,15 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
             unnamed[len(columns)].span, cells=len(unnamed), columns=len(columns)
         )
     for cell in row.cells:
-        name = cell.name
+        name, column = cell.name, None
         if name is None:
-            name = columns[position].name
+            name, column = columns[position].name, columns[position].span
             position += 1
         if cell.value is None:
             continue
         if name in entries:
             raise errors.ArgumentTwice(cell.span, parameter=name)
-        entries[name] = Entry(cell.value, cell.span)
+        entries[name] = Entry(cell.value, cell.span, column)
     for argument in row.overrides:
         if argument.name is None:
             raise errors.SetByName(argument.span)

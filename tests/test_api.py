@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import DiagnosticError, Network
+from archdsl import DiagnosticError, Network, check
 from tests.conftest import ROOT
 
 SPEC = """
@@ -258,3 +258,15 @@ def test_public_names() -> None:
     assert all(hasattr(archdsl, name) for name in archdsl.__all__)
     with pytest.raises(AttributeError):
         archdsl.nothing  # noqa: B018
+
+
+def test_unsound_graphs_are_defects() -> None:
+    graph = small().graph
+    check.check(graph, settled=True)
+    graph.nodes.reverse()
+    with pytest.raises(check.UnsoundGraph, match="not there"):
+        check.check(graph, settled=True)
+    graph.nodes.reverse()
+    graph.nodes.append(graph.nodes[0])
+    with pytest.raises(check.UnsoundGraph, match=r"body\.out\.0"):
+        check.check(graph, settled=True)

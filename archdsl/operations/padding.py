@@ -52,7 +52,7 @@ def slide(
         if p == "keep":
             if reach % 2:
                 raise errors.CannotKeep(
-                    argument="p", dilation=dilation, kernel=kernel, half=reach / 2
+                    argument="k", dilation=dilation, kernel=kernel, half=reach / 2
                 )
             low = high = reach // 2
         elif p == "same":

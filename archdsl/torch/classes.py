@@ -15,7 +15,7 @@ from archdsl.naming import is_operator, safe
 from archdsl.operations import Operation
 from archdsl.resolve import Unit
 from archdsl.torch.code import Code, Either, Invoke, Plain, Repeated, names_in, plain
-from archdsl.torch.layers import LAYERS, OPERATORS
+from archdsl.torch.layers import LAYERS, OPERATORS, as_list
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.symbols import (
     CONDITIONAL,
@@ -228,7 +228,7 @@ class Builder:
                 return
             kind = "list[Tensor]" if _one_kind(values) is list else "Tensor"
             variable = known or Var(safe(name), kind)
-            self.statements.append(Assign((variable,), piece))
+            self.statements.append(Assign((variable,), as_list(piece)))
             self.variables[name] = Piece(variable, typed=True)
             return
         variables = tuple(Var(safe(name)) for name in targets)
@@ -350,8 +350,13 @@ class Builder:
             raise NotExpressible
         if parameter.default is not None and self._is_derived(parameter):
             return self._derived(parameter, values)
-        argument = safe(name)
         opened = self.plan.open.get(name, frozenset())
+        everywhere = {scope.frame: scope.arguments[name] for scope in self.plan.scopes}
+        if is_constant(everywhere) and not opened:
+            value = next(iter(everywhere.values()))
+            if not isinstance(value, OperationValue):
+                return literal(values)
+        argument = safe(name)
         return Symbol(values, argument, names=frozenset([argument]), open=opened)
 
     def _is_derived(self, parameter: tree.Parameter) -> bool:
@@ -574,7 +579,7 @@ class Builder:
             piece = self.tensor(item, lanes, line)
             if piece is not None:
                 parts += [", " if parts else "[", piece]
-        return Piece(*(parts or ["["]), "]", typed=True)
+        return Piece(*(parts or ["["]), "]", typed=True, many=True)
 
     def _tap(self, expression: tree.Field) -> Piece:
         if isinstance(expression.of, tree.Name):
@@ -701,7 +706,8 @@ class Builder:
         if absent:
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
-            return Piece(pieces[0], " + ", pieces[1], level=LEVELS["+"], typed=True)
+            a, b = map(as_list, pieces)
+            return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many=True)
         nodes = {f: f.trace[id(expression)].node for f in lanes}
         return self._operator(nodes, pieces, None)
 
@@ -733,13 +739,14 @@ class Builder:
             channels = None
         run: list[Code] = []
         name = ""
+        deep = False  # whether the layers of the run are numbered
         stateful = False
         value_of = expression.source
 
         def close(piece: Piece) -> Piece:
             nonlocal run, stateful
             if run:
-                piece = self._register(name, run, piece, stateful)
+                piece = self._register(name, run, piece, stateful, deep)
             run, stateful = [], False
             return piece
 
@@ -749,6 +756,7 @@ class Builder:
                 scope_name = self.names.scopes[id(step)]
                 if scope_name[0] != name:
                     piece, name = close(piece), scope_name[0]
+                deep = len(scope_name) > 1
                 if channels is not None and channels.open:
                     raise NotOpen(channels.open)
                 taps = self._taps_of(line) if len(expression.steps) == 1 else set()
@@ -758,7 +766,7 @@ class Builder:
                 else:
                     run.append(table.code())
                     stateful = True
-            elif self._is_operator(step):
+            elif self._is_operator(step) or not _all_layers(made):
                 piece = close(piece)
                 name = ""
                 piece = self._called(step, lanes, [piece], line)
@@ -766,6 +774,7 @@ class Builder:
                 scope_name = self.names.scopes[id(step)]
                 if scope_name[0] != name:
                     piece, name = close(piece), scope_name[0]
+                deep = len(scope_name) > 1
                 piece = self._flattened(step, made, run, piece)
                 code, has_state = self._layer(step, lanes, made, channels, line)
                 if code is not None or len(scope_name) > 1:
@@ -1043,9 +1052,11 @@ class Builder:
         if after is not None:
             self.channels[f"flow {id(step)}"] = after
 
-    def _register(self, name: str, run: list[Code], piece: Piece, stateful: bool) -> Piece:
-        """Make a run of layers an attribute, and call it."""
-        code = run[0] if len(run) == 1 else Invoke(
+    def _register(
+        self, name: str, run: list[Code], piece: Piece, stateful: bool, deep: bool = False
+    ) -> Piece:
+        """Make a run of layers an attribute, and call it. A deep one is a sequence in any case."""
+        code = run[0] if len(run) == 1 and not deep else Invoke(
             "nn.Sequential", tuple(("", item) for item in run), True
         )  # fmt: skip
         if self.conditions and stateful:
@@ -1560,6 +1571,13 @@ def _concrete(operation: Operation, name: str) -> Any:
     if isinstance(value, tuple) and value and len(set(value)) == 1:
         return value[0]
     return value
+
+
+def _all_layers(made: Mapping[Frame, Any]) -> bool:
+    """Whether the nodes that a step made can be layers; a parameter may hold `split(2)`."""
+    return not any(
+        isinstance(item, Node) and item.operation.name not in LAYERS for item in made.values()
+    )
 
 
 def _does_nothing(operation: Operation) -> bool:

@@ -91,6 +91,7 @@ def _conv(site: Site) -> Invoke:
     padding: Symbol | str | None
     if all(operation.p == "same" for operation in site.operations):  # type: ignore[attr-defined]
         if any(item != 1 for operation in site.operations for item in operation.s):  # type: ignore[attr-defined]
+            site.helper("same_pad")
             function, padding = site.helper(f"SameConv{dimensions}d"), None
         else:
             padding = '"same"'
@@ -281,20 +282,33 @@ def _avg_pool(site: Site) -> Invoke:
 def _pool(site: Site, kind: str, **more: Symbol | str | None) -> Invoke:
     dimensions = rank(site)
     kernel, stride = site.argument("k"), site.argument("s")
-    function = f"nn.{kind}Pool{dimensions}d"
-    padding: Symbol | None = None
     if all(operation.p == "same" for operation in site.operations):  # type: ignore[attr-defined]
-        function = site.helper(f"Same{kind}Pool{dimensions}d")
-    else:
-        padding = _padding(site, kernel, literal({f: 1 for f in kernel.values}))
-    return invoke(
-        function,
+        # It leaves no window hanging over the end, so `ceil` changes nothing.
+        site.helper("same_pad")
+        return invoke(site.helper(f"Same{kind}Pool{dimensions}d"), kernel, stride, **more)
+    dilation = more.get("dilation")
+    if not isinstance(dilation, Symbol):
+        dilation = literal({f: 1 for f in kernel.values})
+    padding = _padding(site, kernel, dilation)
+    border: list[Plain] = []
+    if any(2 * n > k for o in site.operations for (n, _), k in zip(o.pads, o.k)):  # type: ignore[attr-defined]
+        if padding is None or padding.names:
+            raise NotExpressible
+        pads = padding.at(next(iter(padding.values)))
+        if isinstance(pads, tuple):
+            pads = tuple(n for n in reversed(pads) for _ in range(2))
+        # PyTorch's own padding is at most half of the kernel.
+        border = [Plain(f'nn.ConstantPad{dimensions}d({python(pads)}, -float("inf"))')]
+        padding = None
+    pool = invoke(
+        f"nn.{kind}Pool{dimensions}d",
         kernel,
         stride=None if stride.text == kernel.text else stride,
         padding=padding,
         ceil_mode="True" if same(site, "ceil") else None,
         **more,
     )
+    return Invoke("nn.Sequential", (("", border[0]), ("", pool))) if border else pool
 
 
 def _global_pool(site: Site) -> Invoke:
@@ -367,6 +381,26 @@ def _pad_channels_layer(site: Site) -> Invoke:
     return invoke(site.helper("PadChannels"), python(_channel_pad(site)))
 
 
+def _channel_shuffle(site: Site) -> Invoke:
+    groups = site.argument("groups")
+    if rank(site) > 0:
+        return invoke("nn.ChannelShuffle", groups)
+    swap = f"{site.helper('Permute')}((0, 2, 1))"
+    parts = Plain(f"nn.Unflatten(1, ({groups.text}, -1))", groups.names)
+    return invoke("nn.Sequential", parts, swap, "nn.Flatten()")
+
+
+def _affine(site: Site) -> Invoke:
+    """Arithmetic with a number where a layer is wanted: `act=mul(number=2)`."""
+    number = same(site, "number")
+    if first(site).name == "mul":
+        return invoke(site.helper("Affine"), python(number))
+    factor, offset = 1.0, number
+    if first(site).name == "sub":
+        factor, offset = (-1.0, number) if same(site, "reverse") else (1.0, -number)
+    return invoke(site.helper("Affine"), python(factor), python(offset))
+
+
 def _simple(function: str, *names: str) -> Callable[[Site], Invoke]:
     """A layer that takes some parameters by place."""
     return lambda site: invoke(function, *(site.argument(name) for name in names))
@@ -395,6 +429,10 @@ LAYERS: dict[str, Callable[[Site], Invoke]] = {
     "mish": _activation("Mish"),
     "softmax": _softmax,
     "identity": _simple("nn.Identity"),
+    "concat": _simple("nn.Identity"),  # of one tensor
+    "add": _affine,
+    "sub": _affine,
+    "mul": _affine,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "global_pool": _global_pool,
@@ -403,7 +441,7 @@ LAYERS: dict[str, Callable[[Site], Invoke]] = {
     "pad_channels": _pad_channels_layer,
     "shift": _shift,
     "slice": _slice_layer,
-    "channel_shuffle": _simple("nn.ChannelShuffle", "groups"),
+    "channel_shuffle": _channel_shuffle,
     "pixel_shuffle": _simple("nn.PixelShuffle", "factor"),
     "flatten": _simple("nn.Flatten"),
     "permute": _permute_layer,
@@ -439,9 +477,11 @@ def _arithmetic(sign: str, level: int) -> Callable[[Site, list[Piece]], Piece]:
 
 def _concat(site: Site, operands: list[Piece]) -> Piece:
     axis = same(site, "axis") + 1
-    lists = [piece for piece in operands if piece.variable and piece.variable.kind != "Tensor"]
+    lists = [piece for piece in operands if piece.many]
     if lists and len(operands) == 1:
         return Piece("torch.cat(", operands[0], f", {axis})", typed=True)
+    operands = [as_list(piece) for piece in operands]
+    lists = [piece for piece in operands if piece.many]
     parts: list[str | Piece] = ["torch.cat("]
     opened = False
     for i, piece in enumerate(operands):
@@ -471,8 +511,15 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
     parts = {operation.sizes for operation in site.operations}  # type: ignore[attr-defined]
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
-        return Piece(x, f".chunk({count.text}, {axis})")
-    return Piece(x, f".split({python(list(same(site, 'sizes')))}, {axis})")
+        return Piece(x, f".chunk({count.text}, {axis})", many=True)
+    return Piece(x, f".split({python(list(same(site, 'sizes')))}, {axis})", many=True)
+
+
+def as_list(piece: Piece) -> Piece:
+    """What a split gives as a list, which it is in TorchScript alone."""
+    if not piece.many or piece.variable or str(piece.parts[0]).startswith("["):
+        return piece
+    return Piece("list(", piece, ")", typed=True, many=True)
 
 
 def _slice(site: Site, operands: list[Piece]) -> Piece:

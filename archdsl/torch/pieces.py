@@ -21,20 +21,30 @@ class Var:
 
 
 class Piece:
-    """An expression. `typed` says whether type checkers know it for a tensor (or a list of them)."""
+    """An expression. `typed` says whether type checkers know it for a tensor (or a list of them).
 
-    __slots__ = ("level", "parts", "typed")
+    `many` says that it is several tensors.
+    """
 
-    def __init__(self, *parts: str | Var | Piece, level: int = ATOM, typed: bool = False) -> None:
+    __slots__ = ("level", "many", "parts", "typed")
+
+    def __init__(
+        self,
+        *parts: str | Var | Piece,
+        level: int = ATOM,
+        typed: bool = False,
+        many: bool = False,
+    ) -> None:
         self.parts: tuple[str | Var, ...] = tuple(_flatten(parts))
         self.level = level
         self.typed = typed
+        self.many = many or (self.variable is not None and self.variable.kind != "Tensor")
 
     def wrapped(self, level: int) -> Piece:
         """This as an operand of something that binds as tightly as `level`."""
         if self.level >= level:
             return self
-        return Piece("(", self, ")", typed=self.typed)
+        return Piece("(", self, ")", typed=self.typed, many=self.many)
 
     def variables(self) -> list[Var]:
         """The variables in it, as often as they stand there."""
@@ -59,7 +69,7 @@ class Piece:
         typed = new.typed if len(parts) == 1 else self.typed
         if self.level < ATOM:  # a sum is known for a tensor if what it adds is
             typed = typed and new.typed
-        return Piece(*parts, level=self.level, typed=typed)
+        return Piece(*parts, level=self.level, typed=typed, many=self.many)
 
 
 def _stands_alone(piece: Piece, variable: Var) -> bool:

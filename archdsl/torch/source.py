@@ -110,7 +110,8 @@ class Writer:
         self.graph = graph
         self.class_name = class_name
         self.opened = opened
-        self.helpers: dict[str, None] = {}
+        self.helpers: dict[str, str] = {}
+        self.titles: set[str] = set()  # names of the classes
         self.fixed: set[Var] = set()
         self.groups: dict[Unit, list[list[Scope]]] = {}
         self.plans: list[Plan] = []
@@ -133,8 +134,12 @@ class Writer:
         return unit.names
 
     def helper(self, name: str) -> str:
-        self.helpers[name] = None
-        return name
+        """Ask for a class or function that the module carries itself; gives its name there."""
+        title = name
+        while title in self.titles:
+            title += "_"
+        self.helpers[name] = title
+        return title
 
     def may_overwrite(self, node: Node) -> bool:
         """Whether an activation may write into its input: one nobody else reads or keeps."""
@@ -197,6 +202,7 @@ class Writer:
 
     def _plan(self, order: list[Unit]) -> None:
         self.plans = []
+        self.titles.clear()
         taken = set(CLASS_NAMES_TAKEN)
         for unit in order:
             for scopes in self.groups[unit]:
@@ -207,6 +213,7 @@ class Writer:
                     number += 1
                     name = f"{wanted}{number}"
                 taken.add(name)
+                self.titles.add(name)
                 plan = Plan(unit, scopes, name)
                 if is_network:
                     plan.open = {parameter: frozenset([parameter]) for parameter in self.opened}
@@ -232,8 +239,7 @@ class Writer:
             self.graph.nodes, self._layer_class, self._place
         )
         lines = [line for text in classes for line in text.all_lines()]
-        used = [name for name in self.helpers if any(f"{name}(" in line for line in lines)]
-        helpers = [_helper(name) for name in sorted(used)]
+        helpers = self._helpers(lines)
         needs_torch = any("torch." in line for line in lines + helpers)
         template = _environment().get_template("module.py.jinja")
         return template.render(
@@ -242,6 +248,18 @@ class Writer:
             helpers=helpers,
             classes=classes,
         )
+
+    def _helpers(self, lines: list[str]) -> list[str]:
+        """The texts of the helpers that lines, or these helpers, mention; functions first."""
+        found: dict[str, str] = {}
+        texts = ["\n".join(lines)]
+        while texts:
+            text = texts.pop()
+            for name, title in self.helpers.items():
+                if name not in found and re.search(rf"\b{title}\b", text):
+                    found[name] = _helper(name, title)
+                    texts.append(found[name])
+        return [found[name] for name in sorted(found, key=lambda name: (name[0].isupper(), name))]
 
     def _layer_class(self, node: Node) -> str:
         """The class of a layer in PyTorch."""
@@ -791,11 +809,11 @@ def _docstring_lines(text: str, level: int, hanging: bool = False) -> list[str]:
     ) or [margin]
 
 
-def _helper(name: str) -> str:
+def _helper(name: str, title: str) -> str:
     """The text of a class that modules carry themselves; `2d` at its end says for which maps."""
     match = re.fullmatch(r"(\w+?)([123])d", name)
     base, rank = (match[1], int(match[2])) if match else (name, 0)
-    return _environment().get_template(f"helpers/{base}.py.jinja").render(name=name, rank=rank)
+    return _environment().get_template(f"helpers/{base}.py.jinja").render(name=title, rank=rank)
 
 
 @cache
