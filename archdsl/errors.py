@@ -1,7 +1,7 @@
 """Every kind of mistake, with its code, its sentence and its help.
 
 A0xxx files and text, A1xxx names and calls, A2xxx numbers and values, A3xxx shapes,
-A4xxx what the spec itself demands, A5xxx limits.
+A4xxx what the spec itself demands, A5xxx limits, A6xxx weights and backends.
 """
 
 from __future__ import annotations
@@ -801,3 +801,118 @@ class ExpectationFailed(Diagnostic):
     name: str
     actual: int
     difference: int
+
+
+# A6: weights and backends
+
+
+class UnknownWeights(Diagnostic):
+    code = "A6001"
+    message = "{path} is no file of weights that is known"
+    help = "weights are read from .safetensors, .pt and .pth"
+    path: str
+
+
+class NotSafetensors(Diagnostic):
+    code = "A6002"
+    message = "{path} is no sound safetensors file: {reason}"
+    path: str
+    reason: str
+
+
+class NotACheckpoint(Diagnostic):
+    code = "A6003"
+    message = "{path} is not a `state_dict` that torch loads as weights only: {reason}"
+    path: str
+    reason: str
+
+
+class MissingWeight(Diagnostic):
+    code = "A6004"
+    message = "{path} lacks `{name}`, {expected}"
+    help = "{hint}"
+    path: str
+    name: str
+    expected: str
+    hint: str
+
+
+class SurplusWeight(Diagnostic):
+    code = "A6005"
+    message = "{path} has `{name}`, {given}, which the network has not"
+    path: str
+    name: str
+    given: str
+
+
+class MisshapenWeight(Diagnostic):
+    code = "A6006"
+    message = "{path} has `{name}` as {given}; expected {expected}"
+    path: str
+    name: str
+    given: str
+    expected: str
+
+
+class NeedsPackage(Diagnostic):
+    code = "A6007"
+    message = "{what} needs {package}, which is not installed"
+    help = "pip install {package}"
+    what: str
+    package: str
+
+
+class UnknownOpset(Diagnostic):
+    code = "A6008"
+    message = "there is no opset {opset} to write"
+    help = "write one from {oldest} to {newest}"
+    opset: int
+    oldest: int
+    newest: int
+
+
+class NoLowering(Diagnostic):
+    code = "A6009"
+    message = "`{operation}` cannot be written for opset {opset}: {reason}"
+    operation: str
+    opset: int
+    reason: str
+
+
+class SizeIsFixed(Diagnostic):
+    code = "A6010"
+    message = "`{operation}` fixes the size of the input: {reason}"
+    help = "without --dynamic spatial the sizes are those of the spec"
+    operation: str
+    reason: str
+
+
+class TypeNeedsOpset(Diagnostic):
+    code = "A6011"
+    message = "{type} needs opset {needed} or newer: before, convolutions and pools do not take it"
+    type: str
+    needed: int
+
+
+class NumberDoesNotFit(Diagnostic):
+    code = "A6012"
+    message = "`{name}` has numbers that {type} cannot hold"
+    help = "write --dtype float32 or bfloat16"
+    name: str
+    type: str
+
+
+class TooLargeForOneFile(Diagnostic):
+    code = "A6013"
+    message = "{size} bytes do not fit into one ONNX file, which holds less than 2 GiB"
+    help = "let the weights lie in a second file: --external-data auto"
+    size: int
+
+
+class UnknownOption(Diagnostic):
+    code = "A6014"
+    message = "there is no {option} `{value}`"
+    help = "choose one of {known}"
+    option: str
+    value: str
+    known: str

@@ -11,26 +11,34 @@ from archdsl.source import Source
 
 FOLDER = Path(__file__).parent.parent / "specs"
 
+Network = tuple[str, str, "str | None"]
+"""Spec, arch and variant (none: the arch as it stands)."""
 
-def graph_of(name: str, arch: str, variant: str | None = None) -> Graph:
+
+def _program(spec: str) -> Program:
+    path = FOLDER / f"{spec}.arch"
+    return Program(Source(path.name, path.read_text(encoding="utf-8")), str(path))
+
+
+def graph_of(spec: str, arch: str, variant: str | None = None) -> Graph:
     """The graph of an arch of a shipped spec."""
-    path = FOLDER / f"{name}.arch"
-    program = Program(Source(path.name, path.read_text(encoding="utf-8")), str(path))
+    program = _program(spec)
     unit = program.find(arch, program.main.source)
     assert unit is not None
     return elaborate(program, unit, variant=variant)
 
 
-def _every_network() -> list[tuple[str, str, str | None]]:
-    found: list[tuple[str, str, str | None]] = []
+def _every_network() -> list[Network]:
+    found: list[Network] = []
     for path in sorted(FOLDER.glob("*.arch")):
-        program = Program(Source(path.name, path.read_text(encoding="utf-8")), str(path))
+        program = _program(path.stem)
         for arch in program.archs:
             unit = program.find(arch, program.main.source)
-            if unit is not None and unit.definition_file_is_main:
-                found.append((path.stem, arch, None))
+            assert unit is not None
+            found.append((path.stem, arch, None))
+            rows = unit.variants.rows if unit.variants else ()
+            found += [(path.stem, arch, row.name) for row in rows]
     return found
 
 
-SHIPPED: list[tuple[str, str, str | None]] = _every_network()
-"""Spec, arch and variant (none: the arch as it stands) of each network."""
+SHIPPED = _every_network()

@@ -9,7 +9,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from archdsl import errors
+from archdsl import errors, limits
 from archdsl.cli import main
 from archdsl.diagnostics import Diagnostic
 
@@ -48,11 +48,30 @@ def test_codes_are_unique() -> None:
     assert sorted(set(codes)) == sorted(codes)
 
 
+def test_a_file_that_is_too_large(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SOURCE_BYTES", 10)
+    (tmp_path / "net.arch").write_text("# a comment\n")
+    assert main(["check", str(tmp_path / "net.arch")]) == 1
+    assert f"error[{errors.FileTooLarge.code}]" in capsys.readouterr().err
+
+
+def test_too_many_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FILES", 3)
+    for i in range(5):
+        (tmp_path / f"{i}.arch").write_text(f'use "{i + 1}.arch"\n')
+    assert main(["check", str(tmp_path / "0.arch")]) == 1
+    assert f"error[{errors.TooManyFiles.code}]" in capsys.readouterr().err
+
+
 def test_every_kind_is_told_somewhere() -> None:
     told = "".join(path.read_text(encoding="utf-8") for path in BAD.glob("*.txt"))
     others = "".join(
         (Path(__file__).parent / name).read_text(encoding="utf-8")
-        for name in ("test_operations.py", "test_cli.py", "test_api.py", "test_language.py")
+        for name in ("test_operations.py", "test_cli.py", "test_api.py", "test_language.py", "test_bad_input.py")
     )
     missing = [
         kind.__name__

@@ -308,7 +308,7 @@ def test_every_construct_has_an_example() -> None:
     for example in EXAMPLES:
         try:
             file = parse(Source("example", complete(example).text))
-        except Diagnostic:
+        except DiagnosticError:
             assert example.wrong
             continue
         used |= {type(node).__name__ for node in walk(file)}

@@ -83,9 +83,10 @@ class Tensor:
 
 
 class Node:
-    """An operator. `scope` is the use of a block that it belongs to, any object."""
+    """An operator. `scope` is the use of a block that it belongs to; nodes that write one primitive
+    share its `primitive`."""
 
-    __slots__ = ("attributes", "inputs", "name", "op", "outputs", "scope")
+    __slots__ = ("attributes", "inputs", "name", "op", "outputs", "primitive", "scope")
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Node:
         attributes: dict[str, Any],
         name: str,
         scope: Any,
+        primitive: object,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -101,6 +103,7 @@ class Node:
         self.outputs: list[Value] = []
         self.name = name
         self.scope = scope
+        self.primitive = primitive
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.op}>"

@@ -14,7 +14,7 @@ from archdsl.graph import Frame, Node, RowRepeat, Scope, Stage, Value
 from archdsl.naming import is_operator, safe
 from archdsl.operations import Operation
 from archdsl.resolve import Unit
-from archdsl.torch.code import Code, Either, Invoke, Plain, Repeated, names_in, plain
+from archdsl.torch.code import Code, Either, Invoke, Listed, Plain, Repeated, names_in, plain
 from archdsl.torch.layers import LAYERS, OPERATORS, as_list
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.symbols import (
@@ -52,14 +52,6 @@ class NewBlock(Code):
         return [plain(symbol) for _, symbol in self.arguments]
 
 
-class Attribute(NamedTuple):
-    """A line of `__init__`: `self.name = code`, with a remark behind it."""
-
-    name: str
-    code: Code
-    remark: str = ""
-
-
 class Assign(NamedTuple):
     """A line of `forward`."""
 
@@ -67,11 +59,70 @@ class Assign(NamedTuple):
     piece: Piece
 
 
+class Condition(NamedTuple):
+    """A condition of the spec, and whether it holds for the code at hand."""
+
+    text: Plain
+    holds: bool
+
+
+class Choice:
+    """What a layer is under each condition: a leaf, or one choice where it holds and one elsewhere."""
+
+    def __init__(self) -> None:
+        self.code: Code | None = None
+        self.stateful = False
+        self.condition: Plain | None = None
+        self.arms: dict[bool, Choice] = {}
+
+    def put(self, conditions: list[Condition], code: Code, stateful: bool) -> None:
+        """Say what the layer is under some conditions."""
+        self.stateful = self.stateful or stateful
+        if not conditions:
+            if self.code is not None or self.arms:
+                raise NotExpressible
+            self.code = code
+            return
+        text, holds = conditions[0]
+        if self.code is not None or (self.condition is not None and self.condition != text):
+            raise NotExpressible
+        self.condition = text
+        self.arms.setdefault(holds, Choice()).put(conditions[1:], code, stateful)
+
+    def whole(self) -> Code:
+        """The code for all conditions; where nothing is said of one, the layer does nothing there."""
+        leaves = list(self._leaves())
+        if len(leaves) == 1 and not self.stateful:
+            return leaves[0]
+        return self._whole()
+
+    def _leaves(self) -> Iterable[Code]:
+        if self.code is not None:
+            yield self.code
+        for arm in self.arms.values():
+            yield from arm._leaves()
+
+    def _whole(self) -> Code:
+        if self.code is not None or self.condition is None:
+            return self.code or IDENTITY
+        condition = self.condition
+        arms = {holds: arm._whole() for holds, arm in self.arms.items()}
+        if False not in arms:
+            inner = arms[True]
+            if isinstance(inner, Either) and inner.otherwise == IDENTITY:
+                texts = [f"({c.text})" if " or " in c.text or " if " in c.text else c.text
+                         for c in (condition, inner.condition)]  # fmt: skip
+                both = Plain(" and ".join(texts), condition.names | inner.condition.names)
+                return Either(inner.value, both, IDENTITY)
+            return Either(inner, condition, IDENTITY)
+        return Either(arms.get(True, IDENTITY), condition, arms[False])
+
+
 class Loop(NamedTuple):
     """A loop of `forward` over the layers of `modules` (none: over a range)."""
 
     variable: str
-    modules: str | None
+    modules: Piece | None
     count: str
     layer: Var
     body: list[Assign]
@@ -100,7 +151,7 @@ class Builder:
         self.uses = set(self.lanes)
         self.lets: dict[str, Symbol] = {}
         self.locals: dict[str, Symbol] = {}  # local variables of `__init__`, in order
-        self.attributes: dict[str, Attribute] = {}
+        self.slots: dict[str, dict[tuple[int, ...], Choice]] = {}
         self.numbers: dict[str, Symbol] = {}  # numbers that `forward` needs
         self.variables: dict[str, Piece] = {}
         self.channels: dict[str, Symbol | None] = {}
@@ -108,14 +159,14 @@ class Builder:
         self.returns: list[Piece] = []
         self.training: list[bool] = []
         self.taps: dict[str, dict[str, Var]] = {}
-        self.conditions: list[Plain] = []  # those under which the code at hand exists
+        self.conditions: list[Condition] = []  # those under which the code at hand exists
         self.rounds: list[str] = []  # variables of the loops around the code at hand
-        self.layer: Var | None = None
-        self.listed: dict[str, list[Code]] | None = None  # layers of an unrolled loop, by name
-        self.loop_modules: dict[str, Code] | None = None
-        self.round = 0
+        self.path: tuple[int, ...] = ()  # rounds of the unrolled loops around the code at hand
+        self.looped: dict[str, Choice] | None = None  # layers of the loop around it, by name
+        self.layer = Var("layer")
         self.inputs: list[Var] = []
         self.sizes: dict[str, Symbol] = {}  # arguments for the sizes of the inputs
+        self.taken = {scope[0] for scope in self.names.scopes.values()}  # names of submodules
 
     # The whole
 
@@ -330,6 +381,10 @@ class Builder:
         if isinstance(expression, tree.Item):
             of = self.symbol(expression.of, lanes)
             index = self.symbol(expression.index, lanes)
+            if isinstance(expression.of, tree.Name) and index.names and not of.names:
+                name = safe(expression.of.name)  # a list that is the same in all uses
+                self.locals[name] = of
+                of = Symbol(of.values, name, names=frozenset([name]), open=of.open)
             return call(f"{of.wrapped(9)}[{index.text}]", [of, index], values)
         if isinstance(expression, tree.Tuple | tree.List):
             items = [self.symbol(item, lanes) for item in expression.items]
@@ -609,12 +664,12 @@ class Builder:
         runs = {self.names.scopes.get(id(step), ("",))[0] for step in flow.steps}
         layers = not any(isinstance(s, tree.Call) and self._is_operator(s) for s in flow.steps)
         if len(runs) == 1 and layers:
-            self.conditions.append(plain(condition))
+            self.conditions.append(Condition(plain(condition), True))
             piece = self._flow(flow, taken, line, always=True)
             self.conditions.pop()
             return piece
         flag = self._flag(expression.condition, condition, line, None)
-        self.conditions.append(plain(condition))
+        self.conditions.append(Condition(plain(condition), True))
         piece = self._flow(flow, taken, line)
         self.conditions.pop()
         return Piece(
@@ -640,18 +695,17 @@ class Builder:
         condition = self.symbol(expression.condition, lanes)
         yes = [f for f in lanes if outcomes[f]]
         no = [f for f in lanes if not outcomes[f]]
-        flag = self._flag(expression.condition, condition, line, expression)
-        self.conditions.append(plain(condition))
+        self.conditions.append(Condition(plain(condition), True))
         a = self.tensor(expression.value, yes, line)
         self.conditions.pop()
-        inverse = Plain(f"not ({condition.text})", condition.names)
-        self.conditions.append(inverse)
+        self.conditions.append(Condition(plain(condition), False))
         b = self.tensor(expression.otherwise, no, line)
         self.conditions.pop()
         if a is None or b is None:
             raise NotExpressible
         if a.parts == b.parts:
             return a
+        flag = self._flag(expression.condition, condition, line, expression)
         return Piece(
             a.wrapped(CONDITIONAL + 1), f" if {flag} else ", b,
             level=CONDITIONAL, typed=a.typed and b.typed,
@@ -681,7 +735,7 @@ class Builder:
         if symbol.text.isidentifier():
             name = symbol.text
         name = safe(name)
-        while name in self.attributes or self.numbers.get(name, symbol).text != symbol.text:
+        while name in self.taken or self.numbers.get(name, symbol).text != symbol.text:
             name += "_"
         self.numbers[name] = symbol
         return f"self.{name}"
@@ -935,6 +989,8 @@ class Builder:
                 if symbol.open:
                     raise NotOpen(symbol.open)
                 arguments.append((f"{prefix}_channels", symbol))
+            elif len({_size(scope.inputs[i], "c") for scope in plan.scopes}) > 1:
+                raise NotExpressible  # it will ask for a number that nothing here stands for
             for letter in "hwd":
                 sizes = {f: _size(s.inputs[i], letter) for f, s in scopes.items()}
                 if all(size is not None for size in sizes.values()) and is_constant(sizes):
@@ -1059,33 +1115,20 @@ class Builder:
         code = run[0] if len(run) == 1 and not deep else Invoke(
             "nn.Sequential", tuple(("", item) for item in run), True
         )  # fmt: skip
-        if self.conditions and stateful:
-            code = self._under_conditions(name, code)
-        if self.listed is not None:
-            codes = self.listed.setdefault(name, [])
-            if len(codes) <= self.round:
-                codes.append(code)
-            return Piece(f"self.{name}[{self.round}](", piece, ")")
-        if self.loop_modules is not None:
-            self.loop_modules[name] = code
-            assert self.layer is not None
-            return Piece(self.layer, "(", piece, ")")
-        self.attributes[name] = Attribute(name, code)
-        return Piece(f"self.{name}(", piece, ")")
+        return Piece(self._place(name, code, stateful), "(", piece, ")")
 
-    def _under_conditions(self, name: str, code: Code) -> Code:
-        """The layer where its conditions hold, and an identity (or the other branch's) elsewhere."""
-        condition = self.conditions[-1]
-        before = self.attributes.get(name)
-        inverse = condition.text.removeprefix("not (").removesuffix(")")
-        if before is not None and isinstance(before.code, Either):
-            if condition.text.startswith("not (") and before.code.condition.text == inverse:
-                return Either(before.code.value, before.code.condition, code)
-        if len(self.conditions) > 1:
-            texts = [f"({c.text})" if " or " in c.text else c.text for c in self.conditions]
-            names = frozenset().union(*(c.names for c in self.conditions))
-            condition = Plain(" and ".join(texts), names)
-        return Either(code, condition, IDENTITY)
+    def _place(self, name: str, code: Code, stateful: bool) -> Piece:
+        """Make a layer, or a list of layers, a submodule; gives what `forward` calls it."""
+        if self.looped is not None:
+            self.looped.setdefault(name, Choice()).put(self.conditions, code, stateful)
+            return Piece(self.layer)
+        choice = self.slots.setdefault(name, {}).setdefault(self.path, Choice())
+        choice.put(self.conditions, code, stateful)
+        return Piece(f"self.{name}" + "".join(f"[{i}]" for i in self.path))
+
+    def attributes(self) -> dict[str, Code]:
+        """The submodules by name, those of unrolled loops in lists."""
+        return {name: _nested(choices, ()) for name, choices in self.slots.items()}
 
     # Tables
 
@@ -1097,11 +1140,11 @@ class Builder:
         self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str
     ) -> Piece:
         """A table that is run row by row, since some rows are read elsewhere."""
-        self.attributes[name] = Attribute(name, table.code())
+        body = self._place(name, table.code(), True)
         taps: dict[str, Var] = {}
         wanted = self._taps_of(line)
         for i, stage in enumerate(table.names):
-            call_ = Piece(f"self.{name}[{i}](", piece, ")")
+            call_ = Piece(body, f"[{i}](", piece, ")")
             variable = Var(safe(stage if stage in wanted else f"{line}_{stage}"))
             self.statements.append(Assign((variable,), call_))
             piece = Piece(variable, typed=True)
@@ -1128,17 +1171,19 @@ class Builder:
             self._unrolled(statement, lanes, rounds, next(iter(counts.values())))
 
     def _state(self) -> tuple[Any, ...]:
+        slots = {name: dict(choices) for name, choices in self.slots.items()}
         return (
-            dict(self.attributes), dict(self.numbers), dict(self.variables), dict(self.channels),
+            slots, dict(self.numbers), dict(self.variables), dict(self.channels),
             list(self.statements), dict(self.locals), dict(self.lets), list(self.rounds),
+            self.path, self.looped, list(self.conditions),
         )  # fmt: skip
 
     def _restore(self, state: tuple[Any, ...]) -> None:
         (
-            self.attributes, self.numbers, self.variables, self.channels,
+            self.slots, self.numbers, self.variables, self.channels,
             self.statements, self.locals, self.lets, self.rounds,
+            self.path, self.looped, self.conditions,
         ) = state  # fmt: skip
-        self.layer = self.loop_modules = self.listed = None
 
     def _carry(
         self, statement: tree.Repeat, rounds: Mapping[Frame, list[Frame]]
@@ -1149,7 +1194,7 @@ class Builder:
             if name not in self.variables:
                 continue
             piece = self.variables[name]
-            sample = next(iter(rounds.values()))[0].names[name]
+            sample = next(frame.names[name] for frames in rounds.values() for frame in frames)
             kind = "list[Tensor]" if isinstance(sample, list) else "Tensor"
             variable = Var(safe(name), kind)
             last = self.statements[-1] if self.statements else None
@@ -1170,8 +1215,8 @@ class Builder:
         rounds: Mapping[Frame, list[Frame]],
         counts: Mapping[Frame, int],
     ) -> None:
-        if self.rounds or self.listed is not None:
-            raise NotExpressible  # loops in loops are unrolled
+        if self.rounds:
+            raise NotExpressible  # of loops in loops the outer ones are unrolled
         starts = {f: f.trace[id(statement.start)] for f in lanes}
         if set(starts.values()) != {0}:
             raise NotExpressible
@@ -1183,25 +1228,25 @@ class Builder:
         inner = [frame for frames in rounds.values() for frame in frames]
         outer_statements, self.statements = self.statements, []
         self.rounds.append(statement.variable)
-        self.loop_modules, self.layer = {}, Var("layer")
+        self.looped, self.layer = {}, Var("layer")
         for name, base in carried.items():
             self.channels[name] = self._at_start(name, base, rounds)
         self._walk(statement.body, inner)
         self.rounds.pop()
-        modules, self.loop_modules = self.loop_modules, None
-        layer, self.layer = self.layer, None
+        modules, self.looped = self.looped, None
         body, self.statements = self.statements, outer_statements
         if len(modules) > 1 or any(isinstance(item, Loop) for item in body):
             raise NotExpressible
-        for name, code in modules.items():
-            used = statement.variable in names_in(code)
-            over = Plain(f"range({count.text})", count.names)
-            item = Repeated(code, variable if used else "_", over, starred=False)
-            self.attributes[name] = Attribute(name, Invoke("nn.ModuleList", (("", item),), True))
+        over = None
+        for name, choice in modules.items():
+            code = choice.whole()
+            used = variable if variable in names_in(code) else "_"
+            count_text = Plain(f"range({count.text})", count.names)
+            item = Repeated(code, used, count_text, starred=False)
+            over = self._place(name, Invoke("nn.ModuleList", (("", item),), True), True)
         text = "" if modules else self.in_forward(count, "count")
         assigns = [item for item in body if isinstance(item, Assign)]
-        name = next(iter(modules), None)
-        self.statements.append(Loop(variable, name, text, layer, assigns))
+        self.statements.append(Loop(variable, over, text, self.layer, assigns))
         for name in carried:
             sizes = {f: _size(frames[-1].names[name], "c") for f, frames in rounds.items() if frames}
             complete = len(sizes) == len(lanes) and None not in sizes.values()
@@ -1232,18 +1277,13 @@ class Builder:
         count: int,
     ) -> None:
         """A loop written out, its layers in lists."""
-        if self.listed is not None:
+        if self.rounds:
             raise NotExpressible
-        self.listed = {}
+        path = self.path
         for i in range(count):
-            self.round = i
+            self.path = (*path, i)
             self._walk(statement.body, [rounds[f][i] for f in lanes])
-        listed, self.listed = self.listed, None
-        for name, codes in listed.items():
-            items = tuple(("", code) for code in codes)
-            code = Invoke("nn.ModuleList", (("", Invoke("", ())),))
-            code = Invoke("nn.ModuleList", (("", Listed(items)),), True)
-            self.attributes[name] = Attribute(name, code)
+        self.path = path
 
 
 class Alike(Code):
@@ -1257,15 +1297,6 @@ class Alike(Code):
 
     def parts(self) -> Iterable[Code]:
         return self.singles
-
-
-class Listed(Code):
-    """`[a, b, c]`."""
-
-    items: tuple[tuple[str, Code], ...]
-
-    def parts(self) -> Iterable[Code]:
-        return [code for _, code in self.items]
 
 
 class StepSite:
@@ -1493,6 +1524,17 @@ class _BareSite:
 
 
 # Small questions
+
+
+def _nested(choices: Mapping[tuple[int, ...], Choice], path: tuple[int, ...]) -> Code:
+    """The code of a submodule: a layer, or lists of layers by the rounds of unrolled loops."""
+    if path in choices:
+        return choices[path].whole()
+    rounds = [key[len(path)] for key in choices if key[: len(path)] == path]
+    if not rounds:
+        return IDENTITY
+    items = tuple(_nested(choices, (*path, i)) for i in range(max(rounds) + 1))
+    return Listed(items)
 
 
 def _one_kind(values: Mapping[Frame, Any]) -> type:

@@ -54,6 +54,15 @@ class Repeated(Code):
     starred: bool = True
 
 
+class Listed(Code):
+    """`[a, b, c]`."""
+
+    items: tuple[Code, ...]
+
+    def parts(self) -> Iterable[Code]:
+        return self.items
+
+
 def plain(symbol: Symbol) -> Plain:
     return Plain(symbol.text, symbol.names)
 
@@ -80,6 +89,8 @@ def flat(code: Code) -> str:
         return f"{code.function}({inside})"
     if isinstance(code, Either):
         return f"{flat(code.value)} if {code.condition.text} else {flat(code.otherwise)}"
+    if isinstance(code, Listed):
+        return f"[{', '.join(map(flat, code.items))}]"
     assert isinstance(code, Repeated)
     inner = f"{flat(code.item)} for {code.variable} in {code.range.text}"
     return f"*({inner})" if code.starred else inner
@@ -113,6 +124,11 @@ def lay_out(before: str, code: Code, after: str, indent: int) -> list[str]:
             *lay_out("else ", code.otherwise, "", indent + 1),
             f"{margin}){after}",
         ]
+    if isinstance(code, Listed):
+        lines = [f"{margin}{before}["]
+        for item in code.items:
+            lines += lay_out("", item, ",", indent + 1)
+        return [*lines, f"{margin}]{after}"]
     if isinstance(code, Repeated):
         opening, closing = ("*(", ")") if code.starred else ("", "")
         if not code.starred:

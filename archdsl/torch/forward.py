@@ -26,7 +26,9 @@ class Forward:
         """`named` keeps for what is returned its name from the spec."""
         self.statements = list(statements)
         self.named = named
-        self.fixed = fixed | {v for s in statements if isinstance(s, Loop) for v in _in_loop(s)}
+        own = {target for statement in statements for target in _targets(statement)}
+        looped = {v for s in statements if isinstance(s, Loop) for v in _in_loop(s)}
+        self.fixed = (fixed & own) | looped
         self.names: dict[Var, str] = {variable: variable.name for variable in inputs}
         self.inputs = inputs
         self.declared = set(self.names.values())
@@ -35,17 +37,19 @@ class Forward:
         """The body of the method."""
         returns = self._inline(returns)
         for_training = self._only_for(returns, training)
+        usual = [s for i, s in enumerate(self.statements) if i not in for_training]
+        self.statements = usual + [s for i, s in enumerate(self.statements) if i in for_training]
         lines: list[str] = []
         late: list[str] = []
         for i, statement in enumerate(self.statements):
-            into = late if i in for_training else lines
+            into = lines if i < len(usual) else late
             into += self._line(statement, i, returns)
-        usual = [piece for piece, only in zip(returns, training) if not only]
         if any(training):
             late += self._return(returns)
             lines.append("if self.training:")
             lines += [INDENT + line for line in late]
-        return lines + self._return(usual)
+            returns = [piece for piece, only in zip(returns, training) if not only]
+        return lines + self._return(returns)
 
     def _only_for(self, returns: list[Piece], training: list[bool]) -> set[int]:
         """The statements that only training's outputs need."""
@@ -183,9 +187,9 @@ class Forward:
         if loop.modules is None:
             header = f"for {loop.variable if needs else '_'} in range({loop.count}):"
         elif needs:
-            header = f"for {loop.variable}, layer in enumerate(self.{loop.modules}):"
+            header = f"for {loop.variable}, layer in enumerate({loop.modules.text(self._name)}):"
         else:
-            header = f"for layer in self.{loop.modules}:"
+            header = f"for layer in {loop.modules.text(self._name)}:"
         lines = [header]
         for assign in loop.body:
             names = [self.names.setdefault(target, target.name) for target in assign.targets]

@@ -21,7 +21,6 @@ from archdsl.torch.classes import (
     Alike,
     Assign,
     Builder,
-    Listed,
     NewBlock,
     Plan,
     Rows,
@@ -34,6 +33,7 @@ from archdsl.torch.code import (
     Code,
     Either,
     Invoke,
+    Listed,
     Plain,
     Repeated,
     flat,
@@ -299,13 +299,10 @@ class ClassText:
         builder = plan.builder
         self.builder = builder
         self.is_network = plan.scopes[0].parent is None
-        self.attributes = {
-            name: attribute._replace(code=settle(attribute.code))
-            for name, attribute in builder.attributes.items()
-        }
+        self.attributes = {name: settle(code) for name, code in builder.attributes().items()}
         mentioned: set[str] = set()
-        for attribute in self.attributes.values():
-            mentioned |= _mentioned(attribute.code)
+        for code in self.attributes.values():
+            mentioned |= _mentioned(code)
         for name, symbol in list(builder.numbers.items()):
             if symbol.text in builder.locals and symbol.text not in mentioned:
                 builder.numbers[name] = builder.locals[symbol.text]  # nobody else needs the local
@@ -406,8 +403,8 @@ class ClassText:
         for name, symbol in self.builder.locals.items():
             if name in self.mentioned:
                 lines += lay_out(f"{name} = ", plain(symbol), "", 2)
-        for name, attribute in self.attributes.items():
-            lines += _attribute(name, attribute.code, attribute.remark)
+        for name, code in self.attributes.items():
+            lines += _attribute(name, code)
         for name, symbol in self.builder.numbers.items():
             lines += lay_out(f"self.{name} = ", plain(symbol), "", 2)
         return lines
@@ -579,8 +576,16 @@ def settle(code: Code) -> Code:
     if isinstance(code, Rows):
         return Rows(tuple((name, settle(value), remark) for name, value, remark in code.rows))
     if isinstance(code, Listed):
-        return Listed(tuple((name, settle(value)) for name, value in code.items))
+        return _module_list([settle(item) for item in code.items])
     return code
+
+
+def _module_list(items: list[Code]) -> Code:
+    """A `ModuleList`, written as a loop where its items are alike."""
+    if len(items) > 1 and len({flat(item) for item in items}) == 1:
+        over = Plain(f"range({len(items)})")
+        return Invoke("nn.ModuleList", (("", Repeated(items[0], "_", over, starred=False)),), True)
+    return Invoke("nn.ModuleList", (("", Listed(tuple(items))),), True)
 
 
 def _same_number(a: str, b: str) -> bool:
@@ -625,7 +630,7 @@ def _parts(code: Code) -> Iterator[Code]:
         yield from _parts(item)
 
 
-def _attribute(name: str, code: Code, remark: str) -> list[str]:
+def _attribute(name: str, code: Code) -> list[str]:
     """The lines that make an attribute; a table's rows are lines of their own."""
     lines: list[str] = []
     if isinstance(code, Rows):
@@ -642,17 +647,7 @@ def _attribute(name: str, code: Code, remark: str) -> list[str]:
             else:
                 items.append((key, value))
         code = Invoke(code.function, tuple(items), code.opened)
-        inner = code.arguments[0][1] if len(code.arguments) == 1 else None
-        if isinstance(inner, Listed):
-            return lines + _listed(f"self.{name} = {code.function}(", inner)
     return lines + lay_out(f"self.{name} = ", code, "", 2)
-
-
-def _listed(before: str, code: Listed) -> list[str]:
-    lines = [f"{INDENT * 2}{before}", f"{INDENT * 3}["]
-    for _, item in code.items:
-        lines += lay_out("", item, ",", 4)
-    return [*lines, f"{INDENT * 3}]", f"{INDENT * 2})"]
 
 
 def _rows(target: str, rows: Rows) -> list[str]:

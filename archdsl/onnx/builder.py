@@ -1,0 +1,198 @@
+"""What rows of the lowering table work with: a place in the model where nodes and tensors are added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from archdsl import errors
+from archdsl.graph import Node as Primitive
+from archdsl.onnx import numbers
+from archdsl.onnx.dynamic import is_symbolic
+from archdsl.onnx.fold import Affine, Plan, adds, along_weight
+from archdsl.onnx.model import FLOAT32, INT64, Array, Model, Node, Sizes, Tensor, Type, Value
+from archdsl.onnx.weights import Source, row_pieces, tensor_name
+
+
+class Builder:
+    """A model as it grows. Equal constants are one tensor."""
+
+    def __init__(
+        self, model: Model, type_: Type, weights: Source | None, plan: Plan, sizes: dict[int, Sizes]
+    ) -> None:
+        self.model = model
+        self.type = type_
+        self.weights = weights
+        self.plan = plan
+        self.sizes = sizes
+        self._constants: dict[Any, Tensor] = {}
+
+    def constant(
+        self, values: tuple[int | float, ...], shape: tuple[int, ...], type_: Type
+    ) -> Tensor:
+        """A tensor of numbers that an operator takes."""
+        key = (values, shape, type_.name)
+        found = self._constants.get(key)
+        if found is None:
+            text = ",".join(f"{value:g}" for value in values)
+            kind = "ints" if type_ is INT64 else "numbers"
+            name = f"{kind}/{text}" if len(text) <= 40 else f"{kind}/{len(self._constants)}"
+            array = numbers.encode(np.array(values, np.int64 if type_ is INT64 else None), type_)
+            array = array.reshape(shape)
+            found = Tensor(name, shape, type_, lambda: iter([array]), values)
+            self._constants[key] = found
+        return found
+
+
+class Site:
+    """Where a primitive is lowered: gives its sizes and tensors, and takes its nodes."""
+
+    def __init__(self, builder: Builder, primitive: Primitive) -> None:
+        self._builder = builder
+        self._primitive = primitive
+        self.operation: Any = primitive.operation
+        self._name = node_name(primitive)
+        self.opset = builder.model.opset
+        self.sizes: list[Sizes] = [builder.sizes[id(value)] for value in primitive.outputs]
+        self.dynamic = any(is_symbolic(builder.sizes[id(v)]) for v in primitive.inputs)
+        """Whether spatial sizes are known at run time alone."""
+
+    @property
+    def out(self) -> Sizes:
+        """The sizes of the first output."""
+        return self.sizes[0]
+
+    def emit(
+        self,
+        op: str,
+        *inputs: Value | Tensor | None,
+        shape: Sizes | None = None,
+        type_: Type | None = None,
+        **attributes: Any,
+    ) -> Value:
+        """Add a node with one output, of the primitive's shape where no other is given."""
+        return self.emit_many(op, inputs, [self.out if shape is None else shape], type_, attributes)[
+            0
+        ]
+
+    def emit_many(
+        self,
+        op: str,
+        inputs: tuple[Value | Tensor | None, ...],
+        shapes: list[Sizes],
+        type_: Type | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> list[Value]:
+        """Add a node; its outputs. Attributes that are none are left out."""
+        kept = {k: v for k, v in (attributes or {}).items() if v is not None}
+        scope = self._primitive.scope
+        node = Node(op, list(inputs), kept, self._name, scope, self._primitive)
+        node.outputs = [Value(shape, type_ or self._builder.type, node) for shape in shapes]
+        self._builder.model.nodes.append(node)
+        return node.outputs
+
+    # Tensors
+
+    def ints(self, *values: int) -> Tensor:
+        """A list of whole numbers."""
+        return self._builder.constant(values, (len(values),), INT64)
+
+    def floats(self, *values: float) -> Tensor:
+        """A list of numbers that an operator takes as float32, whatever the network's type."""
+        return self._builder.constant(values, (len(values),), FLOAT32)
+
+    def number(self, value: float) -> Tensor:
+        """One number, in the type of the network."""
+        return self._builder.constant((float(value),), (), self._builder.type)
+
+    def repeated(self, value: float, count: int) -> Tensor:
+        """The same number for each channel."""
+        return self._builder.constant((float(value),) * count, (count,), self._builder.type)
+
+    def array(self, name: str, array: Array) -> Tensor:
+        """A constant of many numbers, named by the primitive."""
+        encoded = numbers.encode(array, self._builder.type)
+        title = f"{self._name}/{name}"
+        return Tensor(title, encoded.shape, self._builder.type, lambda: iter([encoded]))
+
+    def has(self, weight: str) -> bool:
+        """Whether the primitive owns a tensor of this name."""
+        return any(w.name == weight for w in self.operation.weights)
+
+    def weight(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
+        """A tensor of the primitive, under its name in the `state_dict`; in another shape if given."""
+        (own,) = [w.shape for w in self.operation.weights if w.name == name]
+        title, target, source = self._title(name), self._builder.type, self._builder.weights
+        shape = own if shape is None else shape
+        if source is None:
+            return Tensor(title, shape, target, None)
+
+        def blocks() -> Iterator[Array]:
+            for piece in source.pieces(title):
+                yield numbers.encode(piece, target, title)
+
+        return Tensor(title, shape, target, blocks)
+
+    def along(self, name: str) -> Tensor:
+        """A vector with a number for each channel, so that it broadcasts over a map."""
+        (own,) = [w.shape for w in self.operation.weights if w.name == name]
+        return self.weight(name, (*own, *(1,) * (len(self.out) - 2)))
+
+    def folded(self) -> tuple[Tensor, Tensor | None]:
+        """The weight and the bias of a layer, with what it takes up."""
+        chain = self._builder.plan.chain(self._primitive)
+        biased = self.has("bias")
+        if not chain:
+            return self.weight("weight"), self.weight("bias") if biased else None
+        (shape,) = [w.shape for w in self.operation.weights if w.name == "weight"]
+        biased_after = biased or any(map(adds, chain))
+        channels: int = self.operation.c
+        target, source, primitive = self._builder.type, self._builder.weights, self._primitive
+        title, bias_title = self._title("weight"), self._title("bias")
+        if source is None:
+            bias = Tensor(bias_title, (channels,), target, None) if biased_after else None
+            return Tensor(title, shape, target, None), bias
+
+        def weight_blocks() -> Iterator[Array]:
+            factor = along_weight(primitive, Affine(chain, channels, source).factor)
+            for (start, stop), piece in zip(row_pieces(shape), source.pieces(title)):
+                yield numbers.encode(piece * factor[start:stop], target, title)
+
+        def bias_blocks() -> Iterator[Array]:
+            affine = Affine(chain, channels, source)
+            own = source.vector(bias_title) if biased else 0.0
+            yield numbers.encode(own * affine.factor + affine.shift, target, bias_title)
+
+        bias = Tensor(bias_title, (channels,), target, bias_blocks) if biased_after else None
+        return Tensor(title, shape, target, weight_blocks), bias
+
+    def _title(self, name: str) -> str:
+        return tensor_name(self._primitive, name)
+
+    # Refusals
+
+    def needs_opset(self, opset: int, reason: str) -> None:
+        """Refuse an older opset than this."""
+        if self.opset < opset:
+            self.refuse(f"{reason}; opset {opset} has it")
+
+    def refuse(self, reason: str) -> NoReturn:
+        raise errors.NoLowering(
+            self._primitive.span, operation=self.operation.name, opset=self.opset, reason=reason
+        )
+
+
+def node_name(primitive: Primitive) -> str:
+    """The scope of a primitive, then what it does: `body/stage2/0/depthwise/conv`.
+
+    The number of the step within its line is left out.
+    """
+    operation = primitive.operation.name
+    own = list(primitive.name)
+    if own and own[-1] == operation:
+        own.pop()
+    if len(own) > 1 and own[-1].isdigit():
+        own.pop()
+    return "/".join((*primitive.scope.path, *own, operation))

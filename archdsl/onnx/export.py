@@ -1,0 +1,160 @@
+"""From a checked graph to an ONNX file: the steps, and the options that they depend on."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from archdsl import __version__, errors
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.graph import Graph, Output
+from archdsl.onnx import opsets
+from archdsl.onnx.builder import Builder
+from archdsl.onnx.dynamic import MODES, sizes_of
+from archdsl.onnx.fold import Plan
+from archdsl.onnx.functions import flat, outlined
+from archdsl.onnx.lowering import lower
+from archdsl.onnx.model import BFLOAT16, INT64, TYPES, Model, Value
+from archdsl.onnx.naming import name_all
+from archdsl.onnx.simplify import simplify
+from archdsl.onnx.weights import Drawn, Source, Stored, declared, open_file
+from archdsl.onnx.write import EXTERNAL, Content, write
+from archdsl.operations.kinds import describe
+from archdsl.records import Record
+
+
+class Options(Record):
+    """How a network is written.
+
+    `weights` is a file, true for weights drawn from `seed`, or false for none: they are inputs then.
+    `fold` puts batch normalisation into the layers before; by default where there are weights.
+    """
+
+    opset: int | None = None
+    weights: str | bool = True
+    seed: int = 0
+    fold: bool | None = None
+    dtype: str = "float32"
+    dynamic: str = "batch"
+    external_data: str = "auto"
+    functions: bool = False
+
+    def settled(self) -> Options:
+        """The options with their defaults; `DiagnosticError` for what there is none of."""
+        problems: list[Diagnostic] = []
+        for option, known in (("dtype", [*TYPES]), ("dynamic", MODES), ("external_data", EXTERNAL)):
+            if getattr(self, option) not in known:
+                name = option.replace("_", "-")
+                problems.append(
+                    errors.UnknownOption(
+                        option=name, value=getattr(self, option), known=", ".join(known)
+                    )
+                )
+        narrow = self.dtype == BFLOAT16.name
+        opset = self.opset
+        if opset is None:
+            opset = opsets.DEFAULT_BFLOAT16 if narrow else opsets.DEFAULT
+        elif not opsets.OLDEST <= opset <= opsets.NEWEST:
+            problems.append(
+                errors.UnknownOpset(opset=opset, oldest=opsets.OLDEST, newest=opsets.NEWEST)
+            )
+        elif narrow and opset < opsets.DEFAULT_BFLOAT16:
+            problems.append(
+                errors.TypeNeedsOpset(type=self.dtype, needed=opsets.DEFAULT_BFLOAT16)
+            )
+        if problems:
+            raise DiagnosticError(problems)
+        fold = self.weights is not False if self.fold is None else self.fold
+        settled: Options = self.replace(opset=opset, fold=fold)
+        return settled
+
+    def text(self) -> str:
+        """The options as the command line has them."""
+        weights = {True: f"--seed {self.seed}", False: "--no-weights"}.get(
+            self.weights if isinstance(self.weights, bool) else None,  # type: ignore[arg-type]
+            f"--weights {os.path.basename(str(self.weights))}",
+        )
+        return " ".join(
+            [
+                f"--opset {self.opset} {weights} {'--fold-bn' if self.fold else '--keep-bn'}",
+                f"--dtype {self.dtype} --dynamic {self.dynamic}",
+                *["--functions"] * self.functions,
+            ]
+        )
+
+
+def export(graph: Graph, path: str, *, spec: str = "", **options: Any) -> Content:
+    """Write a checked graph to an ONNX file; what was written.
+
+    `spec` is the name of the spec that the file tells; the options are those of `Options`. Raises
+    `DiagnosticError`, with every tensor that does not fit where weights do not; nothing is written then.
+    """
+    settled = Options(**options).settled()
+    try:
+        content = build(graph, settled, spec)
+        write(path, content, settled.external_data)
+    except Diagnostic as problem:
+        raise DiagnosticError([problem]) from None
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
+    return content
+
+
+def build(graph: Graph, options: Options, spec: str = "") -> Content:
+    """The model of a graph, ready to be written. `options` are settled. Raises diagnostics."""
+    assert options.opset is not None and options.fold is not None
+    sizes = sizes_of(graph, options.dynamic)
+    type_ = TYPES[options.dtype]
+    model = Model(graph.name, options.opset)
+    _describe(model, graph, options, spec)
+    builder = Builder(model, type_, _source(graph, options), Plan(graph, options.fold), sizes)
+    model.inputs = [Value(sizes[id(v)], type_, name=v.name) for v in graph.inputs]
+    values = {id(v): value for v, value in zip(graph.inputs, model.inputs)}
+    lower(builder, graph.inference_nodes(), values)
+    outputs: list[Output] = [output for output in graph.outputs if not output.training]
+    model.outputs = [values[id(output.value)] for output in outputs]
+    simplify(
+        model, lambda *ints: builder.constant(ints, (len(ints),), INT64), options.functions
+    )
+    name_all(model, [output.name for output in outputs])
+    tensors = model.tensors()
+    if options.functions:
+        nodes, inner, functions = outlined(model, graph.root)
+    else:
+        nodes, inner = flat(model)
+        functions = []
+    return Content(
+        model,
+        opsets.ir_version(options.opset, options.functions),
+        nodes,
+        inner,
+        functions,
+        [tensor for tensor in tensors if tensor.blocks is not None],
+        [tensor for tensor in tensors if tensor.blocks is None],
+    )
+
+
+def _source(graph: Graph, options: Options) -> Source | None:
+    if options.weights is False:
+        return None
+    tensors = declared(graph)
+    if options.weights is True:
+        return Drawn(tensors, options.seed)
+    return Stored(open_file(options.weights), tensors)
+
+
+def _describe(model: Model, graph: Graph, options: Options, spec: str) -> None:
+    """Who made the file, from what, and how."""
+    model.producer = ("archdsl", __version__)
+    model.doc = "\n".join(graph.unit.docs)
+    parameters = ", ".join(f"{name}={describe(v)}" for name, v in graph.arguments.items())
+    entries = {
+        "archdsl.spec": spec,
+        "archdsl.arch": graph.unit.name,
+        "archdsl.variant": graph.variant or "",
+        "archdsl.parameters": parameters,
+        "archdsl.options": options.text(),
+        "archdsl.version": __version__,
+    }
+    model.metadata = {name: text for name, text in entries.items() if text}

@@ -1,0 +1,523 @@
+"""How each primitive is written in ONNX: a table, a row for each.
+
+A row takes the site, the operation and its inputs, adds nodes for the site's opset, and gives the
+outputs. What does nothing gives its input. Rows do not look at each other; what can be merged
+between them is merged in `fold.py`, before, and in `simplify.py`, after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from archdsl.onnx.builder import Builder, Site
+from archdsl.onnx.dynamic import is_symbolic
+from archdsl.onnx.model import INT64, Array, Size, Sizes, Tensor, Value
+
+Row = Callable[..., Value | list[Value]]
+
+
+def lower(builder: Builder, primitives: list[Any], values: dict[int, Value]) -> None:
+    """Add the nodes of primitives. `values` leads from ids in the graph to values in the model."""
+    for primitive in primitives:
+        inputs = [values[id(value)] for value in primitive.inputs]
+        operation = primitive.operation
+        if id(primitive) in builder.plan.absorbed:
+            results = inputs[:1]
+        else:
+            found = LOWERINGS[operation.name](Site(builder, primitive), operation, *inputs)
+            results = found if isinstance(found, list) else [found]
+        for value, result in zip(primitive.outputs, results, strict=True):
+            values[id(value)] = result
+
+
+# Convolutions and matrices
+
+
+def _sides(pads: Any) -> tuple[int, ...]:
+    """Padding as ONNX lists it: all that come before, then all after."""
+    return (*(low for low, _ in pads), *(high for _, high in pads))
+
+
+def _border(at: Site, o: Any) -> dict[str, Any]:
+    """Padding as numbers; where it depends on a size not known yet, as a rule."""
+    if at.dynamic and o.p == "same" and any(s > 1 for s in o.s):
+        return {"auto_pad": "SAME_UPPER"}
+    return {"pads": _sides(o.pads)}
+
+
+def _conv(at: Site, o: Any, x: Value) -> Value:
+    weight, bias = at.folded()
+    inputs = [x, weight] + [bias] * (bias is not None)
+    return at.emit(
+        "Conv", *inputs, kernel_shape=o.k, strides=o.s, dilations=o.d, group=o.groups,
+        **_border(at, o),
+    )  # fmt: skip
+
+
+def _conv_transpose(at: Site, o: Any, x: Value) -> Value:
+    weight, bias = at.folded()
+    inputs = [x, weight] + [bias] * (bias is not None)
+    return at.emit(
+        "ConvTranspose", *inputs, kernel_shape=o.k, strides=o.s, pads=(*o.p, *o.p),
+        output_padding=o.out_pad if any(o.out_pad) else None, dilations=o.d, group=o.groups,
+    )  # fmt: skip
+
+
+def _linear(at: Site, o: Any, x: Value) -> Value:
+    weight, bias = at.folded()
+    return at.emit("Gemm", x, weight, *[bias] * (bias is not None), transB=1)
+
+
+# Normalisation
+
+
+def _bn(at: Site, o: Any, x: Value) -> Value:
+    channels = o.inputs[0][0]
+    weight = at.weight("weight") if o.affine else at.repeated(1, channels)
+    bias = at.weight("bias") if o.affine else at.repeated(0, channels)
+    return at.emit(
+        "BatchNormalization", x, weight, bias,
+        at.weight("running_mean"), at.weight("running_var"), epsilon=o.eps,
+    )  # fmt: skip
+
+
+def _layer_norm(at: Site, o: Any, x: Value) -> Value:
+    if at.opset < 17:
+        return _composed_layer_norm(at, o, x)
+    weight = at.weight("weight") if o.affine else at.repeated(1, o.inputs[0][0])
+    bias = [at.weight("bias")] if o.affine else []
+    last = len(at.out) - 1
+    if last == 1:
+        return at.emit("LayerNormalization", x, weight, *bias, axis=-1, epsilon=o.eps)
+    there, back = (0, *range(2, last + 1), 1), (0, last, *range(1, last))
+    moved = tuple(at.out[axis] for axis in there)
+    y = at.emit("Transpose", x, shape=moved, perm=there)
+    y = at.emit("LayerNormalization", y, weight, *bias, shape=moved, axis=-1, epsilon=o.eps)
+    return at.emit("Transpose", y, perm=back)
+
+
+def _composed_layer_norm(at: Site, o: Any, x: Value) -> Value:
+    one = (at.out[0], 1, *at.out[2:])
+    mean = at.emit("ReduceMean", x, shape=one, axes=(1,), keepdims=1)
+    centred = at.emit("Sub", x, mean)
+    square = at.emit("Mul", centred, centred)
+    variance = at.emit("ReduceMean", square, shape=one, axes=(1,), keepdims=1)
+    y = at.emit("Add", variance, at.number(o.eps), shape=one)
+    y = at.emit("Div", centred, at.emit("Sqrt", y, shape=one))
+    return _affine(at, o, y)
+
+
+def _affine(at: Site, o: Any, x: Value) -> Value:
+    if not o.affine:
+        return x
+    return at.emit("Add", at.emit("Mul", x, at.along("weight")), at.along("bias"))
+
+
+def _group_norm(at: Site, o: Any, x: Value) -> Value:
+    channels = o.inputs[0][0]
+    if at.dynamic:
+        at.needs_opset(21, "group normalisation of maps of any size has no operator before")
+        weight = at.weight("weight") if o.affine else at.repeated(1, channels)
+        bias = at.weight("bias") if o.affine else at.repeated(0, channels)
+        groups = o.groups
+        return at.emit("GroupNormalization", x, weight, bias, num_groups=groups, epsilon=o.eps)
+    # As instances, for which onnxruntime has a kernel; GroupNormalization it takes to pieces.
+    shape = (at.out[0], o.groups, prod(o.inputs[0]) // o.groups)
+    y = at.emit("Reshape", x, at.ints(0, *shape[1:]), shape=shape)
+    ones, zeros = at.repeated(1, o.groups), at.repeated(0, o.groups)
+    y = at.emit("InstanceNormalization", y, ones, zeros, shape=shape, epsilon=o.eps)
+    return _affine(at, o, at.emit("Reshape", y, at.ints(0, *o.outputs[0])))
+
+
+def _lrn(at: Site, o: Any, x: Value) -> Value:
+    # Runtimes take images alone: other maps become one.
+    image: Sizes = at.out
+    if o.rank != 2:
+        if at.dynamic:
+            at.refuse("a 1-D or 3-D map has to be reshaped, and its size is not known")
+        image = (at.out[0], o.inputs[0][0], prod(o.inputs[0][1:-1]), o.inputs[0][-1])
+        x = at.emit("Reshape", x, at.ints(0, *o.inputs[0][:1], *image[2:]), shape=image)  # type: ignore[arg-type]
+    y = at.emit("LRN", x, shape=image, size=o.size, alpha=o.alpha, beta=o.beta, bias=o.k)
+    return y if o.rank == 2 else at.emit("Reshape", y, at.ints(0, *o.outputs[0]))
+
+
+def _scale(at: Site, o: Any, x: Value) -> Value:
+    return at.emit("Mul", x, at.along("weight"))
+
+
+# Activations
+
+
+def _plain(op: str, **attributes: Any) -> Row:
+    return lambda at, o, x: at.emit(op, x, **attributes)
+
+
+def _relu6(at: Site, o: Any, x: Value) -> Value:
+    return at.emit("Clip", x, at.number(0), at.number(6))
+
+
+def _silu(at: Site, o: Any, x: Value) -> Value:
+    # Swish (opset 24) is left: onnxruntime has no faster kernel for it, and older ones none.
+    return at.emit("Mul", x, at.emit("Sigmoid", x))
+
+
+def _gelu(at: Site, o: Any, x: Value) -> Value:
+    if at.opset >= 20:
+        return at.emit("Gelu", x, approximate="tanh" if o.approximate else None)
+    if not o.approximate:
+        y = at.emit("Erf", at.emit("Div", x, at.number(sqrt(2))))
+        y = at.emit("Mul", x, at.emit("Add", y, at.number(1)))
+        return at.emit("Mul", y, at.number(0.5))
+    cube = at.emit("Mul", at.emit("Mul", x, x), x)
+    y = at.emit("Add", x, at.emit("Mul", cube, at.number(0.044715)))
+    y = at.emit("Tanh", at.emit("Mul", y, at.number(sqrt(2 / np.pi))))
+    y = at.emit("Mul", x, at.emit("Add", y, at.number(1)))
+    return at.emit("Mul", y, at.number(0.5))
+
+
+def _hard_sigmoid(at: Site, o: Any, x: Value) -> Value:
+    return at.emit("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+
+
+def _hard_swish(at: Site, o: Any, x: Value) -> Value:
+    if at.opset >= 14:
+        return at.emit("HardSwish", x)
+    return at.emit("Mul", x, _hard_sigmoid(at, o, x))
+
+
+def _mish(at: Site, o: Any, x: Value) -> Value:
+    if at.opset >= 18:
+        return at.emit("Mish", x)
+    return at.emit("Mul", x, at.emit("Tanh", at.emit("Softplus", x)))
+
+
+def _nothing(at: Site, o: Any, x: Value) -> Value:
+    return x
+
+
+# Arithmetic
+
+
+def _pairwise(op: str, neutral: float) -> Row:
+    def row(at: Site, o: Any, a: Value, b: Value | None = None) -> Value:
+        if b is not None:
+            first, second = (b, a) if getattr(o, "reverse", False) else (a, b)
+            return at.emit(op, first, second)
+        if getattr(o, "reverse", False):
+            return at.emit(op, at.number(o.number), a) if o.number else at.emit("Neg", a)
+        return a if o.number == neutral else at.emit(op, a, at.number(o.number))
+
+    return row
+
+
+def _concat(at: Site, o: Any, *xs: Value) -> Value:
+    return xs[0] if len(xs) == 1 else at.emit("Concat", *xs, axis=o.axis + 1)
+
+
+def _matmul(at: Site, o: Any, a: Value, b: Value) -> Value:
+    return at.emit("MatMul", a, b)
+
+
+# Pooling
+
+
+def _max_pool(at: Site, o: Any, x: Value) -> Value:
+    return at.emit(
+        "MaxPool", x, kernel_shape=o.k, strides=o.s,
+        dilations=o.d if any(d > 1 for d in o.d) else None, **_window(at, o, o.d),
+    )  # fmt: skip
+
+
+def _avg_pool(at: Site, o: Any, x: Value) -> Value:
+    if o.out is not None:
+        return _adaptive(at, x, o.outputs[0])
+    border = _window(at, o, (1,) * len(o.k))
+    if o.count_include_pad and "pads" in border and border["pads"] != _sides(o.pads):
+        # What hangs over the padding is not counted, the padding is.
+        padded = (at.out[0], *(_added(n, *p) for n, p in zip(x.shape[1:], ((0, 0), *o.pads))))
+        sides = ((0, 0), (0, 0), *o.pads)
+        x = at.emit("Pad", x, at.ints(*_sides(sides)), shape=padded)
+        extra = tuple(all_ - own for all_, own in zip(border["pads"], _sides(o.pads)))
+        return at.emit("AveragePool", x, kernel_shape=o.k, strides=o.s, pads=extra)
+    counts = 1 if o.count_include_pad and any(map(any, o.pads)) else None
+    return at.emit(
+        "AveragePool", x, kernel_shape=o.k, strides=o.s, count_include_pad=counts, **border
+    )
+
+
+def _added(size: Size, low: int, high: int) -> Size:
+    assert isinstance(size, int)
+    return size + low + high
+
+
+def _window(at: Site, o: Any, d: tuple[int, ...]) -> dict[str, Any]:
+    """The padding of a pool. A last window that hangs over (`ceil`) is padding at the end, which
+    runtimes agree about, unlike about ceil_mode; where the size is not known, it is ceil_mode."""
+    if at.dynamic:
+        rounded = {"ceil_mode": 1} if o.ceil and any(s > 1 for s in o.s) else {}
+        if rounded and o.name == "avg_pool" and o.count_include_pad and any(map(any, o.pads)):
+            at.refuse("whether a last window hangs over the padding depends on the size")
+        return {**_border(at, o), **(rounded if o.p != "same" else {})}
+    pads = []
+    for axis, (low, high) in enumerate(o.pads):
+        size, count = o.inputs[0][axis + 1], o.outputs[0][axis + 1]
+        reached = (count - 1) * o.s[axis] + d[axis] * (o.k[axis] - 1) + 1
+        pads.append((low, high + max(0, reached - size - low - high)))
+    return {"pads": _sides(pads)}
+
+
+def _global_pool(at: Site, o: Any, x: Value) -> Value:
+    if not is_symbolic(x.shape) and all(size == 1 for size in x.shape[2:]):
+        return x
+    return at.emit({"avg": "GlobalAveragePool", "max": "GlobalMaxPool"}[o.mode], x)
+
+
+def _adaptive(at: Site, x: Value, result: tuple[int, ...]) -> Value:
+    """Means of as many windows as it takes. Even ones are a pool, others a product of matrices."""
+    sizes = x.shape[2:]
+    wanted = result[1:]
+    if tuple(sizes) == wanted:
+        return x
+    if all(size == 1 for size in wanted):
+        return at.emit("GlobalAveragePool", x)
+    known: list[int] = [size for size in sizes if isinstance(size, int)]
+    even = [n // m if n % m == 0 else 1 for n, m in zip(known, wanted, strict=True)]
+    if any(k > 1 for k in even):
+        shape: Sizes = (*x.shape[:2], *(n // k for n, k in zip(known, even)))
+        x = at.emit("AveragePool", x, shape=shape, kernel_shape=tuple(even), strides=tuple(even))
+    for axis, (size, m) in enumerate(zip(x.shape[2:], wanted)):
+        if size != m:
+            assert isinstance(size, int)
+            x = _product(at, x, axis, _window_means(size, m))
+    return x
+
+
+def _window_means(size: int, count: int) -> Array:
+    """The matrix (count x size) that takes the mean of each window."""
+    matrix = np.zeros((count, size))
+    for i in range(count):
+        start, stop = i * size // count, -(-(i + 1) * size // count)
+        matrix[i, start:stop] = 1 / (stop - start)
+    return matrix
+
+
+def _product(at: Site, x: Value, axis: int, matrix: Array) -> Value:
+    """Multiply a spatial axis by a matrix (new x old)."""
+    rank = len(x.shape) - 2
+    new = matrix.shape[0]
+    shape: Sizes = (*x.shape[: axis + 2], new, *x.shape[axis + 3 :])
+    if axis == rank - 1:
+        return at.emit("MatMul", x, at.array(f"means{axis}", matrix.T.copy()), shape=shape)
+    left = at.array(f"means{axis}", matrix)
+    if axis == rank - 2:
+        return at.emit("MatMul", left, x, shape=shape)
+    # The axes behind it become one, so that it is the last but one.
+    batch, *known = x.shape
+    sizes = [size for size in known if isinstance(size, int)]
+    flat: Sizes = (batch, *sizes[: axis + 2], prod(sizes[axis + 2 :]))
+    x = at.emit("Reshape", x, at.ints(0, *sizes[: axis + 2], prod(sizes[axis + 2 :])), shape=flat)
+    x = at.emit("MatMul", left, x, shape=(*flat[: axis + 2], new, flat[-1]))
+    after = [size for size in shape[1:] if isinstance(size, int)]
+    return at.emit("Reshape", x, at.ints(0, *after), shape=shape)
+
+
+# Layout
+
+
+def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
+    if x.shape == at.out:
+        return x
+    if at.dynamic or (like is not None and is_symbolic(like.shape)):
+        return _resize_unknown(at, o, x, like)
+    if o.mode == "area":
+        return _adaptive(at, x, o.outputs[0])
+    before, after = o.inputs[0][1:], o.outputs[0][1:]
+    if o.mode == "bilinear":
+        return _resample(at, o, x, _sizes_or_scales(at, before, after))
+    if all(m % n == 0 for n, m in zip(before, after)):
+        return _resample(at, o, x, _scales(at, [m / n for n, m in zip(before, after)]))
+    # Runtimes compute places in float32, and miss the pixel where the exact place is whole.
+    for axis, (n, m) in enumerate(zip(before, after), 2):
+        if n != m:
+            shape: Sizes = (*x.shape[:axis], m, *x.shape[axis + 1 :])
+            x = at.emit("Gather", x, at.ints(*(i * n // m for i in range(m))), shape=shape, axis=axis)
+    return x
+
+
+def _resample(at: Site, o: Any, x: Value, extent: dict[str, Any]) -> Value:
+    inputs = [x, None, extent["scales"]]
+    if extent["scales"] is None:
+        inputs.append(extent["sizes"])
+    if o.mode == "nearest":
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
+               "nearest_mode": "floor"}  # fmt: skip
+    else:
+        places = "align_corners" if o.align_corners else "half_pixel"
+        how = {"mode": "linear", "coordinate_transformation_mode": places}
+    return at.emit("Resize", *inputs, **how, axes=extent.get("axes"))
+
+
+def _scales(at: Site, factors: list[float]) -> dict[str, Any]:
+    values = (1.0, 1.0, *factors)
+    return {"scales": at.floats(*values)}
+
+
+def _sizes_or_scales(at: Site, before: Any, after: Any) -> dict[str, Any]:
+    """Sizes, from opset 18 on without the batch's; before, scales that come to the same sizes."""
+    if at.opset >= 18:
+        axes = tuple(range(2, 2 + len(after)))
+        return {"scales": None, "sizes": at.ints(*after), "axes": axes}
+    return _scales(at, [_scale_to(n, m) for n, m in zip(before, after)])
+
+
+def _scale_to(n: int, m: int) -> float:
+    """The float32 next to m / n that makes n into m when the product is rounded down."""
+    scale = np.float32(m / n)
+    while int(np.floor(np.float32(n) * scale)) < m or int(np.floor(n * float(scale))) < m:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return float(scale)
+
+
+def _resize_unknown(at: Site, o: Any, x: Value, like: Value | None) -> Value:
+    if o.scale is not None:
+        return _resample(at, o, x, _scales(at, list(o.scale)))
+    at.needs_opset(18, "a size without the batch's cannot be given to Resize")
+    axes = tuple(range(2, len(at.out)))
+    if like is None or not is_symbolic(like.shape):
+        sizes: Value | Tensor = at.ints(*o.outputs[0][1:])
+    else:
+        sizes = at.emit("Shape", like, shape=(len(axes),), type_=INT64, start=2)
+    return _resample(at, o, x, {"scales": None, "sizes": sizes, "axes": axes})
+
+
+def _pad(at: Site, o: Any, x: Value) -> Value:
+    if not any(map(any, o.p)):
+        return x
+    sides = at.ints(*_sides(((0, 0), (0, 0), *o.p)))
+    if o.mode == "constant":
+        return at.emit("Pad", x, sides, *[at.number(o.value)] * (o.value != 0))
+    return at.emit("Pad", x, sides, mode={"reflect": "reflect", "replicate": "edge"}[o.mode])
+
+
+def _pad_channels(at: Site, o: Any, x: Value) -> Value:
+    after = o.c - o.before - o.inputs[0][0]
+    if not o.before and not after:
+        return x
+    rest = ((0, 0),) * (len(at.out) - 2)
+    return at.emit("Pad", x, at.ints(*_sides(((0, 0), (o.before, after), *rest))))
+
+
+def _shift(at: Site, o: Any, x: Value) -> Value:
+    """A depthwise convolution that takes one number: one pass over the map."""
+    offsets = o.offsets()
+    if not any(map(any, offsets)):
+        return x
+    half = o.k // 2
+    kernel = np.zeros((len(offsets), 1, *(o.k,) * o.rank))
+    for channel, offset in enumerate(offsets):
+        kernel[(channel, 0, *(half + step for step in offset))] = 1
+    return at.emit(
+        "Conv", x, at.array("offsets", kernel), kernel_shape=(o.k,) * o.rank,
+        strides=(1,) * o.rank, pads=(half,) * (2 * o.rank), dilations=(1,) * o.rank,
+        group=len(offsets),
+    )  # fmt: skip
+
+
+def _channel_shuffle(at: Site, o: Any, x: Value) -> Value:
+    """Taking channels one by one copies each map once, and asks for no other shape."""
+    channels, groups = o.inputs[0][0], o.groups
+    if groups in (1, channels):
+        return x
+    order = [i % groups * (channels // groups) + i // groups for i in range(channels)]
+    return at.emit("Gather", x, at.ints(*order), axis=1)
+
+
+def _pixel_shuffle(at: Site, o: Any, x: Value) -> Value:
+    return x if o.factor == 1 else at.emit("DepthToSpace", x, blocksize=o.factor, mode="CRD")
+
+
+def _split(at: Site, o: Any, x: Value) -> list[Value]:
+    if len(o.sizes) == 1:
+        return [x]
+    even = len(set(o.sizes)) == 1
+    inputs = (x,) if even else (x, at.ints(*o.sizes))
+    count = len(o.sizes) if even and at.opset >= 18 else None
+    return at.emit_many(
+        "Split", inputs, at.sizes, attributes={"axis": o.axis + 1, "num_outputs": count}
+    )
+
+
+def _slice(at: Site, o: Any, x: Value) -> Value:
+    if x.shape == at.out:
+        return x
+    numbers = (o.start, o.stop, o.axis + 1, *[o.step] * (o.step != 1))
+    return at.emit("Slice", x, *map(at.ints, numbers))
+
+
+def _flatten(at: Site, o: Any, x: Value) -> Value:
+    return x if len(x.shape) == 2 else at.emit("Flatten", x, axis=1)
+
+
+def _permute(at: Site, o: Any, x: Value) -> Value:
+    if o.axes == tuple(range(len(o.axes))):
+        return x
+    return at.emit("Transpose", x, perm=(0, *(axis + 1 for axis in o.axes)))
+
+
+def _reshape(at: Site, o: Any, x: Value) -> Value:
+    if x.shape == at.out:
+        return x
+    if len(at.out) == 2:
+        return at.emit("Flatten", x, axis=1)
+    return at.emit("Reshape", x, at.ints(0, *o.outputs[0]))
+
+
+LOWERINGS: dict[str, Row] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "linear": _linear,
+    "bn": _bn,
+    "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
+    "lrn": _lrn,
+    "scale": _scale,
+    "relu": _plain("Relu"),
+    "relu6": _relu6,
+    "silu": _silu,
+    "gelu": _gelu,
+    "sigmoid": _plain("Sigmoid"),
+    "tanh": _plain("Tanh"),
+    "hard_swish": _hard_swish,
+    "hard_sigmoid": _hard_sigmoid,
+    "leaky_relu": lambda at, o, x: at.emit("LeakyRelu", x, alpha=o.slope),
+    "prelu": lambda at, o, x: at.emit("PRelu", x, at.along("weight")),
+    "elu": lambda at, o, x: at.emit("Elu", x, alpha=o.alpha),
+    "mish": _mish,
+    "softmax": lambda at, o, x: at.emit("Softmax", x, axis=o.axis + 1),
+    "identity": _nothing,
+    "dropout": _nothing,
+    "drop_path": _nothing,
+    "add": _pairwise("Add", 0),
+    "sub": _pairwise("Sub", 0),
+    "mul": _pairwise("Mul", 1),
+    "concat": _concat,
+    "matmul": _matmul,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "global_pool": _global_pool,
+    "resize": _resize,
+    "pad": _pad,
+    "pad_channels": _pad_channels,
+    "shift": _shift,
+    "channel_shuffle": _channel_shuffle,
+    "pixel_shuffle": _pixel_shuffle,
+    "split": _split,
+    "slice": _slice,
+    "flatten": _flatten,
+    "permute": _permute,
+    "reshape": _reshape,
+}

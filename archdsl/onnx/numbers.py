@@ -1,0 +1,46 @@
+"""Numbers in the types of a file. bfloat16, which numpy lacks, is made of the upper half of float32."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from archdsl import errors
+from archdsl.onnx.model import BFLOAT16, FLOAT16, FLOAT32, INT64, Array, Type
+
+
+def encode(array: Array, type_: Type, name: str = "") -> Array:
+    """The array in a type, little-endian as files are, contiguous.
+
+    Raises a diagnostic for a finite number of the tensor `name` that the type cannot hold.
+    """
+    if type_ is INT64:
+        return _little(np.ascontiguousarray(array, np.int64))
+    if type_ is FLOAT32:
+        return _little(_narrowed(array, np.float32, type_, name))
+    if type_ is FLOAT16:
+        return _little(_narrowed(array, np.float16, type_, name))
+    assert type_ is BFLOAT16
+    bits = _narrowed(array, np.float32, type_, name).view(np.uint32)
+    odd = (bits >> np.uint32(16)) & np.uint32(1)
+    rounded = ((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)).astype(np.uint16)
+    not_a_number = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
+    return _little(np.where(not_a_number, np.uint16(0x7FC0), rounded))
+
+
+def _narrowed(array: Array, dtype: type, type_: Type, name: str) -> Array:
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore"):
+        found: Array = array.astype(dtype, order="C")
+    widens = np.dtype(dtype).itemsize >= array.dtype.itemsize
+    if not widens and np.isinf(found).any() and np.isfinite(array[np.isinf(found)]).any():
+        raise errors.NumberDoesNotFit(name=name, type=type_.name)
+    return found
+
+
+def _little(array: Array) -> Array:
+    if sys.byteorder == "little":
+        return array
+    return array.astype(array.dtype.newbyteorder("<"))

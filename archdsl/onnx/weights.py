@@ -1,0 +1,200 @@
+"""Where the numbers of a network come from: drawn by its initialisation, or read from a file.
+
+A source gives each tensor in pieces of whole rows, so that no more than a piece is ever in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from archdsl import errors
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.graph import Graph, Node
+from archdsl.onnx.model import Array
+from archdsl.operations import Shape, Word, shape_text
+from archdsl.operations.initialisation import distribution
+from archdsl.resolve import nearest
+
+PIECE = 1 << 18
+"""Numbers in a piece, where rows are smaller: a piece and its double fit into a core's cache."""
+
+
+_HINTS = 20
+"""Looking for the name that was meant takes time; whoever lacks more has another network's file."""
+
+
+class Source(Protocol):
+    """Gives tensors by the names they have in a `state_dict`."""
+
+    def pieces(self, name: str) -> Iterator[Array]:
+        """The numbers of a tensor as floats of any width, some rows at a time."""
+
+    def vector(self, name: str) -> Array:
+        """All numbers of a small tensor, in float64."""
+
+
+class Declared(NamedTuple):
+    """A tensor that the graph says there is."""
+
+    shape: Shape
+    distribution: Word
+    needed: bool
+    """Whether inference needs it; what training alone needs may be missing."""
+
+
+def tensor_name(node: Node, weight: str) -> str:
+    """What a tensor is called in the `state_dict`."""
+    return ".".join((*node.path, weight))
+
+
+def declared(graph: Graph) -> dict[str, Declared]:
+    """Every tensor of a `state_dict`, by name."""
+    inference = set(map(id, graph.inference_nodes()))
+    found = {}
+    for node in graph.nodes:
+        operation: Any = node.operation
+        for weight in operation.weights:
+            # Biases count the fans of the weight, the first tensor.
+            scheme = distribution(
+                weight.init, operation.weights[0].shape, getattr(operation, "groups", 1)
+            )
+            needed = id(node) in inference and weight.name != "num_batches_tracked"
+            found[tensor_name(node, weight.name)] = Declared(weight.shape, scheme, needed)
+    return found
+
+
+def row_pieces(shape: Shape) -> Iterator[tuple[int, int]]:
+    """First and last row (left out) of each piece of a tensor."""
+    rows = shape[0] if shape else 1
+    step = max(1, PIECE // max(1, prod(shape[1:])))
+    for start in range(0, rows, step):
+        yield start, min(rows, start + step)
+
+
+# Random weights
+
+
+class Drawn:
+    """Random weights. Each tensor has a generator of its own, made of the seed and its name, so
+    that its numbers depend on nothing else."""
+
+    def __init__(self, tensors: Mapping[str, Declared], seed: int) -> None:
+        self._tensors = tensors
+        self._seed = seed
+
+    def pieces(self, name: str) -> Iterator[Array]:
+        shape, (scheme, argument), _ = self._plan(name)
+        if scheme == "constant":
+            for start, stop in row_pieces(shape):
+                yield np.full((stop - start, *shape[1:]), argument, np.float32)
+            return
+        key = np.frombuffer(name.encode(), np.uint8)
+        seeds = np.random.SeedSequence([self._seed, *key.tolist()])
+        generator = np.random.Generator(np.random.SFC64(seeds))
+        factor = np.float32(argument)
+        for start, stop in row_pieces(shape):
+            size = (stop - start, *shape[1:])
+            if scheme == "uniform":
+                piece = generator.random(size, np.float32)
+                piece -= np.float32(0.5)
+                piece *= 2 * factor
+            else:
+                piece = generator.standard_normal(size, np.float32)
+                piece *= factor
+                if scheme == "truncated_normal":
+                    _redraw(piece, generator, factor)
+            yield piece
+
+    def vector(self, name: str) -> Array:
+        return np.concatenate([*self.pieces(name)]).astype(np.float64)
+
+    def _plan(self, name: str) -> tuple[Shape, tuple[str, float], bool]:
+        shape, scheme, needed = self._tensors[name]
+        (argument,) = scheme.arguments
+        return shape, (scheme.name, argument), needed  # type: ignore[return-value]
+
+
+def _redraw(piece: Array, generator: np.random.Generator, factor: np.float32) -> None:
+    """Draw again what lies outside of -2 and 2; of a wide normal only what would be rare."""
+    outside = np.abs(piece) > 2
+    while count := int(outside.sum()):
+        piece[outside] = generator.standard_normal(count, np.float32) * factor
+        outside = np.abs(piece) > 2
+
+
+# Stored weights
+
+
+class File(Protocol):
+    """A file with tensors."""
+
+    name: str
+    shapes: Mapping[str, Shape]
+    kinds: Mapping[str, str]
+    """What kind of numbers each tensor has: `float32`, `int64`."""
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Some rows of a tensor, as floats."""
+
+
+class Stored:
+    """The weights of a file that has what the graph declares."""
+
+    def __init__(self, file: File, tensors: Mapping[str, Declared]) -> None:
+        """Raises `DiagnosticError` with every tensor that is missing, surplus or misshapen."""
+        problems = _misfits(file, tensors)
+        if problems:
+            raise DiagnosticError(problems)
+        self._file = file
+
+    def pieces(self, name: str) -> Iterator[Array]:
+        for start, stop in row_pieces(self._file.shapes[name]):
+            yield self._file.rows(name, start, stop)
+
+    def vector(self, name: str) -> Array:
+        return np.concatenate([*self.pieces(name)]).astype(np.float64)
+
+
+def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
+    problems: list[Diagnostic] = []
+    surplus = [name for name in file.shapes if name not in tensors]
+    for name, (shape, _, needed) in tensors.items():
+        expected = shape_text(shape) or "a single number"
+        if name not in file.shapes:
+            if needed:
+                near = nearest(name, surplus) if len(problems) < _HINTS else ""
+                hint = f"the file has `{near}`, which the network has not" if near else ""
+                problems.append(
+                    errors.MissingWeight(path=file.name, name=name, expected=expected, hint=hint)
+                )
+        elif needed and (file.shapes[name] != shape or "float" not in file.kinds[name]):
+            given = shape_text(file.shapes[name]) or "a single number"
+            kind = file.kinds[name]
+            problems.append(
+                errors.MisshapenWeight(
+                    path=file.name, name=name, expected=f"{expected} of floating-point numbers",
+                    given=f"{given} of {kind}",
+                )
+            )  # fmt: skip
+    for name in surplus:
+        given = shape_text(file.shapes[name]) or "a single number"
+        problems.append(errors.SurplusWeight(path=file.name, name=name, given=given))
+    return problems
+
+
+def open_file(path: str) -> File:
+    """The weights of a file, told by its ending. Raises a diagnostic."""
+    ending = path.lower().rpartition(".")[2]
+    if ending == "safetensors":
+        from archdsl.onnx.safetensors import SafetensorsFile
+
+        return SafetensorsFile(path)
+    if ending in ("pt", "pth"):
+        from archdsl.onnx.checkpoint import CheckpointFile
+
+        return CheckpointFile(path)
+    raise errors.UnknownWeights(path=path)
