@@ -6,7 +6,6 @@ A call of a primitive makes a node, a call of a block a scope in which its body 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from archdsl import errors, limits, numbers, tree
@@ -46,12 +45,18 @@ def signature_of(callee: Callee) -> Signature:
     return found
 
 
-@cache
+_signatures: dict[type[Operation], Signature] = {}
+
+
 def _signature(operation: type[Operation]) -> Signature:
-    names = tuple(name.strip("*?") for name in operation.tensors)
-    least = sum(not name.endswith("?") for name in operation.tensors)
-    variadic = operation.tensors[0].startswith("*")
-    return Signature(names, least, variadic, tuple(operation.parameters))
+    found = _signatures.get(operation)
+    if found is None:
+        names = tuple(name.strip("*?") for name in operation.tensors)
+        least = sum(not name.endswith("?") for name in operation.tensors)
+        variadic = operation.tensors[0].startswith("*")
+        found = Signature(names, least, variadic, tuple(operation.parameters))
+        _signatures[operation] = found
+    return found
 
 
 def words_of(callee: Callee, parameter: str) -> tuple[str, ...]:
@@ -114,23 +119,16 @@ class Caller(Evaluator):
         super().__init__(program)
         self.nodes: list[Node] = []
         self.active: list[Unit] = []
-        self.work = 0
 
     def _body(self, unit: Unit, frame: Frame) -> list[Any] | None:
         raise NotImplementedError
 
-    def _stages(self, table: tree.Stages, value: Any, frame: Frame) -> Value:
+    def _stages(self, table: tree.Stages, source: Any, frame: Frame) -> Value:
         raise NotImplementedError
 
     def record(self, problem: Diagnostic, scope: Scope) -> None:
         """Keep a mistake, with the uses of blocks that led to it."""
         raise NotImplementedError
-
-    def spend(self, amount: int, span: Span) -> None:
-        """Count work."""
-        self.work += amount
-        if self.work > limits.WORK:
-            raise errors.TooMuchWork(span, limit=limits.WORK)
 
     # From the text to a call
 
@@ -151,7 +149,7 @@ class Caller(Evaluator):
 
     def _step(self, call: tree.Call, frame: Frame, flowing: Any, run: Run) -> Any:
         """A call with the value that a flow brings as its first tensor."""
-        value = frame.names.get(call.name)
+        value: Any = frame.names.get(call.name)
         callee = value.callee if type(value) is OperationValue else None
         planned: Call | None = frame.facts.get((id(call), callee))
         if planned is None:
@@ -167,7 +165,7 @@ class Caller(Evaluator):
     def _call(self, call: tree.Call, frame: Frame) -> Any:
         """A call outside a flow: arithmetic, an operation applied, or an operation as a value."""
         name = call.name
-        value = frame.names.get(name)
+        value: Any = frame.names.get(name)
         callee = value.callee if type(value) is OperationValue else None
         planned: Call | None = frame.facts.get((id(call), callee))
         if planned is None:
@@ -210,7 +208,7 @@ class Caller(Evaluator):
         return block or self.program.find(name, call.span.source) or OPERATIONS.get(name)
 
     def _callee(self, call: tree.Call | tree.Row, frame: Frame) -> Callee | OperationValue:
-        """What a called name means: a parameter's operation, a block, a primitive, in this order."""
+        """What a called name means: a parameter's operation, else a block, else a primitive."""
         name = call.name
         span = call.name_span if isinstance(call, tree.Row) else name_span(call)
         value = frame.names.get(name)
@@ -225,9 +223,7 @@ class Caller(Evaluator):
             raise errors.NotAnOperation(span, name=name, what=numbers.kind_of(value))
         self._unknown("operation", name, frame, span)
 
-    def _plan(
-        self, call: tree.Call, callee: Callee | None, frame: Frame, flowing: int
-    ) -> Call:
+    def _plan(self, call: tree.Call, callee: Callee | None, frame: Frame, flowing: int) -> Call:
         """Match the arguments of a call with the parameters of what it calls."""
         key = (id(call), callee)
         if callee is None:
@@ -243,8 +239,10 @@ class Caller(Evaluator):
         for argument in call.arguments:
             name, expression, span = argument.name, argument.value, argument.span
             room = signature.variadic or slot < len(signature.tensors)
-            if name is None and room and (
-                names.is_tensor(expression) or isinstance(expression, tree.Absent)
+            if (
+                name is None
+                and room
+                and (names.is_tensor(expression) or isinstance(expression, tree.Absent))
             ):
                 name = signature.tensors[0 if signature.variadic else slot]
                 bound.append(Bound(name, slot, expression, (), span))
@@ -350,12 +348,17 @@ class Caller(Evaluator):
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
     def _flatten(
-        self, inputs: tuple[Value, ...], frame: Frame, call: tree.Call, name: tuple[str, ...], run: Run
+        self,
+        inputs: tuple[Value, ...],
+        frame: Frame,
+        call: tree.Call,
+        name: tuple[str, ...],
+        run: Run,
     ) -> tuple[tuple[Value, ...], tuple[str, ...]]:
         """Put the flatten that a 1x1 map needs before the operation.
 
-        Where only elementwise steps stand before it in its run, it can be done before the run and is
-        no step of it; else it is, and those after it count from there.
+        Where only elementwise steps stand before it in its run, it can be done before the run and
+        is no step of it; else it is, and those after it count from there.
         """
         if any(size != 1 for size in inputs[0].shape[1:]):
             return inputs, name
@@ -453,9 +456,7 @@ class Caller(Evaluator):
                             raise errors.AbsentTensor(span, what=f"`{unit.name}`")
                         raise errors.MissingTensor(span, callee=unit.name, tensor=slot.name)
                 elif not (isinstance(value, list) and all(type(v) is Value for v in value)):
-                    raise errors.NotATensor(
-                        span, what=numbers.kind_of(value), argument=slot.name
-                    )
+                    raise errors.NotATensor(span, what=numbers.kind_of(value), argument=slot.name)
             given[slot.name] = value
         scope.inputs = tuple(given.values())
         for alias, current in unit.aliases:
@@ -511,6 +512,11 @@ class Caller(Evaluator):
         if not hint:
             hint = f"it has {', '.join(known)}" if known else "it has no parameters"
         raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
+
+
+def round_work(frame: Frame) -> int:
+    """How much work it is to make a frame within another, of a round or of a row."""
+    return 40 + len(frame.names) // 2
 
 
 def tensor_as_number(callee: Callee, parameter: str, span: Span) -> Diagnostic:

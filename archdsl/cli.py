@@ -26,7 +26,7 @@ CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 OPTION = "--"
 """How the sources that are options are called; no file of a spec has to start like this."""
 
-DESCRIPTION = "From a spec of a neural network to PyTorch source."
+DESCRIPTION = "From a spec of a neural network to PyTorch source and ONNX."
 
 EPILOG = """\
 A SPEC is a file, `-` for standard input, or the name of a shipped spec (resnext50).
@@ -37,6 +37,8 @@ examples:
   archdsl build resnext50 -o resnext50.py
   archdsl check my_net.arch
   archdsl summary my_net.arch --set num_classes=10
+  archdsl onnx resnext50 -o resnext50.onnx
+  archdsl verify my_net.arch
   archdsl build --help
 """
 
@@ -66,6 +68,25 @@ One row for each line of the arch, each row of its tables, and each use of a blo
 examples:
   archdsl summary mobilenet_v2
   archdsl summary my_net.arch --variant large --set num_classes=10
+"""
+
+ONNX = """\
+Needs no torch. Initializers have the names of the state_dict; docs/onnx.md tells all.
+
+examples:
+  archdsl onnx mobilenet_v2                          random weights, to mobilenet_v2.onnx
+  archdsl onnx my_net.arch --weights trained.safetensors -o my_net.onnx
+  archdsl onnx my_net.arch --no-weights              weights are inputs of the graph
+  archdsl onnx resnext50 --opset 17 --dtype float16 --dynamic spatial
+  archdsl onnx mnasnet_a1 --functions --keep-bn      to look at: blocks stay blocks
+"""
+
+VERIFY = """\
+Needs torch and onnxruntime. Exit status 1 where the two disagree.
+
+examples:
+  archdsl verify mnasnet_a1
+  archdsl verify my_net.arch --variant large --seeds 5
 """
 
 
@@ -161,6 +182,54 @@ def summary(options: argparse.Namespace) -> int:
     """Print a table of what a network consists of and what it costs."""
     _print(_network(_open(options.spec), options).summary() + "\n")
     return FINE
+
+
+def onnx(options: argparse.Namespace) -> int:
+    """Write the ONNX graph of a network."""
+    spec = _open(options.spec)
+    network = _network(spec, options)
+    path = f"{network.name}.onnx" if options.output is None else options.output
+    if path == "-":
+        reason = "an ONNX file is not text; name a file with -o"
+        raise DiagnosticError([errors.CannotWrite(path="standard output", reason=reason)])
+    weights = True if options.weights is None else options.weights
+    for other in (spec.path, options.weights):
+        if isinstance(other, str) and os.path.exists(path) and os.path.samefile(path, other):
+            reason = "it is the spec itself" if other == spec.path else "it holds the weights"
+            raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
+    count = network.onnx(
+        path,
+        opset=options.opset,
+        seed=options.seed,
+        weights=weights,
+        fold=options.fold,
+        dtype=options.dtype,
+        dynamic=options.dynamic,
+        external_data=options.external_data,
+        functions=options.functions,
+    )
+    _print(f"{path}: {_count(count, 'node')}\n")
+    return FINE
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Say whether PyTorch and ONNX compute the same."""
+    from archdsl.verify import verify
+
+    network = _network(_open(options.spec), options)
+    shown = sys.stderr is not None and sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    report = verify(
+        network, options.seeds, tell if shown else None, opset=options.opset, fold=options.fold,
+        functions=options.functions,
+    )  # fmt: skip
+    if shown:
+        tell("")
+    _print(f"{network.name}\n{report.text()}\n")
+    return FINE if report.agrees else WRONG_SPEC
 
 
 def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> None:
@@ -276,7 +345,74 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
     _add_selection(command)
     command.set_defaults(command=summary)
+    told = "write the ONNX graph of a network"
+    command = commands.add_parser("onnx", help=told, description=told + ".", epilog=ONNX)
+    command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
+    command.add_argument("-o", "--output", metavar="FILE", help="where to; else NAME.onnx")
+    _add_selection(command)
+    _add_onnx_options(command)
+    command.set_defaults(command=onnx)
+    told = "compare what PyTorch and ONNX compute"
+    command = commands.add_parser("verify", help=told, description=told + ".", epilog=VERIFY)
+    command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
+    _add_selection(command)
+    command.add_argument("--seeds", metavar="N", type=_positive, default=3, help="how many; 3")
+    _add_graph_options(command)
+    command.set_defaults(command=verify)
     return parser
+
+
+def _add_onnx_options(command: argparse.ArgumentParser) -> None:
+    weights = command.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--seed", metavar="N", type=_natural, default=0, help="of the random weights; 0"
+    )
+    weights.add_argument(
+        "--weights", metavar="FILE", help="a state_dict: .safetensors, .pt or .pth"
+    )
+    weights.add_argument(
+        "--no-weights", dest="weights", action="store_false", help="make them inputs"
+    )
+    _add_graph_options(command)
+    command.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32",
+        help="of weights, inputs and outputs; float32",
+    )  # fmt: skip
+    command.add_argument(
+        "--dynamic", choices=("batch", "spatial", "none"), default="batch",
+        help="which sizes are open: the batch; height and width too; none, for one sample",
+    )  # fmt: skip
+    command.add_argument(
+        "--external-data", choices=("auto", "always", "never"), default="auto",
+        help="weights in FILE.data: from 1.8 GB on, always, never",
+    )  # fmt: skip
+
+
+def _add_graph_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--opset", metavar="N", type=int, help="13 to 28; 20")
+    fold = command.add_mutually_exclusive_group()
+    fold.add_argument(
+        "--fold-bn", dest="fold", action="store_true", default=None,
+        help="put batch normalisation into the layer before (default with weights)",
+    )  # fmt: skip
+    fold.add_argument("--keep-bn", dest="fold", action="store_false", help="leave it in the graph")
+    command.add_argument(
+        "--functions", action="store_true", help="keep blocks, as local functions"
+    )
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,7 @@
-"""What a user is told: the base of every diagnostic, and its text form. The kinds are in `errors.py`."""
+"""What a user is told: the base of every diagnostic, and its text form.
+
+The kinds are in `errors.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import unicodedata
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl.source import Span
-
 
 NOTES = 3
 """Notes that are shown from each end of a long chain."""

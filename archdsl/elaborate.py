@@ -2,7 +2,7 @@
 
 Every number that a spec comes to is computed here, once, and kept in the frames. Raises diagnostics
 and prints nothing; knows primitives by their description only, and no block by name. Here are the
-network, bodies and statements; expressions, calls and tables are in `evaluate`, `calls` and `stages`.
+network, bodies and statements; expressions are in `evaluate`, calls in `calls`, tables in `stages`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from archdsl import errors, limits, numbers, tree
-from archdsl.calls import name_span, tensor_as_number, words_of
+from archdsl.calls import name_span, round_work, tensor_as_number, words_of
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
 from archdsl.evaluate import OperationValue, Place, Poison, Poisoned
 from archdsl.graph import Frame, Graph, Output, Scope, Value
@@ -30,16 +30,12 @@ from archdsl.stages import Stager
 __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 
 
-USE = 25
+USE = 40
 """How much work the use of a block is, beside what its text is."""
 
 
 IN_TABLES = ("index", "total", "rep", "up")
 """What a table knows beside its parameters: its counters, and a word for rounding."""
-
-
-ROUND = 5
-"""How much work a round of a repeat is, beside what its text is."""
 
 
 class Stop(Exception):
@@ -62,7 +58,7 @@ def elaborate(
     elaborator = Elaborator(program)
     graph: Graph | None = None
     collects = gc.isenabled()
-    gc.disable()  # nothing of what is made here is garbage, and looking for it takes half of the time
+    gc.disable()  # nothing made here is garbage, and looking for it takes half of the time
     try:
         graph = elaborator.arch(unit, arguments or {}, dict(settings), variant, class_name)
     except Diagnostic as problem:
@@ -240,7 +236,7 @@ class Elaborator(Stager):
         """
         names = unit.names
         outputs: list[Any] | None = None
-        self.spend(USE + unit.size, unit.span)
+        self.spend(USE + 2 * len(self.active) + unit.size, unit.span)
         if "known" not in frame.facts:
             for problem in unknown_names(unit, self.program):
                 self.record(problem, frame.scope)
@@ -330,9 +326,9 @@ class Elaborator(Stager):
         carried = bound_names(statement) & set(frame.names)
         size = frame.facts.get(("size", id(statement)))
         if size is None:
-            size = sum(1 for _ in tree.walk(statement.body)) + ROUND
+            size = sum(1 for _ in tree.walk(statement.body))
             frame.facts["size", id(statement)] = size
-        self.spend(max(0, stop - start) * size, statement.span)
+        self.spend(max(0, stop - start) * (size + round_work(frame)), statement.span)
         rounds = frame.loops[id(statement)] = []
         for i in range(start, stop):
             inner = Frame({**frame.names, statement.variable: i}, frame.scope, frame)
@@ -472,7 +468,7 @@ def lead_to(problem: Diagnostic, scope: Scope) -> None:
 
 
 def _cause(span: Span, scope: Scope) -> Span | None:
-    """The argument of a block's use that a piece of text inside the block depends on, if it is one."""
+    """The argument of a block's use that a text inside the block depends on, if it is just one."""
     if scope.origin is None:
         return None
     lets = {s.name: s.value for s in scope.unit.body if isinstance(s, tree.Let)}

@@ -90,20 +90,20 @@ class NoSuchFile(Diagnostic):
 
 class FileTooLarge(Diagnostic):
     code = "A0012"
-    message = "{path} is larger than a spec may be ({limit} bytes)"
+    message = "{path}, or all that it uses, is larger than a spec may be ({limit} bytes)"
     path: str
     limit: int
 
 
 class NotASpecPath(Diagnostic):
     code = "A0013"
-    message = "`use \"{path}\"`: a used file is named by a relative path that ends in .arch"
+    message = '`use "{path}"`: a used file is named by a relative path that ends in .arch'
     path: str
 
 
 class OutsideTheTree(Diagnostic):
     code = "A0014"
-    message = "`use \"{path}\"` leads out of the folder of the spec"
+    message = '`use "{path}"` leads out of the folder of the spec'
     help = "a spec may use files in its own folder and below it, and the shipped specs"
     path: str
 
@@ -136,6 +136,13 @@ class LineTooLong(Diagnostic):
     code = "A5001"
     message = "a statement of more than {limit} words and signs"
     help = "give parts of it names of their own"
+    limit: int
+
+
+class TooManyWords(Diagnostic):
+    code = "A5012"
+    message = "a file of more than {limit} words and signs"
+    help = "write what repeats as a block, a table or a `repeat`"
     limit: int
 
 
@@ -512,7 +519,7 @@ class BlockUsesItself(Diagnostic):
 
 class NumberCarried(Diagnostic):
     code = "A1034"
-    message = "`{name}` is a number from outside the repeat `{label}`, which can change tensors only"
+    message = "`{name}` is a number from outside of `{label}`; such a repeat changes tensors only"
     help = "take the label away, or work the number out from the round"
     name: str
     label: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from archdsl import errors, numbers, tree
+from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
 from archdsl.graph import Frame, Node, Value
 from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
@@ -64,6 +64,7 @@ class Evaluator:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.work = 0
         self.taps: dict[int, dict[str, Value]] = {}
         """For the id of a table's last value: the value that each row ends with."""
         self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
@@ -85,6 +86,12 @@ class Evaluator:
             tree.Guard: self._guard,
             tree.Conditional: self._conditional,
         }
+
+    def spend(self, amount: int, span: Span) -> None:
+        """Count work, in pieces of text."""
+        self.work += amount
+        if self.work > limits.WORK:
+            raise errors.TooMuchWork(span, limit=limits.WORK)
 
     def evaluate(self, expression: Any, frame: Frame) -> Any:
         """The value of an expression; kept in the frame's trace."""
@@ -274,6 +281,8 @@ class Evaluator:
         right = self.evaluate(expression.right, frame)
         if type(left) is Value or type(right) is Value or left is None or right is None:
             return self._tensor_arithmetic(expression, left, right, frame)
+        if type(left) is list and type(right) is list:
+            self.spend((len(left) + len(right)) // 8, expression.span)
         try:
             return numbers.calculate(sign, left, right)
         except Diagnostic as problem:
@@ -307,7 +316,12 @@ class Evaluator:
         return self._apply(str(name), (tensor,), arguments, frame, span)
 
     def _apply(
-        self, name: str, inputs: tuple[Any, ...], arguments: dict[str, Any], frame: Frame, span: Span
+        self,
+        name: str,
+        inputs: tuple[Any, ...],
+        arguments: dict[str, Any],
+        frame: Frame,
+        span: Span,
     ) -> Value:
         """Apply an operator of arithmetic."""
         try:

@@ -31,7 +31,7 @@ class Value:
 
 
 class Node:
-    """An operation with its inputs. `name` is its own name in `scope`; `span` is where it is written."""
+    """An operation with its inputs. `name` is its own name in `scope`, `span` its place."""
 
     __slots__ = ("inputs", "name", "operation", "outputs", "scope", "span")
 
@@ -56,7 +56,7 @@ class Node:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Names from the network down; joined by dots the prefix of its tensors in a `state_dict`."""
+        """Names from the network down; with dots between, the prefix in a `state_dict`."""
         return (*self.scope.path, *self.name)
 
     def __repr__(self) -> str:

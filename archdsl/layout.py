@@ -48,7 +48,9 @@ class Layout:
         table_next = False  # `stages` or `variants` has been read, its `{` not yet
         operators = 0  # in this line
 
-        for token in stream:
+        for count, token in enumerate(stream):
+            if count > limits.FILE_TOKENS:
+                raise errors.TooManyWords(self._span(token), limit=limits.FILE_TOKENS)
             kind = token.type
             if kind == "_NL":
                 newline = newline or token
@@ -87,7 +89,9 @@ class Layout:
             elif kind in CLOSERS:
                 holds = BRACKET
                 if kind == "LBRACE":
-                    is_choice = mode != BODY or (before is not None and before.type in EXPECTS_VALUE)
+                    is_choice = mode != BODY or (
+                        before is not None and before.type in EXPECTS_VALUE
+                    )
                     holds = TABLE if table_next else BRACKET if is_choice else BODY
                     table_next = False
                 if len(stack) >= limits.NESTING:
@@ -122,9 +126,9 @@ class Layout:
         return errors.NeverClosed(self._span(opener), opener=str(opener), closer=closer)
 
     def _is_dash(self, token: Token) -> bool:
-        text = self.source.text
-        after = text[token.end_pos : token.end_pos + 1]
-        return text[token.start_pos - 1].isspace() and (not after or after.isspace() or after in "#}")
+        start, end = self._span(token)[1:]
+        before, after = self.source.text[start - 1], self.source.text[end : end + 1]
+        return before.isspace() and (not after or after.isspace() or after in "#}")
 
     def _span(self, token: Token) -> Span:
         return Span(self.source, token.start_pos or 0, token.end_pos or 0)

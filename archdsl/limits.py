@@ -1,9 +1,12 @@
-"""How far a spec may go. A spec comes from strangers; it must not make the compiler eat the machine."""
+"""How far a spec may go. It comes from strangers and must not make the compiler eat the machine."""
 
 from __future__ import annotations
 
-SOURCE_BYTES = 4_000_000
-"""Size of one file."""
+SOURCE_BYTES = 500_000
+"""Size of a file, and of a spec with all the files it uses."""
+
+FILE_TOKENS = 60_000
+"""Words and signs of one file, ends of lines included."""
 
 NESTING = 60
 """Brackets in brackets."""
@@ -17,7 +20,7 @@ LINE_OPERATORS = 250
 FILES = 200
 """Files that one spec uses, those they use included."""
 
-EXTENSIONS = 50
+EXTENSIONS = 20
 """A definition that extends one that extends one ..."""
 
 EXPANSION = 50
@@ -29,7 +32,7 @@ OPERATIONS = 250_000
 REPEATS = 100_000
 """Rounds of one `repeat`, and `n` of one row."""
 
-WORK = 2_500_000
+WORK = 4_000_000
 """Pieces of text evaluated for one network, each as often as it is."""
 
 ITEMS = 10_000

@@ -1,4 +1,4 @@
-"""What things are called in the network: the scope of each operation, from the text of its line alone.
+"""What things are called in the network: the scope of each operation, from its line alone.
 
 The names become submodules in PyTorch, prefixes in the `state_dict` and scopes in ONNX, so one
 module decides them. The operations of a line form runs: a run is a chain of steps that each take
@@ -30,7 +30,8 @@ RESERVED = frozenset(
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
     register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
     set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
-    zero_grad reset_parameters forward_features self super nn torch Tensor F
+    zero_grad append extend insert pop reset_parameters
+    forward_features self super nn torch Tensor F
     int bool list tuple str range enumerate zip len isinstance print
     """.split()
 )
@@ -38,7 +39,7 @@ RESERVED = frozenset(
 
 def safe(name: str) -> str:
     """A name that is free in Python and in torch.nn.Module."""
-    if name in RESERVED or name.startswith("__"):
+    if name in RESERVED or name.startswith("_"):
         return name.strip("_") + "_"
     return name
 
@@ -127,7 +128,7 @@ class Names:
     def _collect(
         self, value: object, count: int, runs: list[tuple[int, list[tree.Call | tree.Stages]]]
     ) -> int:
-        """Gather the runs in a value, in the order they are computed; alternatives share numbers."""
+        """Gather the runs in a value, in order of computation; alternatives share numbers."""
         if isinstance(value, tree.Guard):
             return self._collect(value.value, count, runs)
         if isinstance(value, tree.Conditional):

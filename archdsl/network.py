@@ -336,6 +336,43 @@ class Network:
         make: Callable[..., str] = generate
         return make(self.graph, spec=self.spec.name, class_name=class_name)
 
+    def onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        opset: int | None = None,
+        seed: int = 0,
+        weights: str | os.PathLike[str] | Mapping[str, Any] | bool = True,
+        fold: bool | None = None,
+        dtype: str = "float32",
+        dynamic: str = "batch",
+        external_data: str = "auto",
+        functions: bool = False,
+    ) -> int:
+        """Write the ONNX graph to a file; the number of its nodes. Does not need torch.
+
+        `weights` is true for random ones, drawn from `seed`; a `.safetensors`, `.pt` or `.pth`
+        file, or a `state_dict`; or false, and they are inputs of the graph. `fold` puts batch
+        normalisation into the layer before, by default where there are weights. The rest is as
+        on the command line (docs/onnx.md).
+        """
+        from archdsl.onnx import export
+
+        content = export(
+            self.graph,
+            os.fspath(path),
+            spec=self.spec.name,
+            opset=opset,
+            seed=seed,
+            weights=os.fspath(weights) if isinstance(weights, os.PathLike) else weights,
+            fold=fold,
+            dtype=dtype,
+            dynamic=dynamic,
+            external_data=external_data,
+            functions=functions,
+        )
+        return len(content.nodes)
+
     def module(self) -> nn.Module:
         """A live module: the class that `source` writes, with fresh weights. Needs torch."""
         from archdsl.live import import_source

@@ -1,4 +1,4 @@
-"""Arithmetic of the language: numbers, lists and truth, with bounds. Knows no names and no tensors."""
+"""Arithmetic: numbers, lists and truth, with bounds. Knows no names and no tensors."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "floor": (math.floor, 1, 1),
     "ceil": (math.ceil, 1, 1),
     "round": (round, 1, 1),
-    "min": (min, 1, 100),
-    "max": (max, 1, 100),
+    "min": (lambda *values: min(values), 1, 100),  # also of one number
+    "max": (lambda *values: max(values), 1, 100),
     "abs": (abs, 1, 1),
     "sqrt": (_sqrt, 1, 1),
     "divisible": (divisible, 1, 2),
@@ -127,7 +127,9 @@ def call(name: str, arguments: list[Any]) -> Any:
         if len(arguments) == 1 and isinstance(arguments[0], list | tuple):
             return len(arguments[0])
         raise errors.WrongArguments(
-            function=name, expected="one list", given=", ".join(map(kind_of, arguments)) or "nothing"
+            function=name,
+            expected="one list",
+            given=", ".join(map(kind_of, arguments)) or "nothing",
         )
     function, least, most = FUNCTIONS[name]
     if len(arguments) == 1 and isinstance(arguments[0], list | tuple) and most > 2:

@@ -1,7 +1,8 @@
-"""Labelled repeats as blocks: `cells: repeat i in 0..7 { ... }` calls a block `cells` in each round.
+"""Labelled repeats as blocks: `cells: repeat i in 0..7 { ... }` calls a block in each round.
 
-The block takes what the body reads from around it and returns what it changes there, so nothing
-later knows labels: the rounds get their scopes `cells.0`, `cells.1`, ... as uses of a block do.
+The block is called `cells`. It takes what the body reads from around it and returns what it changes
+there, so nothing later knows labels: the rounds get their scopes `cells.0`, `cells.1`, ... as uses
+of a block do.
 """
 
 from __future__ import annotations
@@ -52,9 +53,7 @@ class Outline:
         self.numbers.add(repeat.variable)
         if label is None or not changed:
             body = self.body(repeat.body)
-            return tree.Repeat(
-                repeat.span, None, repeat.variable, repeat.start, repeat.stop, body
-            )
+            return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, body)
         for statement in repeat.body:
             if isinstance(statement, tree.Let) and statement.name in self.numbers:
                 raise errors.NumberCarried(statement.span, name=statement.name, label=label)
@@ -62,7 +61,7 @@ class Outline:
         tensors = {name: span for name, span in free.items() if name in self.tensors}
         numbers = {name: span for name, span in free.items() if name in self.numbers - self.tensors}
         inside = Outline(tensors, self.optional & set(tensors), numbers)
-        result = tree.Return(repeat.span, _names(dict.fromkeys(changed, repeat.span)))
+        results = _names(dict.fromkeys(changed, repeat.span))
         block = Outlined(
             label,
             repeat.span,
@@ -70,14 +69,14 @@ class Outline:
                 *(self._tensor(name, span) for name, span in tensors.items()),
                 *(tree.Parameter(span, name, None, None) for name, span in numbers.items()),
             ),
-            (*inside.body(repeat.body), result),
+            (*inside.body(repeat.body), tree.Return(repeat.span, results)),
             inside.blocks,
         )
         given = (*_names(tensors), *_names(numbers))
         arguments = tuple(tree.Argument(name.span, name.name, name) for name in given)
         call = tree.Call(repeat.span, label, arguments)
         self.blocks[id(call)] = block
-        line = tree.Assign(repeat.span, result.values, call)
+        line = tree.Assign(repeat.span, results, call)
         return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, (line,))
 
     def _tensor(self, name: str, span: Span) -> tree.Parameter:

@@ -16,6 +16,7 @@ from archdsl.diagnostics import DiagnosticError
 from archdsl.layout import Layout
 from archdsl.source import Source, Span
 
+
 def parse(source: Source) -> tree.File:
     """The tree of a file. Raises `DiagnosticError` with the mistakes of its syntax."""
     problems: list[errors.Diagnostic] = []
@@ -55,7 +56,7 @@ def _parse(source: Source, start: str, text: str) -> Any:
         except lark.UnexpectedCharacters as problem:
             from archdsl.syntax import unreadable
 
-            raise unreadable(source, problem.pos_in_stream) from None
+            raise unreadable(source, problem.pos_in_stream or 0) from None
         except lark.UnexpectedToken as problem:
             from archdsl.syntax import unexpected
 
@@ -68,7 +69,7 @@ _lock = threading.Lock()
 @cache
 def _parser() -> tuple[Lark, Builder, Layout]:
     builder, layout = Builder(), Layout()
-    # The tables depend on the grammar and on lark alone; to build them takes longer than a compilation.
+    # The tables depend on the grammar and lark alone; to build them takes longer than to compile.
     folder = resources.cache_folder()
     parser = Lark(
         resources.grammar(),
@@ -107,10 +108,11 @@ class Builder(lark.Transformer[Any, Any]):
     source: Source
 
     def _at(self, first: Any, last: Any = None) -> Span:
-        start = first.start_pos if isinstance(first, Token) else first.span.start
+        """From the start of a token or node to the end of another, or its own."""
         last = first if last is None else last
+        start = first.start_pos if isinstance(first, Token) else first.span.start
         end = last.end_pos if isinstance(last, Token) else last.span.end
-        return Span(self.source, start, end)
+        return Span(self.source, start or 0, end or 0)
 
     # Files and definitions
 

@@ -56,8 +56,8 @@ class Unit(Record):
 
     @cached_property
     def size(self) -> int:
-        """How many pieces of text its body has."""
-        return sum(1 for _ in walk(self.body))
+        """How many pieces of text it has."""
+        return sum(1 for _ in walk((self.parameters, self.body)))
 
     @cached_property
     def facts(self) -> dict[Any, Any]:
@@ -93,6 +93,7 @@ class Program:
         self._by_path: dict[str, Module] = {}
         self._by_source: dict[int, Module] = {}
         self._units: dict[tuple[int, str], Unit] = {}
+        self._length = 0
         self._root = os.path.dirname(os.path.realpath(path)) if path else None
         self.main = self._load(source, os.path.realpath(path) if path else None, ())
 
@@ -102,7 +103,7 @@ class Program:
         return [name for name, item in self.main.own.items() if item.kind == "arch"]
 
     def adopt(self, source: Source) -> None:
-        """Let text from elsewhere (an option of the command line) see the names of the main file."""
+        """Let text from elsewhere (an option of the command line) see the main file's names."""
         self._by_source[id(source)] = self.main
         self._adopted = source  # keeps it alive, and so its id
 
@@ -129,8 +130,13 @@ class Program:
         self._by_source[id(source)] = module
         if path is not None:
             self._by_path[path] = module
+        self._length += len(source.text)
         if len(self._by_source) > limits.FILES:
             raise errors.TooManyFiles(Span(source, 0, 1), limit=limits.FILES)
+        if self._length > limits.SOURCE_BYTES:
+            raise errors.FileTooLarge(
+                Span(source, 0, 1), path=source.name, limit=limits.SOURCE_BYTES
+            )
         file = parse(source)
         for definition in file.definitions:
             if definition.name in module.own:
@@ -186,11 +192,11 @@ class Program:
             return self._merge(home.own[name], home, chain)
         if name in standard_names():
             path = os.path.realpath(os.path.join(resources.STANDARD, name + ".arch"))
-            home = self._by_path.get(path)
-            if home is None:
-                home = self._load(read(path, f"std/{name}.arch"), path, ())
-            if name in home.own:
-                return self._merge(home.own[name], home, chain)
+            library = self._by_path.get(path)
+            if library is None:
+                library = self._load(read(path, f"std/{name}.arch"), path, ())
+            if name in library.own:
+                return self._merge(library.own[name], library, chain)
         return None
 
     def _merge(self, definition: tree.Definition, module: Module, chain: tuple[str, ...]) -> Unit:
@@ -242,7 +248,6 @@ class Merger:
         self.definition = definition
         self.parent = parent
         self.body: list[tree.Statement] = list(parent.written) if parent else []
-        self.own: set[int] = set()  # ids of the statements of the definition itself
 
     def unit(self) -> Unit:
         """The merged unit."""
@@ -251,7 +256,7 @@ class Merger:
         inputs: list[tree.Input] = []
         variants = parent.variants if parent else None
         sets: list[tree.Set] = []
-        added: list[tree.Statement] = []
+        own: list[tree.Statement] = []
         self.body = [s for s in self.body if not isinstance(s, tree.Expect)]
         for statement in definition.body:
             if isinstance(statement, tree.Doc):
@@ -266,13 +271,11 @@ class Merger:
                 variants = statement
             elif isinstance(statement, tree.Set):
                 sets.append(statement)
-            elif not self._replace(statement):
-                added.append(statement)
-        # From the last to the first, so that what is inserted finds those that need it.
-        for statement in reversed(added):
-            self._insert(statement)
-        for statement in sets:
-            self._set(statement)
+            else:
+                own.append(statement)
+        self._place(own)
+        if sets:
+            self._set_all(sets)
         parameters = self._parameters()
         aliases = self._aliases(inputs)
         if not inputs and parent:
@@ -332,43 +335,55 @@ class Merger:
         older = [(alias, renamed[name]) for alias, name in parent.aliases]
         return (*older, *((old, new) for old, new in renamed.items() if old != new))
 
-    def _replace(self, statement: tree.Statement) -> bool:
-        """Put a statement in the place of the parent's line of that name, if there is one."""
-        name = line_name(statement)
-        if name is None or self.parent is None:
-            return False
-        for i, old in enumerate(self.body):
-            if isinstance(old, tree.Return) is not isinstance(statement, tree.Return):
-                continue
-            if line_name(old) == name and id(old) not in self.own:
-                self.body[i] = statement
-                self.own.add(id(statement))
-                return True
-        return False
+    def _place(self, own: list[tree.Statement]) -> None:
+        """Put statements in the places of the parent's lines of the same names, or where needed.
 
-    def _insert(self, statement: tree.Statement) -> None:
-        """Put a new statement before the first that mentions what it names.
-
-        One that names nothing (`require`, `default`) stands as early as what it mentions allows.
+        A new line stands before the first that mentions what it names; one that names nothing
+        (`require`, `default`) as early as what it mentions allows.
         """
         if self.parent is None:
-            self.body.insert(0, statement)
+            self.body = own
             return
-        names = bound_names(statement)
-        if not names and not isinstance(statement, tree.Return):
-            mentioned = mentioned_names(statement)
-            for i in reversed(range(len(self.body))):
-                line = self.body[i]
-                alike = type(line) is type(statement) and id(line) not in self.own
-                if alike or bound_names(line) & mentioned and not isinstance(line, tree.Return):
-                    self.body.insert(i + 1, statement)
-                    return
-            self.body.insert(0, statement)
+        body = self.body
+        at = {_line_key(line): i for i, line in enumerate(body)}
+        end = next((i for i, line in enumerate(body) if isinstance(line, tree.Return)), len(body))
+        added: list[tree.Statement] = []
+        for statement in own:
+            key = _line_key(statement)
+            if key is not None and key in at:
+                body[at.pop(key)] = statement
+            else:
+                added.append(statement)
+        if not added:
             return
-        for i, line in enumerate(self.body):
-            if isinstance(line, tree.Return) or names & mentioned_names(line):
-                self.body.insert(i, statement)
-                return
+        bound: dict[str, int] = {}
+        needed: dict[str, int] = {}
+        for i in reversed(range(end)):
+            needed.update(dict.fromkeys(mentioned_names(body[i]), i))
+            for name in bound_names(body[i]):
+                bound.setdefault(name, i)
+        new = {name for statement in added for name in bound_names(statement)}
+        first: dict[int, list[tree.Statement]] = {}
+        before: dict[int, list[tree.Statement]] = {}
+        # From the last to the first, so that each finds those that need it.
+        for statement in reversed(added):
+            names, mentioned = bound_names(statement), mentioned_names(statement)
+            if names or isinstance(statement, tree.Return):
+                place = min((needed[name] for name in names if name in needed), default=end)
+            else:
+                alike = (i for i in range(end) if type(body[i]) is type(statement))
+                after = [bound[name] for name in mentioned if name in bound]
+                place = max((*alike, *after), default=-1) + 1
+            group = before if names or mentioned & new else first
+            group.setdefault(place, []).append(statement)
+            for name in mentioned:
+                needed[name] = min(place, needed.get(name, end))
+        self.body = []
+        for i, line in enumerate([*body, None]):
+            self.body += reversed(first.get(i, ()))
+            self.body += reversed(before.get(i, ()))
+            if line is not None:
+                self.body.append(line)
 
     def _check_order(self, given: list[tree.Parameter | tree.Input]) -> None:
         """Every name once, and `return` last."""
@@ -395,18 +410,23 @@ class Merger:
         definition = self.definition
         raise errors.NoReturn(definition.span, kind=definition.kind, name=definition.name)
 
-    def _set(self, statement: tree.Set) -> None:
-        name, *inside = statement.path
+    def _set_all(self, sets: list[tree.Set]) -> None:
+        lines: dict[str, list[int]] = {}
         for i, line in enumerate(self.body):
-            if name not in (n := line_name(line) or ()) and name != "/".join(n):
-                continue
-            changed = _override(line, inside, statement)
-            if changed is not None:
-                self.body[i] = changed
-                return
-        raise errors.NothingToSet(
-            statement.path_span, path=".".join(statement.path), hint=self._paths(name)
-        )
+            names = line_name(line) or ()
+            for name in {*names, "/".join(names)}:
+                lines.setdefault(name, []).append(i)
+        for statement in sets:
+            name, *inside = statement.path
+            for i in lines.get(name, ()):
+                changed = _override(self.body[i], inside, statement)
+                if changed is not None:
+                    self.body[i] = changed
+                    break
+            else:
+                raise errors.NothingToSet(
+                    statement.path_span, path=".".join(statement.path), hint=self._paths(name)
+                )
 
     def _paths(self, name: str) -> str:
         known = [path for line in self.body for path in _settable(line)]
@@ -426,7 +446,7 @@ def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
 
 
 def line_name(statement: tree.Statement) -> tuple[str, ...] | None:
-    """What a line is known by: the names on its left; `out` for a `return` with a value of its own."""
+    """What a line is known by: the names on its left, a repeat's label; `out` for a `return`."""
     if isinstance(statement, tree.Assign):
         return tuple(target.name for target in statement.targets)
     if isinstance(statement, tree.Let):
@@ -436,6 +456,12 @@ def line_name(statement: tree.Statement) -> tuple[str, ...] | None:
     if isinstance(statement, tree.Return):
         return ("out",)
     return None
+
+
+def _line_key(statement: tree.Statement) -> object:
+    """What a line of a child must have in common with the one of its parent that it replaces."""
+    name = line_name(statement)
+    return None if name is None else (isinstance(statement, tree.Return), name)
 
 
 def bound_names(statement: tree.Statement) -> set[str]:
@@ -492,9 +518,7 @@ def _blocks(outlined: dict[int, Outlined]) -> dict[int, Unit]:
 # `set`
 
 
-def _override(
-    line: tree.Statement, path: list[str], statement: tree.Set
-) -> tree.Statement | None:
+def _override(line: tree.Statement, path: list[str], statement: tree.Set) -> tree.Statement | None:
     """The line with the arguments of a row or a step changed; none where the path leads nowhere."""
     value = getattr(line, "value", None)
     values = [value] if value is not None else list(getattr(line, "values", ()))
@@ -512,14 +536,13 @@ def _override(
                 changed = step.replace(overrides=(*step.overrides, *statement.arguments))
             if changed is not None:
                 steps = (*flow.steps[:i], changed, *flow.steps[i + 1 :])
-                new: tree.Statement = _swap(line, flow, flow.replace(steps=steps))
+                new = _swap(line, flow, flow.replace(steps=steps))
+                assert isinstance(new, tree.Statement)
                 return new
     return None
 
 
-def _override_row(
-    table: tree.Stages, path: list[str], statement: tree.Set
-) -> tree.Stages | None:
+def _override_row(table: tree.Stages, path: list[str], statement: tree.Set) -> tree.Stages | None:
     number = 0
     for i, row in enumerate(table.table):
         if isinstance(row, tree.Row):
@@ -618,7 +641,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The known name most like `name`; empty where none is like it."""
     from difflib import get_close_matches  # only a mistake needs it
 
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
+    # Those with no letters in common are not like it, and looking closely takes long.
+    letters = set(name)
+    alike = [k for k in known if 2 * len(letters & set(k)) >= len(letters)]
+    return next(iter(get_close_matches(name[:80], sorted(alike)[:500], n=1, cutoff=0.6)), "")
 
 
 def did_you_mean(near: str) -> str:

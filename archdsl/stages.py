@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archdsl import errors, limits, numbers, tables, tree
-from archdsl.calls import Caller, signature_of, tensor_as_number, words_of
+from archdsl.calls import Caller, round_work, signature_of, tensor_as_number, words_of
 from archdsl.diagnostics import Diagnostic, Note
 from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
 from archdsl.graph import Frame, RowRepeat, Stage, Value
@@ -65,11 +65,12 @@ class Table(NamedTuple):
 class Stager(Caller):
     """Evaluates stage tables."""
 
-    def _stages(self, table: tree.Stages, value: Any, frame: Frame) -> Value:
-        if type(value) is not Value:
-            if value is None:
+    def _stages(self, table: tree.Stages, source: Any, frame: Frame) -> Value:
+        if not isinstance(source, Value):
+            if source is None:
                 raise errors.AbsentTensor(table.span, what="`stages`")
-            raise errors.NotATensor(table.span, what=numbers.kind_of(value))
+            raise errors.NotATensor(table.span, what=numbers.kind_of(source))
+        value: Value = source
         uses = self._uses(table, frame)
         total = sum(use.repeats for use in uses if isinstance(use.row.callee, Unit))
         name = frame.scope.unit.names.scopes.get(id(table), ("stages",))
@@ -84,7 +85,7 @@ class Stager(Caller):
             stage = Stage(plan.name, plan.row, frame.scope, numbered, value)
             stages.append(stage)
             step = (*name, safe(plan.name))
-            self.spend(count * (4 + len(row.entries)), plan.row.span)
+            self.spend(count * (round_work(frame) + len(row.entries)), plan.row.span)
             for rep in range(count):
                 counters = {"index": index, "total": total, "rep": rep}
                 inner = Frame({**frame.names, **counters}, frame.scope, frame)

@@ -66,9 +66,7 @@ def unreadable(source: Source, start: int) -> errors.Diagnostic:
     return errors.UnknownCharacter(span, character=span.text)
 
 
-def unexpected(
-    problem: lark.UnexpectedToken, source: Source, layout: Layout
-) -> errors.Diagnostic:
+def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) -> errors.Diagnostic:
     """A word or sign that cannot stand where it does."""
     token: Token = problem.token
     line = [item for item in layout.line if item is not token]
@@ -83,7 +81,8 @@ def unexpected(
         found = f"found `{token}`"
         span = Span(source, token.start_pos or 0, token.end_pos or 0)
     else:
-        found = {"_NL": "the line ends", "_GAP": "a new cell begins"}.get(token.type, "the text ends")
+        ends = {"_NL": "the line ends", "_GAP": "a new cell begins"}
+        found = ends.get(token.type, "the text ends")
         at = before.end_pos if before is not None else token.start_pos
         span = Span(source, at or 0, (at or 0) + 1)
     after = f" after `{_short(line)}`" if before is not None else ""

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+
 from archdsl import errors, tree
 from archdsl.diagnostics import DiagnosticError
 from archdsl.elaborate import elaborate
@@ -61,8 +62,11 @@ def shape(graph: Graph) -> tuple[int, ...]:
 
 def number(expression: str, **values: Any) -> Any:
     """The value of an expression, through the `let` of a spec."""
-    graph = build(f"arch net({', '.join(f'{k}=0' for k in values)}) {{\n input x: 8x6x6\n"
-                  f" let value = {expression}\n return x -> relu\n}}", **values)
+    graph = build(
+        f"arch net({', '.join(f'{k}=0' for k in values)}) {{\n input x: 8x6x6\n"
+        f" let value = {expression}\n return x -> relu\n}}",
+        **values,
+    )
     return graph.root.frame.names["value"]
 
 
@@ -80,8 +84,10 @@ def params(graph: Graph) -> int:
 def test_precedence_of_flow_and_condition() -> None:
     for flag, expected in ((True, "conv conv add relu"), (False, "conv conv")):
         graph = build(
-            "arch net(g=true) {\n input x: 8x6x6\n a = x -> conv(4)\n b = x -> conv(4)\n c = x -> conv(4)\n"
-            " return a + b -> relu if g else c\n}", g=flag,
+            "arch net(g=true) {\n input x: 8x6x6\n a = x -> conv(4)\n b = x -> conv(4)\n"
+            " c = x -> conv(4)\n"
+            " return a + b -> relu if g else c\n}",
+            g=flag,
         )
         # c is computed although it is not used then: a line that a return can mention is alive.
         assert [k for k in kinds(graph).split() if k != "conv"] == [
@@ -149,7 +155,14 @@ def test_tensor_parameter_with_none() -> None:
     }"""
     graph = build(text)
     assert kinds(graph) == "relu add relu add relu relu"
-    assert paths(graph) == ["one.relu", "two.add", "two.relu", "three.add", "three.relu", "four.relu"]
+    assert paths(graph) == [
+        "one.relu",
+        "two.add",
+        "two.relu",
+        "three.add",
+        "three.relu",
+        "four.relu",
+    ]
 
 
 def test_identity() -> None:
@@ -196,13 +209,21 @@ def test_training_only_returns() -> None:
     assert [n.operation.name for n in graph.inference_nodes()] == ["relu"]
     assert shape(build(text, arch="outer")) == (8, 6, 6)
     refused(errors.TrainingOnly, " return x -> relu if training")
-    assert at(refused(errors.TrainingInBlock, """block b {
+    assert (
+        at(
+            refused(
+                errors.TrainingInBlock,
+                """block b {
       return x -> relu if training
     }
     arch net {
       input x: 8x6x6
       return x -> b
-    }""")) == "x -> relu if training"
+    }""",
+            )
+        )
+        == "x -> relu if training"
+    )
 
 
 # Names
@@ -283,12 +304,16 @@ def test_paths_of_steps_rows_and_repeats() -> None:
 
 
 def test_output_names() -> None:
-    graph = build(" a = x -> relu\n b = x -> stages {\n  c3: relu\n }\n return a, b.c3, x, a -> relu")
+    graph = build(
+        " a = x -> relu\n b = x -> stages {\n  c3: relu\n }\n return a, b.c3, x, a -> relu"
+    )
     assert [o.name for o in graph.outputs] == ["a", "c3", "x", "out_3"]
 
 
 def test_reserved_words_of_python_are_avoided() -> None:
-    graph = build(" forward = x -> conv(8)\n train = forward -> bn\n class = train -> relu\n return class")
+    graph = build(
+        " forward = x -> conv(8)\n train = forward -> bn\n class = train -> relu\n return class"
+    )
     assert paths(graph) == ["forward_", "train_", "class_"]
     assert graph.outputs[0].name == "class"
 
@@ -302,7 +327,8 @@ def test_reserved_words_of_python_are_avoided() -> None:
         ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("7 // 2", 3), ("-7 // 2", -4), ("7 / 2", 3.5),
         ("7 % 4", 3), ("2 ^ 3 ^ 2", 512), ("-2 ^ 2", -4), ("2 ^ -1", 0.5), ("2 ^ 0.5", 2**0.5),
         ("1 - 2 - 3", -4), ("floor(2.7)", 2), ("ceil(2.1)", 3), ("round(2.5)", 2),
-        ("round(3.5)", 4), ("min(3, 1, 2)", 1), ("max([1, 5, 2])", 5), ("abs(-3)", 3),
+        ("round(3.5)", 4), ("min(3, 1, 2)", 1), ("min(3)", 3), ("max([1, 5, 2])", 5),
+        ("abs(-3)", 3),
         ("sqrt(16)", 4), ("len([1, 2, 3])", 3), ("len((1, 2))", 2), ("divisible(27, 8)", 32),
         ("divisible(22.4)", 24), ("divisible(3, 8)", 8), ("1 if 2 > 1 else 3", 1),
         ("1 if false else 2 if false else 3", 3), ("1 < 2 <= 2", True), ("1 < 2 < 2", False),
@@ -330,7 +356,8 @@ def test_arithmetic(text: str, value: Any) -> None:
         ("min([])", errors.WrongArguments), ("max(relu)", errors.WrongArguments),
         ("len(3)", errors.WrongArguments), ("x", errors.TensorInLet), ("[x]", errors.TensorInLet),
         ('"text"', errors.TextAsValue), ("{3, 5}", errors.OpenChoice),
-        ("nothing", errors.UnknownName), ("conv(8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)", errors.TooManyArguments),
+        ("nothing", errors.UnknownName),
+        ("conv(8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)", errors.TooManyArguments),
         ("x.q", errors.UnknownField), ("x.d", errors.NoSuchSize), ("3 .c", errors.NotATensor),
     ],
 )  # fmt: skip
@@ -415,18 +442,29 @@ def test_table_strides_and_repeats() -> None:
 
 
 def test_table_has_further_headers() -> None:
-    graph = table(" block c k\n unit 4 3\n block k c\n unit 5 6\n block\n unit c=3\n block s\n max_pool 2 k=2")
+    graph = table(
+        " block c k\n unit 4 3\n block k c\n unit 5 6\n block\n unit c=3\n block s\n max_pool 2 k=2"
+    )
     assert [(c.c, c.k[0]) for c in convs(graph)] == [(4, 3), (6, 5), (3, 3)]
 
 
 def test_table_on_one_line() -> None:
-    assert kinds(build(" return x -> stages { block c n; unit 3 1 }".replace(";", "\n").replace(
-        "unit", "conv"))) == "conv"
+    assert (
+        kinds(
+            build(
+                " return x -> stages { block c n; unit 3 1 }".replace(";", "\n").replace(
+                    "unit", "conv"
+                )
+            )
+        )
+        == "conv"
+    )
 
 
 def test_table_wide_arguments() -> None:
     graph = table(
-        " block c act\n unit 8 -\n unit 8 relu6\n max_pool k=2", "(act=silu, drop=0.1 * index / total)"
+        " block c act\n unit 8 -\n unit 8 relu6\n max_pool k=2",
+        "(act=silu, drop=0.1 * index / total)",
     )
     names = kinds(graph).split()
     assert names == "conv silu dropout conv relu6 dropout max_pool".split()
@@ -435,7 +473,9 @@ def test_table_wide_arguments() -> None:
 
 
 def test_index_total_and_rep() -> None:
-    graph = table(" block c n drop\n unit total - -\n max_pool k=2 s=2\n unit 10*index+rep 3 rep/10")
+    graph = table(
+        " block c n drop\n unit total - -\n max_pool k=2 s=2\n unit 10*index+rep 3 rep/10"
+    )
     assert [c.c for c in convs(graph)] == [4, 10, 21, 32]
 
 
@@ -443,7 +483,9 @@ def test_operations_as_rows() -> None:
     graph = table(" max_pool k=3 s=2 p=1\n conv c=4 n=2\n relu\n big: identity", more="")
     assert kinds(graph) == "max_pool conv conv relu identity"
     assert paths(graph)[1:3] == ["body.stage2.0", "body.stage2.1"]
-    assert kinds(build("""block b(op) {
+    assert (
+        kinds(
+            build("""block b(op) {
       return x -> stages {
         op
         op c=3
@@ -452,7 +494,10 @@ def test_operations_as_rows() -> None:
     arch net {
       input x: 8x6x6
       return x -> b(conv(4, k=3))
-    }""")) == "conv conv"
+    }""")
+        )
+        == "conv conv"
+    )
 
 
 def test_scaling() -> None:
@@ -562,7 +607,9 @@ def test_lists_and_loops() -> None:
 
 def test_names_made_in_a_repeat_stay_inside() -> None:
     refused(errors.UnknownName, " repeat i in 0..2 {\n  a = x -> relu\n }\n return a")
-    refused(errors.UnknownName, " y = x\n repeat i in 0..2 {\n  y = y -> relu\n }\n return y -> conv(i)")
+    refused(
+        errors.UnknownName, " y = x\n repeat i in 0..2 {\n  y = y -> relu\n }\n return y -> conv(i)"
+    )
 
 
 def test_a_repeat_carries_what_was_there() -> None:
@@ -574,13 +621,17 @@ def test_a_repeat_carries_what_was_there() -> None:
 
 
 def test_numbers_are_carried_by_a_repeat() -> None:
-    graph = build(" let c = 2\n y = x\n repeat i in 0..3 {\n  let c = c * 2\n  y = y -> conv(c)\n }\n return y")
+    graph = build(
+        " let c = 2\n y = x\n"
+        " repeat i in 0..3 {\n  let c = c * 2\n  y = y -> conv(c)\n }\n return y"
+    )
     assert [c.c for c in convs(graph)] == [4, 8, 16]
 
 
 def test_repeats_in_repeats() -> None:
     graph = build(
-        " y = x\n repeat i in 0..2 {\n  repeat j in 0..2 {\n   y = y -> conv(4*i + j + 1)\n  }\n }\n return y"
+        " y = x\n repeat i in 0..2 {\n  repeat j in 0..2 {\n"
+        "   y = y -> conv(4*i + j + 1)\n  }\n }\n return y"
     )
     assert paths(graph) == ["y.0.0", "y.0.1", "y.1.0", "y.1.1"]
     assert [c.c for c in convs(graph)] == [1, 2, 5, 6]
@@ -604,7 +655,11 @@ def test_labelled_repeat() -> None:
     }"""
     graph = build(text)
     assert paths(graph)[:5] == [
-        "cells.0.z.0", "cells.0.z.1", "cells.0.y_1.conv", "cells.0.y_1.act", "cells.0.add",
+        "cells.0.z.0",
+        "cells.0.z.1",
+        "cells.0.y_1.conv",
+        "cells.0.y_1.act",
+        "cells.0.add",
     ] or paths(graph)[:2] == ["cells.0.z.0", "cells.0.z.1"]
     assert shape(graph) == (8 + 2 + 4 + 6, 6, 6)
     scopes = {node.scope.parent or node.scope for node in graph.nodes}
@@ -638,14 +693,20 @@ def test_labelled_repeats_in_repeats() -> None:
         }
       }
       return y""")
-    assert paths(graph)[:4] == ["outer.0.y.0", "outer.0.y.1", "outer.0.inner.0.y", "outer.0.inner.1.y"]
+    assert paths(graph)[:4] == [
+        "outer.0.y.0",
+        "outer.0.y.1",
+        "outer.0.inner.0.y",
+        "outer.0.inner.1.y",
+    ]
     assert [c.c for c in convs(graph)] == [1, 1, 1, 2, 2, 2, 11, 12]
 
 
 def test_a_labelled_repeat_changes_no_numbers() -> None:
     refused(
         errors.NumberCarried,
-        " let c = 1\n y = x\n cells: repeat i in 0..2 {\n  let c = c + 1\n  y = y -> conv(c)\n }\n return y",
+        " let c = 1\n y = x\n"
+        " cells: repeat i in 0..2 {\n  let c = c + 1\n  y = y -> conv(c)\n }\n return y",
     )
 
 
@@ -701,7 +762,10 @@ def test_linear_flattens_a_1x1_map_only() -> None:
 
 
 def test_several_inputs() -> None:
-    graph = build("arch net(n=4) {\n input a: 8x6x6\n input b: n, 2 * n\n return a -> conv(2), b -> conv(3)\n}")
+    graph = build(
+        "arch net(n=4) {\n input a: 8x6x6\n input b: n, 2 * n\n"
+        " return a -> conv(2), b -> conv(3)\n}"
+    )
     assert [v.name for v in graph.inputs] == ["a", "b"]
     assert [o.value.shape for o in graph.outputs] == [(2, 6, 6), (3, 8)]
 
@@ -805,32 +869,45 @@ arch parent(classes=10, w=1) {
 def test_extends_replaces_lines() -> None:
     graph = build(PARENT + "arch child extends parent {\n stem = image -> conv(4)\n}")
     assert convs(graph)[0].c == 4 and graph.unit.docs == ("The parent.",)
-    assert graph.class_name == "Child" and not any(isinstance(s, tree.Expect) for s in graph.unit.body)
+    assert graph.class_name == "Child" and not any(
+        isinstance(s, tree.Expect) for s in graph.unit.body
+    )
 
 
 def test_extends_changes_and_adds_parameters() -> None:
-    text = PARENT + "arch child(classes=5, extra=3) extends parent {\n stem = image -> conv(extra)\n}"
+    text = (
+        PARENT + "arch child(classes=5, extra=3) extends parent {\n stem = image -> conv(extra)\n}"
+    )
     graph = build(text)
     assert shape(graph) == (5,) and convs(graph)[0].c == 3
     assert list(graph.arguments) == ["classes", "w", "extra"]
 
 
 def test_extends_puts_new_lines_where_needed() -> None:
-    graph = build(PARENT + """arch child extends parent {
+    graph = build(
+        PARENT
+        + """arch child extends parent {
       let c = 6
       pre  = image -> conv(c)
       stem = pre -> conv(8, k=3, s=2) -> relu
       default conv(bias=true)
-    }""")
+    }"""
+    )
     assert paths(graph)[:2] == ["pre", "stem.0"]
     assert all(c.bias for c in convs(graph))
-    refused(errors.RequirementFailed, PARENT + """arch child extends parent {
+    refused(
+        errors.RequirementFailed,
+        PARENT
+        + """arch child extends parent {
       require classes > 10, "more"
-    }""")
+    }""",
+    )
 
 
 def test_extends_of_blocks() -> None:
-    graph = build(PARENT + """block wide(e=3) extends unit {
+    graph = build(
+        PARENT
+        + """block wide(e=3) extends unit {
       let mid = c * e
       mix = depth -> relu
       return mix -> conv(c)
@@ -838,22 +915,28 @@ def test_extends_of_blocks() -> None:
     arch net {
       input x: 8x6x6
       return x -> wide(4)
-    }""")
+    }"""
+    )
     assert kinds(graph) == "conv conv bn relu conv" and convs(graph)[0].c == 12
 
 
 def test_extends_renames_inputs() -> None:
     graph = build(PARENT + "arch child extends parent {\n input signal: 1x64\n}")
     assert graph.inputs[0].name == "signal" and graph.inputs[0].shape == (1, 64)
-    refused(errors.OtherInputs, PARENT + "arch child extends parent {\n input a: 1x64\n input b: 3\n}")
+    refused(
+        errors.OtherInputs, PARENT + "arch child extends parent {\n input a: 1x64\n input b: 3\n}"
+    )
 
 
 def test_set_of_rows_and_steps() -> None:
-    graph = build(PARENT + """arch child extends parent {
+    graph = build(
+        PARENT
+        + """arch child extends parent {
       set body.stage1(k=7)
       set body.last(c=4, n=1)
       set stem.0(k=5, bias=true)
-    }""")
+    }"""
+    )
     assert [c.k[0] for c in convs(graph)] == [5, 1, 7, 1, 1, 3, 1]
     assert convs(graph)[0].bias and convs(graph)[-1].c == 4
 
@@ -880,20 +963,25 @@ def test_set_in_a_block() -> None:
 
 def test_set_needs_a_target() -> None:
     for path in ("body.stage9", "nothing", "stem.7", "body", "stem"):
-        problem = refused(errors.NothingToSet, PARENT + f"arch c extends parent {{\n set {path}(k=1)\n}}")
+        problem = refused(
+            errors.NothingToSet, PARENT + f"arch c extends parent {{\n set {path}(k=1)\n}}"
+        )
         assert at(problem) == path
     refused(errors.UnknownParameter, PARENT + "arch c extends parent {\n set body.stage1(q=1)\n}")
     refused(errors.SetByName, PARENT + "arch c extends parent {\n set body.stage1(1)\n}")
 
 
 def test_set_of_what_another_set_has_changed() -> None:
-    graph = build(PARENT + """arch child extends parent {
+    graph = build(
+        PARENT
+        + """arch child extends parent {
       set body.stage1(k=7)
     }
     arch grandchild extends child {
       set body.stage1(k=5)
       set body.last(k=1)
-    }""")
+    }"""
+    )
     assert [c.k[0] for c in convs(graph)] == [3, 1, 5, 1, 1, 1, 1, 1, 1, 1]
 
 
@@ -902,8 +990,9 @@ def test_extends_across_files(tmp_path: Any) -> None:
     (tmp_path / "lib" / "parent.arch").write_text(PARENT)
     (tmp_path / "child.arch").write_text(
         'use "lib/parent.arch"\nblock unit(c) {\n return x -> conv(c)\n}\n'
-        "arch parent extends parent {\n set body.stage1(k=5)\n}\n".replace("arch parent ", "arch child ")
-        .replace("block unit", "block mine")
+        "arch parent extends parent {\n set body.stage1(k=5)\n}\n".replace(
+            "arch parent ", "arch child "
+        ).replace("block unit", "block mine")
         + "arch again extends child {\n set body.last(k=9, n=1)\n}\n"
     )
     path = str(tmp_path / "child.arch")
@@ -956,7 +1045,8 @@ def test_class_names() -> None:
 CALLS = {
     "conv": "8", "conv_transpose": "8, k=2", "linear": "8", "group_norm": "2", "max_pool": "2",
     "avg_pool": "2", "resize": "size=3", "pad": "1", "pad_channels": "16", "split": "2",
-    "slice": "0, 4", "shift": "3", "channel_shuffle": "2", "pixel_shuffle": "2", "permute": "(1, 0, 2)",
+    "slice": "0, 4", "shift": "3", "channel_shuffle": "2", "pixel_shuffle": "2",
+    "permute": "(1, 0, 2)",
     "reshape": "(4, 72)", "softmax": "0", "lrn": "5", "dropout": "0.1", "drop_path": "0.1",
 }  # fmt: skip
 
@@ -972,10 +1062,16 @@ def test_every_primitive_in_flow_and_in_call_form() -> None:
         if operation.tensors == ("a", "b?"):
             others = ", y"
         comma = ", " if arguments else ""
-        flow = build(head + f" z = y -> {name}({others[2:]}{', ' if others and arguments else ''}{arguments})\n"
-                     " return z" + ("[0]" if name == "split" else ""))
-        call = build(head + f" z = {name}(y{others}{comma}{arguments})\n return z"
-                     + ("[0]" if name == "split" else ""))
+        flow = build(
+            head
+            + f" z = y -> {name}({others[2:]}{', ' if others and arguments else ''}{arguments})\n"
+            " return z" + ("[0]" if name == "split" else "")
+        )
+        call = build(
+            head
+            + f" z = {name}(y{others}{comma}{arguments})\n return z"
+            + ("[0]" if name == "split" else "")
+        )
         assert flow.nodes[-1].operation.name == call.nodes[-1].operation.name == name
         assert shape(flow) == shape(call)
         assert params(flow) == params(call)
@@ -1005,5 +1101,8 @@ def test_every_node_has_its_place() -> None:
 
 
 def test_ten_thousand_blocks() -> None:
-    graph = build(UNIT + "arch net {\n input x: 8x4x4\n return x -> stages {\n  block c n\n  unit 8 10000\n }\n}")
+    graph = build(
+        UNIT
+        + "arch net {\n input x: 8x4x4\n return x -> stages {\n  block c n\n  unit 8 10000\n }\n}"
+    )
     assert len(graph.nodes) == 30_000

@@ -43,7 +43,7 @@ CASES = [
     Case(
         "guards by number, stride and channels",
         net("y = x -> unit(8) -> unit(8, e=2, k=5) -> unit(12, s=2, e=3) -> unit(12)\n return y", MBCONV),
-        has=("if e != 1 else nn.Identity()", "self.residual"),
+        has=("if e != 1", "else nn.Identity()", "self.residual"),
     ),
     Case(
         "guard over a whole run with operators",
@@ -67,7 +67,7 @@ block b(wide) {
     Case(
         "guard never taken",
         net("return x -> b -> b", "block b(se=0) {\n y = x -> squeeze_excite(2) if se > 0\n return y + x\n}"),
-        lacks=("SqueezeExcite", "se"),
+        lacks=("SqueezeExcite", "se:", "def __init__(self) -> None:\n        super().__init__()\n\n"),
     ),
     Case(
         "guard on a let, on not, or, and a chain",
@@ -197,7 +197,7 @@ block b(kind) {
     Case(
         "MixConv",
         net(
-            "return x -> m([3]) -> m([3, 5]) -> m([3, 5, 7, 9]) -> m([3, 5], s=2)",
+            "return x -> m([3, 7]) -> m([3, 5]) -> m([3, 5, 7, 9]) -> m([3, 5], s=2)",
             """
 block m(kernels, s=1) {
   "MixConv. Tan & Le, BMVC 2019."
@@ -593,7 +593,7 @@ block dense(n, growth=4) {
     Case(
         "names of what is written around",
         net(
-            "Tensor = x -> b(4, 3, 2, 1)\n out = Tensor -> b(8, 1, 4, 2)\n result = out -> conv(8)\n y = result -> conv(8)\n return y + out, x -> b(2, 1, 1, 1)",
+            "Tensor = x -> b(4, 3, 2, 1)\n out = Tensor -> b(8, 1, 4, 2)\n result = out -> conv(8)\n y = result -> conv(8)\n return concat(y, out), x -> b(2, 1, 1, 1)",
             "block b(in_channels, max, x_channels, m) {\n let mid = max * 2\n let out = in_channels * 2\n stage = x -> conv(in_channels, k=max) -> relu\n"
             " layer = stage -> conv(x_channels + mid, k=m * 2 - 1)\n modules = layer + 1\n return modules -> conv(x.c + out)\n}",
         ),
@@ -694,8 +694,8 @@ block dense(n, growth=4) {
     Case(
         "splits and slices that vary",
         net(
-            "return x -> b(2) -> b(4) -> b(1)",
-            "block b(n) {\n a = x -> split(n)\n y = a[0] -> conv(8)\n z = x -> slice(n, 2 * n + 2)\n return y + (z -> conv(8))\n}",
+            "return x -> b(2) -> b(4) -> b(8)",
+            "block b(n) {\n a = x -> split(n)\n y = a[0] -> conv(8)\n z = x -> slice(n // 3, n // 2 + 2)\n return y + (z -> conv(8))\n}",
         ),
     ),
     Case(

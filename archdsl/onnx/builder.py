@@ -1,4 +1,4 @@
-"""What rows of the lowering table work with: a place in the model where nodes and tensors are added."""
+"""What rows of the lowering table work with: a place where nodes and tensors are added."""
 
 from __future__ import annotations
 
@@ -73,9 +73,8 @@ class Site:
         **attributes: Any,
     ) -> Value:
         """Add a node with one output, of the primitive's shape where no other is given."""
-        return self.emit_many(op, inputs, [self.out if shape is None else shape], type_, attributes)[
-            0
-        ]
+        shapes = [self.out if shape is None else shape]
+        return self.emit_many(op, inputs, shapes, type_, attributes)[0]
 
     def emit_many(
         self,
@@ -122,7 +121,7 @@ class Site:
         return any(w.name == weight for w in self.operation.weights)
 
     def weight(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
-        """A tensor of the primitive, under its name in the `state_dict`; in another shape if given."""
+        """A tensor of the primitive, under its name in the `state_dict`."""
         (own,) = [w.shape for w in self.operation.weights if w.name == name]
         title, target, source = self._title(name), self._builder.type, self._builder.weights
         shape = own if shape is None else shape
@@ -140,20 +139,20 @@ class Site:
         (own,) = [w.shape for w in self.operation.weights if w.name == name]
         return self.weight(name, (*own, *(1,) * (len(self.out) - 2)))
 
-    def folded(self) -> tuple[Tensor, Tensor | None]:
-        """The weight and the bias of a layer, with what it takes up."""
+    def folded(self) -> list[Tensor]:
+        """The weight, and the bias if there is one, of a layer, with what it takes up."""
         chain = self._builder.plan.chain(self._primitive)
         biased = self.has("bias")
         if not chain:
-            return self.weight("weight"), self.weight("bias") if biased else None
+            return [self.weight(name) for name in ("weight", "bias") if self.has(name)]
         (shape,) = [w.shape for w in self.operation.weights if w.name == "weight"]
         biased_after = biased or any(map(adds, chain))
         channels: int = self.operation.c
         target, source, primitive = self._builder.type, self._builder.weights, self._primitive
         title, bias_title = self._title("weight"), self._title("bias")
         if source is None:
-            bias = Tensor(bias_title, (channels,), target, None) if biased_after else None
-            return Tensor(title, shape, target, None), bias
+            bias = Tensor(bias_title, (channels,), target, None)
+            return [Tensor(title, shape, target, None), *[bias] * biased_after]
 
         def weight_blocks() -> Iterator[Array]:
             factor = along_weight(primitive, Affine(chain, channels, source).factor)
@@ -165,8 +164,8 @@ class Site:
             own = source.vector(bias_title) if biased else 0.0
             yield numbers.encode(own * affine.factor + affine.shift, target, bias_title)
 
-        bias = Tensor(bias_title, (channels,), target, bias_blocks) if biased_after else None
-        return Tensor(title, shape, target, weight_blocks), bias
+        bias = Tensor(bias_title, (channels,), target, bias_blocks)
+        return [Tensor(title, shape, target, weight_blocks), *[bias] * biased_after]
 
     def _title(self, name: str) -> str:
         return tensor_name(self._primitive, name)

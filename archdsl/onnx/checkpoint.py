@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl import errors
-from archdsl.onnx.model import Array
-from archdsl.operations import Shape
+from archdsl.onnx.weights import Tensors
 
 
-class CheckpointFile:
+class CheckpointFile(Tensors):
     """The tensors of a checkpoint; raises a diagnostic for what torch does not load as weights."""
 
     def __init__(self, path: str) -> None:
-        self.name = os.path.basename(path)
         try:
             import torch
         except ImportError:
@@ -36,11 +34,7 @@ class CheckpointFile:
             if inside:
                 reason += f"; save the entry `{inside[0]}` by itself"
             raise errors.NotACheckpoint(path=path, reason=reason)
-        self._tensors: Mapping[str, Any] = content
-        self.shapes: dict[str, Shape] = {k: tuple(v.shape) for k, v in content.items()}
-        self.kinds: dict[str, str] = {
-            k: str(v.dtype).removeprefix("torch.") for k, v in content.items()
-        }
+        super().__init__(content, os.path.basename(path))
 
     @staticmethod
     def _load(torch: Any, path: str) -> Any:
@@ -48,11 +42,3 @@ class CheckpointFile:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError:  # a file of the old format cannot be mapped
             return torch.load(path, map_location="cpu", weights_only=True)
-
-    def rows(self, name: str, start: int, stop: int) -> Array:
-        """Some rows of a tensor."""
-        tensor = self._tensors[name].detach()
-        part = tensor[start:stop] if tensor.dim() else tensor
-        wide = part.double() if str(part.dtype) == "torch.float64" else part.float()
-        found: Array = wide.contiguous().numpy()
-        return found

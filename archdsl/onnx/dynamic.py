@@ -1,4 +1,4 @@
-"""The size of every axis of every tensor: numbers, or where they are known at run time alone, names.
+"""The size of every axis of every tensor: a number, or a name where it is known at run time alone.
 
 With symbolic height and width a name says how the size follows from the input's: `ceil(H/2)`.
 An operation that only works at one size is a diagnostic at its place in the spec.
@@ -64,12 +64,11 @@ def _follow(node: Node, inputs: list[Sizes]) -> list[Sizes]:
     operation: Any = node.operation
     if not any(isinstance(size, str) for sizes in inputs for size in sizes):
         return list(operation.outputs)
+    rule: Callable[..., list[Sizes]] = _RULES.get(operation.name, _same)
     try:
-        return _RULES.get(operation.name, _same)(operation, *inputs)
+        return rule(operation, *inputs)
     except Fixed as problem:
-        raise errors.SizeIsFixed(
-            node.span, operation=operation.name, reason=str(problem)
-        ) from None
+        raise errors.SizeIsFixed(node.span, operation=operation.name, reason=str(problem)) from None
 
 
 # Rules: sizes without the batch
@@ -180,9 +179,7 @@ def _refuse(reason: str) -> Callable[..., list[Sizes]]:
 
 
 def _flatten(o: Any, x: Sizes) -> list[Sizes]:
-    raise Fixed(
-        "how many numbers it gives depends on the size; use global_pool to be free of it"
-    )
+    raise Fixed("how many numbers it gives depends on the size; use global_pool to be free of it")
 
 
 _RULES: dict[str, Callable[..., list[Sizes]]] = {

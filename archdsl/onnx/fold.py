@@ -1,4 +1,4 @@
-"""Which operations disappear into the convolution or matrix product before them, and what they leave.
+"""Which operations disappear into the convolution or matrix product before them.
 
 Batch normalisation in inference, learnt scales, and numbers that are added or multiplied are
 `factor * x + shift` for each channel. They fold into the layer whose output nobody else reads:

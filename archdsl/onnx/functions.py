@@ -1,28 +1,30 @@
 """A flat model as the file has it; on request with the uses of blocks as local functions.
 
-Uses that come to the same nodes share a function; a second kind of use is `MBConv_2`. Weights stay
-in the graph, under their names, and are handed in.
+Uses that come to the same operators share a function: attributes in which they differ become its
+attributes. A second kind of use is `MBConv_2`. Weights stay in the graph, under their names, and
+are handed in.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from archdsl.graph import Scope
-from archdsl.onnx.model import Function, Model, Node, Tensor, Value, Written
+from archdsl.onnx.model import Function, Model, Node, Reference, Tensor, Value, Written
 from archdsl.onnx.protobuf import FUNCTION_DOMAIN
 
 _Item = Value | Tensor | None
-_Step = tuple[Written, list[Value]]
+_Name = Callable[[_Item], str]
 
 
 def flat(model: Model) -> tuple[list[Written], list[Value]]:
     """The nodes, and the values between inputs and outputs."""
     ends = set(map(id, model.outputs))
-    nodes = [_written(node, _name) for node in model.nodes]
+    nodes = [_Step(node, node.name, _name).written({}) for node in model.nodes]
     values = [value for node in model.nodes for value in node.outputs if id(value) not in ends]
     return nodes, values
 
@@ -32,28 +34,112 @@ def outlined(model: Model, root: Scope) -> tuple[list[Written], list[Value], lis
     outliner = _Outliner(model)
     steps = outliner.steps(model.nodes, root, _name)
     ends = set(map(id, model.outputs))
-    values = [value for _, outputs in steps for value in outputs if id(value) not in ends]
-    return [written for written, _ in steps], values, outliner.functions
+    values = [value for step in steps for value in step.results if id(value) not in ends]
+    functions = [kind.function() for kind in outliner.kinds.values()]
+    return [step.written({}) for step in steps], values, functions
 
 
 def _name(item: _Item) -> str:
     return item.name if item is not None else ""
 
 
-def _written(node: Node, name: Callable[[_Item], str], title: str | None = None) -> Written:
-    return Written(
-        node.op,
-        node.name if title is None else title,
-        tuple(map(name, node.inputs)),
-        tuple(map(name, node.outputs)),
-        tuple(node.attributes.items()),
-    )
+class _Step:
+    """A node in a body, or in the graph, its tensors by their names there."""
+
+    def __init__(self, node: Node, title: str, name: _Name) -> None:
+        self.op = node.op
+        self.title = title
+        self.inputs = tuple(map(name, node.inputs))
+        self.outputs = tuple(map(name, node.outputs))
+        self.results = node.outputs
+        self.attributes = node.attributes
+
+    @property
+    def key(self) -> Any:
+        """What it is but for the values of attributes."""
+        kinds = tuple((k, type(v), type(v) is tuple and len(v)) for k, v in self.attributes.items())
+        return self.op, self.title, self.inputs, self.outputs, kinds
+
+    def settings(self) -> dict[str, Any]:
+        """The attributes by names that tell them apart in the body."""
+        prefix = self.title.replace("/", "_")
+        return {f"{prefix}_{name}": value for name, value in self.attributes.items()}
+
+    def written(self, open_: dict[str, Any]) -> Written:
+        """The node; attributes whose name in the body is in `open_` refer to the function's."""
+        named = zip(self.attributes.items(), self.settings())
+        attributes = ((k, Reference(n, v) if n in open_ else v) for (k, v), n in named)
+        return Written(self.op, self.title, self.inputs, self.outputs, tuple(attributes))
+
+
+class _Call(_Step):
+    """A use of a block in a body, or in the graph."""
+
+    def __init__(
+        self,
+        kind: _Kind,
+        title: str,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        results: list[Value],
+        values: dict[str, Any],
+    ) -> None:
+        self.kind = kind
+        self.title = title
+        self.inputs = inputs
+        self.outputs = outputs
+        self.results = results
+        self._values = values
+
+    @property
+    def key(self) -> Any:
+        return self.kind.name, self.title, self.inputs, self.outputs
+
+    def settings(self) -> dict[str, Any]:
+        prefix = self.title.replace("/", "_")
+        return {f"{prefix}_{name}": value for name, value in self._values.items()}
+
+    def written(self, open_: dict[str, Any]) -> Written:
+        needed = self.kind.differing
+        named = zip(self._values.items(), self.settings())
+        attributes = (
+            (k, Reference(n, v) if n in open_ else v) for (k, v), n in named if k in needed
+        )
+        return Written(
+            self.kind.name, self.title, self.inputs, self.outputs, tuple(attributes),
+            FUNCTION_DOMAIN,
+        )  # fmt: skip
+
+
+class _Kind:
+    """Uses of a block that come to the same operators."""
+
+    def __init__(
+        self, name: str, doc: str, inputs: tuple[str, ...], outputs: tuple[str, ...],
+        steps: list[_Step],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.doc = doc
+        self.inputs = inputs
+        self.outputs = outputs
+        self.steps = steps
+        self.uses: list[dict[str, Any]] = []
+
+    @cached_property
+    def differing(self) -> dict[str, Any]:
+        """The attributes that are not the same in all uses; asked for when these are all known."""
+        first = self.uses[0]
+        return {k: v for k, v in first.items() if any(use[k] != v for use in self.uses)}
+
+    def function(self) -> Function:
+        open_ = self.differing
+        nodes = [step.written(open_) for step in self.steps]
+        return Function(self.name, self.doc, list(self.inputs), list(self.outputs), [*open_], nodes)
 
 
 class _Outliner:
     def __init__(self, model: Model) -> None:
-        self.functions: list[Function] = []
-        self._known: dict[Any, str] = {}
+        self.kinds: dict[Any, _Kind] = {}
         self._counts: dict[str, int] = defaultdict(int)
         self._readers: dict[int, set[int]] = defaultdict(set)
         for node in model.nodes:
@@ -62,81 +148,74 @@ class _Outliner:
         for value in model.outputs:
             self._readers[id(value)].add(0)
 
-    def steps(
-        self, nodes: Iterable[Node], scope: Scope, name: Callable[[_Item], str]
-    ) -> list[_Step]:
+    def steps(self, nodes: Iterable[Node], scope: Scope, name: _Name) -> list[_Step]:
         """The nodes of a scope, calls in place of what lies deeper."""
         found: list[_Step] = []
-        prefix = "/".join(scope.path)
         for child, run in groupby(nodes, lambda node: _child(node, scope)):
             if child is None:
-                for node in run:
-                    title = node.name.removeprefix(prefix + "/") if prefix else node.name
-                    found.append((_written(node, name, title), node.outputs))
+                found += [_Step(node, _inside(node.name, scope), name) for node in run]
             else:
-                found.append(self._call(list(run), child, prefix, name))
+                found.append(self._call(list(run), child, scope, name))
         return found
 
-    def _call(
-        self, nodes: list[Node], scope: Scope, outer: str, name: Callable[[_Item], str]
-    ) -> _Step:
+    def _call(self, nodes: list[Node], scope: Scope, outer: Scope, name: _Name) -> _Call:
         """A call of the function that some nodes of a scope come to."""
         inside = {id(node) for node in nodes}
         made = {id(value) for node in nodes for value in node.outputs}
         taken = {id(item): item for node in nodes for item in node.inputs if item is not None}
-        inputs: list[Value | Tensor] = [v for i, v in taken.items() if i not in made]
+        inputs: list[Value | Tensor] = [item for i, item in taken.items() if i not in made]
         inputs.sort(key=lambda item: isinstance(item, Tensor))
-        outputs = [
-            value for node in nodes for value in node.outputs if self._readers[id(value)] - inside
-        ]
-        local = self._local_names(nodes, scope, inputs)
-        body = [step for step, _ in self.steps(nodes, scope, lambda item: local.get(id(item), ""))]
-        function = self._function(
-            scope, body, [local[id(v)] for v in inputs], [local[id(v)] for v in outputs]
+        results = [v for node in nodes for v in node.outputs if self._readers[id(v)] - inside]
+        local = _local_names(nodes, scope, inputs)
+        steps = self.steps(nodes, scope, lambda item: local.get(id(item), ""))
+        kind = self._kind(
+            scope, steps, tuple(local[id(v)] for v in inputs), tuple(local[id(v)] for v in results)
         )
-        path = "/".join(scope.path)
-        title = path.removeprefix(outer + "/") if outer else path
-        written = Written(
-            function, title, tuple(map(name, inputs)), tuple(map(name, outputs)), (),
-            FUNCTION_DOMAIN,
+        values = {k: v for step in steps for k, v in step.settings().items()}
+        kind.uses.append(values)
+        return _Call(
+            kind, _inside("/".join(scope.path), outer), tuple(map(name, inputs)),
+            tuple(map(name, results)), results, values,
         )  # fmt: skip
-        return written, outputs
 
-    def _local_names(
-        self, nodes: list[Node], scope: Scope, inputs: list[Value | Tensor]
-    ) -> dict[int, str]:
-        """Names that leave out where the block is used, so that equal uses are equal."""
-        names: dict[int, str] = {}
-        values = 0
-        for item in inputs:
-            if isinstance(item, Tensor):
-                names[id(item)] = item.name.removeprefix(".".join(scope.path) + ".")
-            else:
-                names[id(item)] = f"x_{values}" if values else "x"
-                values += 1
-        for node in nodes:
-            title = node.name.removeprefix("/".join(scope.path) + "/")
-            for i, value in enumerate(node.outputs):
-                names[id(value)] = title if len(node.outputs) == 1 else f"{title}/{i}"
-        return names
-
-    def _function(
-        self, scope: Scope, body: list[Written], inputs: list[str], outputs: list[str]
-    ) -> str:
+    def _kind(
+        self, scope: Scope, steps: list[_Step], inputs: tuple[str, ...], outputs: tuple[str, ...]
+    ) -> _Kind:
         unit = scope.unit
-        key = (unit.class_name, tuple(body), tuple(inputs), tuple(outputs))
-        found = self._known.get(key)
+        key = (unit.class_name, tuple(step.key for step in steps), inputs, outputs)
+        found = self.kinds.get(key)
         if found is None:
             self._counts[unit.class_name] += 1
             count = self._counts[unit.class_name]
-            found = unit.class_name if count == 1 else f"{unit.class_name}_{count}"
-            self._known[key] = found
-            self.functions.append(Function(found, "\n".join(unit.docs), inputs, outputs, body))
+            name = unit.class_name if count == 1 else f"{unit.class_name}_{count}"
+            found = self.kinds[key] = _Kind(name, "\n".join(unit.docs), inputs, outputs, steps)
         return found
 
 
+def _local_names(nodes: list[Node], scope: Scope, inputs: list[Value | Tensor]) -> dict[int, str]:
+    """Names that leave out where the block is used, so that equal uses are equal."""
+    names: dict[int, str] = {}
+    values = 0
+    for item in inputs:
+        if isinstance(item, Tensor):
+            names[id(item)] = item.name.removeprefix(".".join(scope.path) + ".")
+        else:
+            names[id(item)] = f"x_{values}" if values else "x"
+            values += 1
+    for node in nodes:
+        title = _inside(node.name, scope)
+        for i, value in enumerate(node.outputs):
+            names[id(value)] = title if len(node.outputs) == 1 else f"{title}/{i}"
+    return names
+
+
+def _inside(title: str, scope: Scope) -> str:
+    """A name as it is within a scope."""
+    return title.removeprefix("/".join(scope.path) + "/") if scope.path else title
+
+
 def _child(node: Node, scope: Scope) -> Scope | None:
-    """The use of a block right inside a scope that a node lies in; none where it is the scope's own."""
+    """The use of a block right inside a scope that a node lies in; none for the scope's own."""
     place: Scope | None = node.scope
     while place is not None and place is not scope:
         if place.parent is scope:

@@ -50,8 +50,7 @@ def _border(at: Site, o: Any) -> dict[str, Any]:
 
 
 def _conv(at: Site, o: Any, x: Value) -> Value:
-    weight, bias = at.folded()
-    inputs = [x, weight] + [bias] * (bias is not None)
+    inputs: list[Value | Tensor] = [x, *at.folded()]
     return at.emit(
         "Conv", *inputs, kernel_shape=o.k, strides=o.s, dilations=o.d, group=o.groups,
         **_border(at, o),
@@ -59,8 +58,7 @@ def _conv(at: Site, o: Any, x: Value) -> Value:
 
 
 def _conv_transpose(at: Site, o: Any, x: Value) -> Value:
-    weight, bias = at.folded()
-    inputs = [x, weight] + [bias] * (bias is not None)
+    inputs: list[Value | Tensor] = [x, *at.folded()]
     return at.emit(
         "ConvTranspose", *inputs, kernel_shape=o.k, strides=o.s, pads=(*o.p, *o.p),
         output_padding=o.out_pad if any(o.out_pad) else None, dilations=o.d, group=o.groups,
@@ -68,8 +66,7 @@ def _conv_transpose(at: Site, o: Any, x: Value) -> Value:
 
 
 def _linear(at: Site, o: Any, x: Value) -> Value:
-    weight, bias = at.folded()
-    return at.emit("Gemm", x, weight, *[bias] * (bias is not None), transB=1)
+    return at.emit("Gemm", x, *at.folded(), transB=1)
 
 
 # Normalisation
@@ -344,7 +341,8 @@ def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
     for axis, (n, m) in enumerate(zip(before, after), 2):
         if n != m:
             shape: Sizes = (*x.shape[:axis], m, *x.shape[axis + 1 :])
-            x = at.emit("Gather", x, at.ints(*(i * n // m for i in range(m))), shape=shape, axis=axis)
+            places = at.ints(*(i * n // m for i in range(m)))
+            x = at.emit("Gather", x, places, shape=shape, axis=axis)
     return x
 
 
@@ -353,12 +351,15 @@ def _resample(at: Site, o: Any, x: Value, extent: dict[str, Any]) -> Value:
     if extent["scales"] is None:
         inputs.append(extent["sizes"])
     if o.mode == "nearest":
-        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
-               "nearest_mode": "floor"}  # fmt: skip
+        mode, places, rounding = "nearest", "asymmetric", "floor"
     else:
-        places = "align_corners" if o.align_corners else "half_pixel"
-        how = {"mode": "linear", "coordinate_transformation_mode": places}
-    return at.emit("Resize", *inputs, **how, axes=extent.get("axes"))
+        mode, places, rounding = "linear", "half_pixel", None
+        if o.align_corners:
+            places = "align_corners"
+    return at.emit(
+        "Resize", *inputs, axes=extent.get("axes"), mode=mode,
+        coordinate_transformation_mode=places, nearest_mode=rounding,
+    )  # fmt: skip
 
 
 def _scales(at: Site, factors: list[float]) -> dict[str, Any]:

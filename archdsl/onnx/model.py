@@ -1,4 +1,4 @@
-"""An ONNX model in memory: nodes in order, typed values, tensors whose numbers are made when written.
+"""An ONNX model in memory: nodes, typed values, tensors whose numbers are made when written.
 
 Knows nothing of specs, and nothing of the file format.
 """
@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from archdsl.records import Record
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+else:
+    Array = np.ndarray  # importing numpy.typing takes a while
 
 Size = int | str
 """A size of an axis, or the name of one that is known at run time alone."""
@@ -110,18 +113,32 @@ class Node:
 
 
 class Function:
-    """A block as an operator of its own: the formal names of its tensors, and its nodes."""
+    """A block as an operator: the formal names of its tensors and attributes, its nodes."""
 
-    __slots__ = ("doc", "inputs", "name", "nodes", "outputs")
+    __slots__ = ("attributes", "doc", "inputs", "name", "nodes", "outputs")
 
     def __init__(
-        self, name: str, doc: str, inputs: list[str], outputs: list[str], nodes: list[Written]
+        self,
+        name: str,
+        doc: str,
+        inputs: list[str],
+        outputs: list[str],
+        attributes: list[str],
+        nodes: list[Written],
     ) -> None:
         self.name = name
         self.doc = doc
         self.inputs = inputs
         self.outputs = outputs
+        self.attributes = attributes
         self.nodes = nodes
+
+
+class Reference(Record):
+    """In a function the value of one of its attributes; `example` is of the same type."""
+
+    name: str
+    example: Any
 
 
 class Written(Record):

@@ -33,7 +33,7 @@ def name_all(model: Model, outputs: list[str]) -> None:
     for value in model.inputs:
         value.name = unique(value.name)
     for i, (value, name) in enumerate(zip(model.outputs, outputs, strict=True)):
-        if value.node is None or value.name:  # an input, or an output already: needs a value of its own
+        if value.node is None or value.name:  # an input or another output
             node = Node("Identity", [value], {}, name, None, object())
             node.outputs = [Value(value.shape, value.type, node)]
             model.nodes.append(node)

@@ -1,4 +1,4 @@
-"""Numbers in the types of a file. bfloat16, which numpy lacks, is made of the upper half of float32."""
+"""Numbers in the types of a file. bfloat16, which numpy lacks, is the upper half of a float32."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from archdsl.onnx.model import Function, Model, Size, Sizes, Tensor, Type, Value, Written
+from archdsl.onnx.model import Function, Model, Reference, Size, Sizes, Tensor, Type, Value, Written
 
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5
 _FLOAT, _INT, _STRING, _FLOATS, _INTS = 1, 2, 3, 6, 7
@@ -70,6 +70,8 @@ def node(written: Written) -> bytes:
 def _attribute(name: str, value: Any) -> bytes:
     """An AttributeProto: its type follows from that of the value."""
     start = _text(1, name)
+    if isinstance(value, Reference):
+        return start + _integer(20, _kind(value.example)) + _text(21, value.name)
     if isinstance(value, float):
         return start + varint(2 << 3 | _FIXED32) + struct.pack("<f", value) + _integer(20, _FLOAT)
     if isinstance(value, int):
@@ -81,6 +83,15 @@ def _attribute(name: str, value: Any) -> bytes:
         items = b"".join(tag + struct.pack("<f", item) for item in value)
         return start + items + _integer(20, _FLOATS)
     return start + b"".join(_integer(8, item) for item in value) + _integer(20, _INTS)
+
+
+def _kind(value: Any) -> int:
+    """The number of an attribute's type."""
+    many = isinstance(value, tuple)
+    first = value[0] if many else value
+    if isinstance(first, str):
+        return _STRING
+    return (_FLOATS if many else _FLOAT) if isinstance(first, float) else _INTS if many else _INT
 
 
 # Types and tensors
@@ -170,6 +181,7 @@ def _function(function: Function, domains: list[bytes]) -> bytes:
             _text(1, function.name),
             *(_text(4, name) for name in function.inputs),
             *(_text(5, name) for name in function.outputs),
+            *(_text(6, name) for name in function.attributes),
             *(_bytes(7, node(item)) for item in function.nodes),
             _text(8, function.doc),
             *(_bytes(9, domain) for domain in domains),

@@ -1,7 +1,7 @@
 """Merges that show between operators alone, until nothing is left that a simplifier would remove.
 
-Each rule takes a node and gives what its output is instead, or nothing. A rule that takes up the node
-before it asks that nobody else reads that one.
+Each rule takes a node and gives what its output is instead, or nothing. A rule that takes up the
+node before it asks that nobody else reads that one.
 """
 
 from __future__ import annotations
@@ -154,11 +154,10 @@ def _slice_of_slice(node: Node, use: _Use, ints: Callable[..., Tensor]) -> None:
     if set(axes[0]) & set(axes[1]):
         return
     parts = [(*_values(source, i), *_values(node, i)) for i in (1, 2, 3)]
-    steps = tuple(
-        step for each, own in zip((source, node), axes) for step in _values(each, 4) or (1,) * len(own)
-    )
+    steps = [_values(each, 4) or (1,) * len(own) for each, own in zip((source, node), axes)]
     inputs = [source.inputs[0], *(ints(*part) for part in parts)]
-    use.replace(node, inputs + [ints(*steps)] * any(step != 1 for step in steps))
+    both = (*steps[0], *steps[1])
+    use.replace(node, inputs + [ints(*both)] * any(step != 1 for step in both))
 
 
 def _values(node: Node, index: int) -> tuple[Any, ...]:

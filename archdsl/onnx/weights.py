@@ -133,8 +133,8 @@ class File(Protocol):
     """A file with tensors."""
 
     name: str
-    shapes: Mapping[str, Shape]
-    kinds: Mapping[str, str]
+    shapes: dict[str, Shape]
+    kinds: dict[str, str]
     """What kind of numbers each tensor has: `float32`, `int64`."""
 
     def rows(self, name: str, start: int, stop: int) -> Array:
@@ -184,6 +184,26 @@ def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
         given = shape_text(file.shapes[name]) or "a single number"
         problems.append(errors.SurplusWeight(path=file.name, name=name, given=given))
     return problems
+
+
+class Tensors:
+    """Tensors in memory, of numpy or of torch, as if they were a file."""
+
+    def __init__(self, tensors: Mapping[str, Any], name: str = "the given state_dict") -> None:
+        self.name = name
+        self._tensors = tensors
+        self.shapes: dict[str, Shape] = {k: tuple(v.shape) for k, v in tensors.items()}
+        self.kinds: dict[str, str] = {
+            k: str(v.dtype).removeprefix("torch.") for k, v in tensors.items()
+        }
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        tensor = self._tensors[name]
+        part = tensor[start:stop] if len(tensor.shape) else tensor
+        if hasattr(part, "detach"):  # numpy knows no bfloat16
+            part = part.detach().cpu()
+            part = part if "float64" in str(part.dtype) else part.float()
+        return np.ascontiguousarray(part)
 
 
 def open_file(path: str) -> File:

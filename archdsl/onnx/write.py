@@ -1,7 +1,7 @@
-"""Writes a model to its file, or to two: what stands in memory is never more than a piece of a tensor.
+"""Writes a model to its file, or to two, with never more than a piece of a tensor in memory.
 
-All lengths follow from shapes, so that they can stand before the numbers. The files appear whole, or
-none of them does.
+All lengths follow from shapes, so that they can stand before the numbers. The files appear whole,
+or none of them does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGEST_BY_CHOICE = 1_800_000_000
 EXTERNAL = ("auto", "always", "never")
 
 _SMALL = 1024
-"""Bytes below which a tensor stays in the model, whatever the choice; shapes are taken from there."""
+"""Bytes below which a tensor stays in the model, whatever the choice: shapes are read there."""
 _PAGE = 4096
 
 
@@ -74,7 +74,7 @@ def _is_large(tensor: Tensor) -> bool:
 
 
 def _offsets(tensors: list[Tensor]) -> dict[int, tuple[Tensor, int]]:
-    """Where each tensor lies in a file of their own: large ones at a page, so that it can be mapped."""
+    """Where each tensor lies in their file: large ones at a page, so that they can be mapped."""
     found = {}
     end = 0
     for tensor in tensors:
@@ -105,7 +105,7 @@ def _parts(content: Content, ends: dict[int, bytes]) -> Iterator[bytes | Tensor]
             start += protobuf.head(protobuf.RAW_DATA, tensor.size)
             length = len(start) + tensor.size
             fields += [protobuf.head(protobuf.INITIALIZER, length) + start, tensor]
-    inputs = [*model.inputs, *content.given]
+    inputs: list[Value | Tensor] = [*model.inputs, *content.given]
     graph = [
         protobuf.graph_start(model, content.nodes),
         *fields,
@@ -128,7 +128,7 @@ def _put(file: IO[bytes], part: bytes | Tensor) -> None:
     assert part.blocks is not None
     written = 0
     for block in part.blocks():
-        file.write(memoryview(block).cast("B") if block.size else b"")
+        file.write(block.data)
         written += block.nbytes
     if written != part.size:
         raise AssertionError(f"{part.name} has {written} bytes, not {part.size}")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from archdsl import tree
 from archdsl.graph import Frame, Node, RowRepeat, Scope, Stage, Value
 from archdsl.naming import is_operator, safe
+from archdsl.numbers import FUNCTIONS
 from archdsl.operations import Operation
 from archdsl.resolve import Unit
 from archdsl.torch.code import Code, Either, Invoke, Listed, Plain, Repeated, names_in, plain
@@ -29,14 +30,21 @@ from archdsl.torch.symbols import (
     Symbol,
     binary,
     call,
-    fold,
     is_constant,
     literal,
     python,
 )
 
+COUNTERS = ("index", "total", "rep")
+"""What a row of a table knows of its place; hides parameters of these names."""
+
 FRESH = {"conv", "conv_transpose", "linear", "bn", "group_norm", "add"}
 """Operations whose result nobody needs again once it has been used: it may be overwritten."""
+
+INLINE = 60
+"""An expression that is part of another one gets no longer than this, where it can be named."""
+LONGEST = 84
+"""A longer one cannot be an arm of a conditional."""
 
 SIZE_NAMES = {"c": "channels", "h": "height", "w": "width", "d": "depth"}
 IDENTITY = Plain("nn.Identity()")
@@ -131,18 +139,64 @@ class Loop(NamedTuple):
 class Plan:
     """A class to be written: a unit and the uses of it that the class serves."""
 
-    def __init__(self, unit: Unit, scopes: list[Scope], name: str) -> None:
+    def __init__(self, unit: Unit, scopes: list[Scope], name: str, unrolled: bool = False) -> None:
         self.unit = unit
         self.scopes = scopes
         self.name = name
+        self.unrolled = unrolled  # whether its loops have to be written out
         self.open: dict[str, frozenset[str]] = {}
         self.builder: Builder
+        self.arguments: list[Argument] = []
+        self.inputs: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        """What parameters, `let`s and sizes of inputs (`x.c`) are called in Python."""
+        taken: set[str] = set()
+        alone = len(unit.tensors) == 1 and unit.kind == "arch"
+        for slot in unit.tensors:
+            self.inputs[slot.name] = _free("x" if alone else slot.name, taken)
+        taken.clear()
+        lets = [item.name for item in tree.walk(unit.body) if isinstance(item, tree.Let)]
+        for name in (*(parameter.name for parameter in unit.numbers), *lets):
+            self.names[name] = _free(name, taken)
+        for slot in unit.tensors:
+            prefix = "in" if len(unit.tensors) == 1 else slot.name
+            for letter, size in SIZE_NAMES.items():
+                self.names[f"{slot.name}.{letter}"] = _free(f"{prefix}_{size}", taken)
+        self.variable = _free("stages", taken)
+        """A local variable of the constructor."""
+
+
+    def is_absent(self, position: int) -> bool:
+        """Whether no use gives an optional tensor."""
+        return all(scope.inputs[position] is None for scope in self.scopes)
+
+
+class Argument:
+    """An argument of a constructor; `parameter` is a key of the plan's `names`."""
+
+    def __init__(
+        self, name: str, parameter: str, kind: str, default: str | None, note: str | None
+    ) -> None:
+        self.name = name
+        self.parameter = parameter
+        self.kind = kind
+        self.default = default
+        self.note = note
+
+    @property
+    def text(self) -> str:
+        default = "" if self.default is None else f" = {self.default}"
+        return f"{self.name}: {self.kind}{default}"
 
 
 class Builder:
     """Builds one class."""
 
-    def __init__(self, writer: Any, plan: Plan) -> None:
+    def __init__(
+        self, writer: Any, plan: Plan, labels: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        """With `labels` the tables of these lines are run row by row."""
+        self.labels = labels or {}
         self.writer = writer
         self.plan = plan
         self.unit = plan.unit
@@ -163,6 +217,7 @@ class Builder:
         self.rounds: list[str] = []  # variables of the loops around the code at hand
         self.path: tuple[int, ...] = ()  # rounds of the unrolled loops around the code at hand
         self.looped: dict[str, Choice] | None = None  # layers of the loop around it, by name
+        self.counting = False  # whether it is in a row of a table, which counts
         self.layer = Var("layer")
         self.inputs: list[Var] = []
         self.sizes: dict[str, Symbol] = {}  # arguments for the sizes of the inputs
@@ -175,9 +230,8 @@ class Builder:
         slots = self.unit.tensors
         for i, slot in enumerate(slots):
             values = {scope.frame: scope.inputs[i] for scope in self.plan.scopes}
-            alone = len(slots) == 1 and self.unit.kind == "arch"
             kind = "list[Tensor]" if _one_kind(values) is list else "Tensor"
-            variable = Var("x" if alone else safe(slot.name), kind)
+            variable = Var(self.plan.inputs[slot.name], kind)
             self.inputs.append(variable)
             piece = Piece(variable, typed=True)
             if _one_kind(values) is type(None):
@@ -202,12 +256,10 @@ class Builder:
             return opened or literal(sizes)
         if is_constant(sizes):
             return literal(sizes)
-        prefix = "in" if len(self.unit.tensors) == 1 else slot.name
-        name = f"{prefix}_{SIZE_NAMES[letter]}"
-        while any(parameter.name == name for parameter in self.unit.parameters):
-            name += "_"
-        self.sizes[name] = Symbol(sizes, name, names=frozenset([name]))
-        return self.sizes[name]
+        key = f"{slot.name}.{letter}"
+        name = self.plan.names[key]
+        self.sizes[key] = Symbol(sizes, name, names=frozenset([name]))
+        return self.sizes[key]
 
     def _open_input(self, slot: tree.Input, letter: str) -> Symbol | None:
         if letter != "c" or not self.plan.open:
@@ -251,8 +303,9 @@ class Builder:
             symbol = self.symbol(statement.value, lanes)
         except NotExpressible:
             return  # an operation or a list that differs; whoever needs it will say so
-        if symbol.names and not self.rounds:
-            name = safe(statement.name)
+        alias = symbol.text.isidentifier() and not _whole_floats(symbol.values)
+        if symbol.names and not alias and not self.rounds and not self.path:
+            name = self.plan.names[statement.name]
             if _whole_floats(symbol.values):
                 symbol = call(f"int({symbol.text})", [symbol], _as_ints(symbol.values))
             self.locals[name] = symbol
@@ -269,7 +322,10 @@ class Builder:
             if _one_kind(values) is type(None) or piece is None:
                 self.variables[name] = Piece("None")
                 return
-            self.channels[name] = self._channels_of_line(statement.value, values, lanes)
+            try:
+                self.channels[name] = self.channels_of(statement.value, lanes)
+            except NotExpressible:
+                self.channels[name] = None
             carried = self.variables.get(name) if self.rounds else None
             known = carried.variable if carried is not None else None
             if piece.variable is not None and known is None:
@@ -278,11 +334,11 @@ class Builder:
                     self.taps[name] = self.taps[piece.variable.name]
                 return
             kind = "list[Tensor]" if _one_kind(values) is list else "Tensor"
-            variable = known or Var(safe(name), kind)
+            variable = known or Var(_variable(name), kind)
             self.statements.append(Assign((variable,), as_list(piece)))
             self.variables[name] = Piece(variable, typed=True)
             return
-        variables = tuple(Var(safe(name)) for name in targets)
+        variables = tuple(Var(_variable(name)) for name in targets)
         if self.rounds:
             variables = tuple(
                 (self.variables[name].variable if name in self.variables else None) or variable
@@ -294,19 +350,6 @@ class Builder:
             sizes = {f: v[i].shape[0] if isinstance(v, list | tuple) else v.shape[0]
                      for f, v in values.items()}  # fmt: skip
             self.channels[name] = self._find_or_none(sizes)
-
-    def _channels_of_line(
-        self, expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]
-    ) -> Symbol | None:
-        if any(not isinstance(value, Value) for value in values.values()):
-            sizes = {f: _size(v, "c") for f, v in values.items()}
-            if any(size is None for size in sizes.values()):
-                return None
-            return self._find_or_none(sizes)
-        try:
-            return self.channels_of(expression, lanes)
-        except NotExpressible:
-            return None
 
     # Numbers
 
@@ -361,7 +404,7 @@ class Builder:
             return binary(expression.operator, left, right, values)
         if isinstance(expression, tree.Minus):
             inner = self.symbol(expression.operand, lanes)
-            return Symbol(values, f"-{inner.wrapped(SIGN)}", SIGN, inner.names, inner.open)
+            return Symbol(values, f"-{inner.wrapped(SIGN + 1)}", SIGN, inner.names, inner.open)
         if isinstance(expression, tree.Negation):
             inner = self.symbol(expression.operand, lanes)
             return Symbol(values, f"not {inner.wrapped(NOT)}", NOT, inner.names, inner.open)
@@ -382,7 +425,8 @@ class Builder:
             of = self.symbol(expression.of, lanes)
             index = self.symbol(expression.index, lanes)
             if isinstance(expression.of, tree.Name) and index.names and not of.names:
-                name = safe(expression.of.name)  # a list that is the same in all uses
+                # A list that is the same in all uses.
+                name = self.plan.names.get(expression.of.name) or _variable(expression.of.name)
                 self.locals[name] = of
                 of = Symbol(of.values, name, names=frozenset([name]), open=of.open)
             return call(f"{of.wrapped(9)}[{index.text}]", [of, index], values)
@@ -398,8 +442,13 @@ class Builder:
         if name in self.lets:
             symbol = self.lets[name]
             return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
-        if name in self.rounds or name in ("index", "rep"):
+        if self.counting and name in COUNTERS:
+            if name == "total" or "rep" not in self.rounds:
+                raise NotExpressible
             return Symbol(values, name, names=frozenset([name]))
+        if name in self.rounds:
+            variable = _variable(name)
+            return Symbol(values, variable, names=frozenset([variable]))
         parameter = next((p for p in self.unit.numbers if p.name == name), None)
         if parameter is None:
             raise NotExpressible
@@ -411,7 +460,7 @@ class Builder:
             value = next(iter(everywhere.values()))
             if not isinstance(value, OperationValue):
                 return literal(values)
-        argument = safe(name)
+        argument = self.plan.names[name]
         return Symbol(values, argument, names=frozenset([argument]), open=opened)
 
     def _is_derived(self, parameter: tree.Parameter) -> bool:
@@ -423,7 +472,7 @@ class Builder:
         return all(id(default) in frame.trace for frame in self.lanes)
 
     def _derived(self, parameter: tree.Parameter, values: Mapping[Frame, Any]) -> Symbol:
-        name = safe(parameter.name)
+        name = self.plan.names[parameter.name]
         if name not in self.locals:
             assert parameter.default is not None
             symbol = self.symbol(parameter.default, self.lanes)
@@ -474,7 +523,7 @@ class Builder:
                 if _all_ints(a.values) and _all_ints(b.values):
                     if name == "floor":
                         return binary("//", a, b, values)
-                    text = f"-(-{a.wrapped(SIGN)} // {b.wrapped(PRODUCT + 1)})"
+                    text = f"-(-{a.wrapped(SIGN + 1)} // {b.wrapped(PRODUCT + 1)})"
                     return call(text, [a, b], values)
         parts = [self.symbol(argument, lanes) for argument in arguments]
         inside = ", ".join(part.text for part in parts)
@@ -487,11 +536,9 @@ class Builder:
         if name == "ceil":
             if _all_ints(parts[0].values):
                 return parts[0]
-            return call(f"-int(-{parts[0].wrapped(SIGN)} // 1)", parts, values)
+            return call(f"-int(-{parts[0].wrapped(SIGN + 1)} // 1)", parts, values)
         if name == "sqrt":
-            return Symbol(
-                values, f"{parts[0].wrapped(9)} ** 0.5", LEVELS["^"], parts[0].names, parts[0].open
-            )
+            return binary("^", parts[0], literal({f: 0.5 for f in values}), values)
         if name == "divisible":
             return call(f"{self.writer.helper('divisible')}({inside})", parts, values)
         if name in ("round", "min", "max", "abs", "len"):
@@ -672,6 +719,8 @@ class Builder:
         self.conditions.append(Condition(plain(condition), True))
         piece = self._flow(flow, taken, line)
         self.conditions.pop()
+        if len(piece) > LONGEST:
+            raise NotExpressible
         return Piece(
             piece.wrapped(CONDITIONAL + 1), f" if {flag} else ", source,
             level=CONDITIONAL, typed=piece.typed and source.typed,
@@ -701,7 +750,7 @@ class Builder:
         self.conditions.append(Condition(plain(condition), False))
         b = self.tensor(expression.otherwise, no, line)
         self.conditions.pop()
-        if a is None or b is None:
+        if a is None or b is None or len(a) > LONGEST or len(b) > LONGEST:
             raise NotExpressible
         if a.parts == b.parts:
             return a
@@ -728,9 +777,10 @@ class Builder:
 
     def in_forward(self, symbol: Symbol, name: str) -> str:
         """The text of a number in `forward`; what is computed from arguments becomes an attribute."""
-        if not symbol.names - set(self.rounds):
+        rounds = set(map(_variable, self.rounds))
+        if not symbol.names - rounds:
             return symbol.text
-        if symbol.names & set(self.rounds):
+        if symbol.names & rounds:
             raise NotExpressible
         if symbol.text.isidentifier():
             name = symbol.text
@@ -763,15 +813,32 @@ class Builder:
             a, b = map(as_list, pieces)
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many=True)
         nodes = {f: f.trace[id(expression)].node for f in lanes}
-        return self._operator(nodes, pieces, None)
+        return self._operator(nodes, pieces, None, line)
+
+    def _fitting(self, pieces: list[Piece], line: str, room: int = INLINE) -> list[Piece]:
+        """Give the longest of some expressions names of their own, until all fit on one line."""
+        pieces = list(pieces)
+        while sum(map(len, pieces)) > room and not self.conditions:
+            longest = max(pieces, key=len)
+            if longest.variable is not None or longest.many or len(longest) < 12:
+                break
+            variable = Var(_variable(line))
+            self.statements.append(Assign((variable,), longest))
+            pieces[pieces.index(longest)] = Piece(variable, typed=True)
+        return pieces
 
     def _operator(
-        self, nodes: Mapping[Frame, Node], operands: list[Piece], written: tree.Call | None
+        self,
+        nodes: Mapping[Frame, Node],
+        operands: list[Piece],
+        written: tree.Call | None,
+        line: str,
     ) -> Piece:
         kinds = {type(node.operation) for node in nodes.values()}
         if len(kinds) > 1:
             raise NotExpressible
         site = StepSite(self, nodes, written, None, forward=True)
+        operands = self._fitting(operands, line)
         return OPERATORS[kinds.pop().name](site, operands)
 
     def _is_operator(self, call: tree.Call) -> bool:
@@ -800,6 +867,7 @@ class Builder:
         def close(piece: Piece) -> Piece:
             nonlocal run, stateful
             if run:
+                (piece,) = self._fitting([piece], line)
                 piece = self._register(name, run, piece, stateful, deep)
             run, stateful = [], False
             return piece
@@ -869,12 +937,16 @@ class Builder:
             return None
         candidates: list[Symbol] = []
         if isinstance(step, tree.Call):
-            written = self.argument_of(step, "c", next(iter(made.values()), None))
-            if written is not None:
-                try:
+            sample = next(iter(made.values()), None)
+            written = self.argument_of(step, "c", sample)
+            parts = self.argument_of(step, "sizes", sample)
+            try:
+                if written is not None:
                     candidates.append(self.symbol(written, lanes))
-                except NotExpressible:
-                    pass
+                elif parts is not None and before is not None:
+                    candidates.append(binary("//", before, self.symbol(parts, lanes), sizes))
+            except NotExpressible:
+                pass
         if before is not None and _agrees(before, sizes):
             if before.open and candidates and not _agrees(candidates[0], sizes):
                 raise NotOpen(before.open)
@@ -984,17 +1056,14 @@ class Builder:
         builder_sizes = [slot.name for slot in plan.unit.tensors]
         for i, name in enumerate(builder_sizes):
             symbol = tensors[i] if i < len(tensors) else None
-            prefix = "in" if len(builder_sizes) == 1 else name
             if symbol is not None:
                 if symbol.open:
                     raise NotOpen(symbol.open)
-                arguments.append((f"{prefix}_channels", symbol))
-            elif len({_size(scope.inputs[i], "c") for scope in plan.scopes}) > 1:
-                raise NotExpressible  # it will ask for a number that nothing here stands for
+                arguments.append((f"{name}.c", symbol))
             for letter in "hwd":
                 sizes = {f: _size(s.inputs[i], letter) for f, s in scopes.items()}
                 if all(size is not None for size in sizes.values()) and is_constant(sizes):
-                    arguments.append((f"{prefix}_{SIZE_NAMES[letter]}", literal(sizes)))
+                    arguments.append((f"{name}.{letter}", literal(sizes)))
         for parameter in plan.unit.numbers:
             actual = {f: scope.arguments[parameter.name] for f, scope in scopes.items()}
             symbol = self._argument(written.get(parameter.name), actual)
@@ -1078,9 +1147,7 @@ class Builder:
         if all(isinstance(item, Node) for item in made.values()):
             nodes: dict[Frame, Node] = dict(made)
             if sample.operation.operator:
-                if len(operands) == 1 and operands[0].variable is not None:
-                    pass
-                return self._operator(nodes, operands, step)
+                return self._operator(nodes, operands, step, line)
             channel = channels[0] if channels else None
             operands[0] = self._flattened(step, made, [], operands[0])
             code, stateful = self._layer(step, lanes, made, channel, line)
@@ -1096,8 +1163,9 @@ class Builder:
         self._note_channels(step, lanes, made, channels[0] if channels else None)
         missing = len(block.plan.unit.tensors) - len(operands)
         operands += [Piece("None")] * missing
+        operands = [o for i, o in enumerate(operands) if not block.plan.is_absent(i)]
         arguments: list[str | Piece] = []
-        for i, operand in enumerate(operands):
+        for i, operand in enumerate(self._fitting(operands, line)):
             arguments += [", " if i else "", operand]
         return self._register(name, [block], Piece(*arguments, level=0), True)
 
@@ -1134,7 +1202,7 @@ class Builder:
 
     def _taps_of(self, line: str) -> set[str]:
         """The rows of a line's table that are read elsewhere."""
-        return self.writer.taps_of(self.unit).get(line, set())
+        return {*self.writer.taps_of(self.unit).get(line, ()), *self.labels.get(line, ())}
 
     def _tapped(
         self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str
@@ -1145,7 +1213,9 @@ class Builder:
         wanted = self._taps_of(line)
         for i, stage in enumerate(table.names):
             call_ = Piece(body, f"[{i}](", piece, ")")
-            variable = Var(safe(stage if stage in wanted else f"{line}_{stage}"))
+            last = i == len(table.names) - 1
+            unread = line if last else f"{line}_{stage}"
+            variable = Var(_variable(stage if stage in wanted else unread))
             self.statements.append(Assign((variable,), call_))
             piece = Piece(variable, typed=True)
             taps[stage] = variable
@@ -1196,10 +1266,11 @@ class Builder:
             piece = self.variables[name]
             sample = next(frame.names[name] for frames in rounds.values() for frame in frames)
             kind = "list[Tensor]" if isinstance(sample, list) else "Tensor"
-            variable = Var(safe(name), kind)
+            variable = Var(_variable(name), kind)
             last = self.statements[-1] if self.statements else None
-            taken = isinstance(last, Assign) and piece.variable in last.targets
-            if taken and isinstance(last, Assign) and len(last.targets) == 1:
+            others = [p for key, p in self.variables.items() if key != name]
+            alone = all(piece.variable is not other.variable for other in others)
+            if isinstance(last, Assign) and last.targets == (piece.variable,) and alone:
                 self.statements[-1] = Assign((variable,), last.piece)
             else:
                 self.statements.append(Assign((variable,), piece))
@@ -1215,7 +1286,7 @@ class Builder:
         rounds: Mapping[Frame, list[Frame]],
         counts: Mapping[Frame, int],
     ) -> None:
-        if self.rounds:
+        if self.rounds or self.plan.unrolled:
             raise NotExpressible  # of loops in loops the outer ones are unrolled
         starts = {f: f.trace[id(statement.start)] for f in lanes}
         if set(starts.values()) != {0}:
@@ -1224,11 +1295,11 @@ class Builder:
         if count.open:
             raise NotOpen(count.open)
         carried = self._carry(statement, rounds)
-        variable = safe(statement.variable)
+        variable = _variable(statement.variable)
         inner = [frame for frames in rounds.values() for frame in frames]
         outer_statements, self.statements = self.statements, []
         self.rounds.append(statement.variable)
-        self.looped, self.layer = {}, Var("layer")
+        self.looped, self.layer = {}, Var(self._layer_name(statement))
         for name, base in carried.items():
             self.channels[name] = self._at_start(name, base, rounds)
         self._walk(statement.body, inner)
@@ -1251,6 +1322,14 @@ class Builder:
             sizes = {f: _size(frames[-1].names[name], "c") for f, frames in rounds.items() if frames}
             complete = len(sizes) == len(lanes) and None not in sizes.values()
             self.channels[name] = self._find_or_none(sizes) if complete else None
+
+    def _layer_name(self, statement: tree.Repeat) -> str:
+        """A name for the layer of a round that is no other's."""
+        name = "layer"
+        others = {_variable(other) for other in _assigned(self.unit.body) | {statement.variable}}
+        while name in others | set(self.plan.inputs.values()):
+            name += "_"
+        return name
 
     def _at_start(
         self, name: str, base: Symbol | None, rounds: Mapping[Frame, list[Frame]]
@@ -1358,6 +1437,29 @@ class StepSite:
             return Symbol(values, self.builder.in_forward(symbol, name))
         return symbol
 
+    def items(self, name: str) -> list[str]:
+        """The items of a tuple in `forward`, of a parameter that is a tuple in all uses."""
+        values = {f: getattr(node.operation, name) for f, node in self.nodes.items()}
+        if len({len(value) for value in values.values()}) > 1:
+            raise NotExpressible
+        written = None
+        if self.step is not None:
+            sample = next(iter(self.nodes.values()))
+            written = self.builder.argument_of(self.step, name, sample)
+        texts = []
+        for i, first in enumerate(next(iter(values.values()))):
+            sizes = {f: value[i] for f, value in values.items()}
+            if self.builder.settled(sizes):
+                texts.append(python(first))
+                continue
+            symbol = None
+            if isinstance(written, tree.Tuple | tree.List):
+                symbol = self.builder.symbol(written.items[i], list(sizes))
+                symbol = symbol if _agrees(symbol, sizes) else None
+            symbol = symbol or self.builder.find(sizes)
+            texts.append(self.builder.in_forward(symbol, f"{name}_{i}"))
+        return texts
+
     def _converted(self, symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
         raw = {f: symbol.at(f) for f in values}
         if any(isinstance(v, float) for v in raw.values()) and _all_ints(values):
@@ -1454,12 +1556,14 @@ class Table:
     def _layer(self, repeats: list[RowRepeat], loop: bool = False) -> Code:
         """The layer of some repeats of a row, all by the same code."""
         builder = self.builder
-        lanes = [repeat.frame for repeat in repeats]
         made = {repeat.frame: repeat.made for repeat in repeats}
         sizes = {repeat.frame: repeat.input.shape[0] for repeat in repeats}
-        kept = builder.rounds
+        if loop and builder.plan.unrolled:
+            raise NotExpressible
+        kept = builder.rounds, builder.counting
+        builder.counting = True
         if loop:
-            builder.rounds = [*kept, "rep"]
+            builder.rounds = [*builder.rounds, "rep"]
         try:
             channels = builder.find(sizes, *([self.channels] if self.channels else []))
             written = builder.writer.entries(repeats[0].stage)
@@ -1479,8 +1583,7 @@ class Table:
                 return Invoke("nn.Sequential", (("", Plain("nn.Flatten()")), ("", code)))
             return code
         finally:
-            builder.rounds = kept
-            assert lanes is not None
+            builder.rounds, builder.counting = kept
 
 
 class Rows(Code):
@@ -1524,6 +1627,21 @@ class _BareSite:
 
 
 # Small questions
+
+
+def _variable(name: str) -> str:
+    """What a local variable is called in Python: in small letters, as linters want it."""
+    name = safe(name.lower())
+    return "l_" if name == "l" else name
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name for an argument that no other one has, and no function that the code calls."""
+    name = _variable(name)
+    while name in taken or name in FUNCTIONS:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def _nested(choices: Mapping[tuple[int, ...], Choice], path: tuple[int, ...]) -> Code:

@@ -7,6 +7,9 @@ from the spec.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from archdsl.torch.classes import Assign, Loop
 from archdsl.torch.code import INDENT, WIDTH
 from archdsl.torch.pieces import Piece, Var
@@ -32,6 +35,11 @@ class Forward:
         self.names: dict[Var, str] = {variable: variable.name for variable in inputs}
         self.inputs = inputs
         self.declared = set(self.names.values())
+        self.kinds = {variable.name: variable.kind for variable in inputs}
+
+    def keep(self, pieces: Iterable[Piece]) -> None:
+        """Let variables keep their names from the spec."""
+        self.fixed = self.fixed | {v for piece in pieces for v in piece.variables()}
 
     def lines(self, returns: list[Piece], training: list[bool]) -> list[str]:
         """The body of the method."""
@@ -43,13 +51,21 @@ class Forward:
         late: list[str] = []
         for i, statement in enumerate(self.statements):
             into = lines if i < len(usual) else late
-            into += self._line(statement, i, returns)
+            into += self._line(statement, i, returns, into is late)
         if any(training):
-            late += self._return(returns)
+            late += self._return(returns, 1)
             lines.append("if self.training:")
             lines += [INDENT + line for line in late]
             returns = [piece for piece, only in zip(returns, training) if not only]
         return lines + self._return(returns)
+
+    def statement_lines(self, needed: list[Piece]) -> list[str]:
+        """The lines that make some values, without a `return`."""
+        self._inline(needed)
+        lines = []
+        for i, statement in enumerate(self.statements):
+            lines += self._line(statement, i, needed, False)
+        return lines
 
     def _only_for(self, returns: list[Piece], training: list[bool]) -> set[int]:
         """The statements that only training's outputs need."""
@@ -117,14 +133,15 @@ class Forward:
 
     # Names
 
-    def _line(self, statement: Line, i: int, returns: list[Piece]) -> list[str]:
+    def _line(self, statement: Line, i: int, returns: list[Piece], late: bool) -> list[str]:
+        room = WIDTH - (3 if late else 2) * len(INDENT)
         if isinstance(statement, Loop):
-            return self._loop(statement)
+            return self._loop(statement, i, returns)
         piece = statement.piece
-        source = piece.text(self._name)
+        source = piece.text(self.name)
         if len(statement.targets) > 1:
             names = [self._new(target, i, returns) for target in statement.targets]
-            return wrap(f"{', '.join(names)} = {source}")
+            return wrap(f"{', '.join(names)} = ", source, room)
         (target,) = statement.targets
         kind = target.kind
         if target not in self.names:
@@ -134,7 +151,7 @@ class Forward:
             return []
         annotated = name not in self.declared and (not piece.typed or kind != "Tensor")
         self.declared.add(name)
-        return wrap(f"{name}: {kind} = {source}" if annotated else f"{name} = {source}")
+        return wrap(f"{name}: {kind} = " if annotated else f"{name} = ", source, room)
 
     def _choose(self, target: Var, statement: Assign, i: int, returns: list[Piece]) -> str:
         """Take over the name of what it is made from, or find one."""
@@ -160,70 +177,118 @@ class Forward:
 
     def _new(self, target: Var, i: int, returns: list[Piece]) -> str:
         name = target.name
-        taken = self._live(i, returns) | {v.name for v in self.fixed if v is not target}
-        while name in taken:
+        taken = self._live(i, returns)
+        while name in taken or self.kinds.get(name, target.kind) != target.kind:
             name += "_"
         self.names[target] = name
+        self.kinds[name] = target.kind
         return name
 
     def _live(self, i: int, returns: list[Piece]) -> set[str]:
-        """The names that are needed after a statement."""
-        live = {name for v, name in self.names.items() if self._needed_after(v, i, returns)}
-        return live | {name for v, name in self.names.items() if v in self.fixed}
+        """The names that are needed after a statement, or all through a loop."""
+        statement = self.statements[i]
+        inside = _used(statement) if isinstance(statement, Loop) else []
+        return {
+            name
+            for v, name in self.names.items()
+            if v in inside or self._needed_after(v, i, returns)
+        }
 
     def _needed_after(self, variable: Var, i: int, returns: list[Piece]) -> bool:
         if any(variable in piece.variables() for piece in returns):
             return True
-        return any(variable in _used(s) for s in self.statements[i + 1 :])
+        return any(
+            variable in _used(s) or (variable in self.fixed and variable in _targets(s))
+            for s in self.statements[i + 1 :]
+        )
 
-    def _name(self, variable: Var) -> str:
+    def name(self, variable: Var) -> str:
         return self.names.get(variable, variable.name)
 
     # Loops and returns
 
-    def _loop(self, loop: Loop) -> list[str]:
-        needs = any(f"[{loop.variable}]" in part or f" {loop.variable}" in part
-                    for a in loop.body for part in a.piece.parts if isinstance(part, str))  # fmt: skip
-        if loop.modules is None:
-            header = f"for {loop.variable if needs else '_'} in range({loop.count}):"
-        elif needs:
-            header = f"for {loop.variable}, layer in enumerate({loop.modules.text(self._name)}):"
-        else:
-            header = f"for layer in {loop.modules.text(self._name)}:"
-        lines = [header]
+    def _loop(self, loop: Loop, i: int, returns: list[Piece]) -> list[str]:
+        body = []
         for assign in loop.body:
-            names = [self.names.setdefault(target, target.name) for target in assign.targets]
-            source = assign.piece.text(self._name)
-            lines += [INDENT + line for line in wrap(f"{', '.join(names)} = {source}", INDENT)]
-        return lines
+            names = [
+                self.names.get(target) or self._new(target, i, returns) for target in assign.targets
+            ]
+            head = f"{', '.join(names)} = "
+            body += wrap(head, assign.piece.text(self.name), WIDTH - 3 * len(INDENT))
+        layer, variable = self.name(loop.layer), loop.variable
+        counts = any(re.search(rf"\b{variable}\b", line) for line in body)
+        if loop.modules is None:
+            header = f"for {variable if counts else '_'} in range({loop.count}):"
+        elif counts:
+            modules = loop.modules.text(self.name)
+            header = f"for {variable}, {layer} in enumerate({modules}):"
+        else:
+            header = f"for {layer} in {loop.modules.text(self.name)}:"
+        return [header, *(INDENT + line for line in body)]
 
-    def _return(self, pieces: list[Piece]) -> list[str]:
-        texts = [piece.text(self._name) for piece in pieces]
+    def _return(self, pieces: list[Piece], margin: int = 0) -> list[str]:
+        texts = [piece.text(self.name) for piece in pieces]
+        room = WIDTH - (2 + margin) * len(INDENT)
         if len(pieces) > 1:
-            return wrap(f"return {', '.join(texts)}")
+            return wrap("return ", ", ".join(texts), room)
         if pieces[0].typed:
-            return wrap(f"return {texts[0]}")
+            return wrap("return ", texts[0], room)
         name = "out" if "out" not in self.declared else "result"
-        return [*wrap(f"{name}: Tensor = {texts[0]}"), f"return {name}"]
+        return [*wrap(f"{name}: Tensor = ", texts[0], room), f"return {name}"]
 
 
-def wrap(line: str, margin: str = "") -> list[str]:
-    """A statement, broken inside brackets where it is too long for a line."""
-    room = WIDTH - 2 * len(INDENT) - len(margin)
-    if len(line) <= room:
-        return [line]
-    head, tail = line.split(" = ", 1) if " = " in line.split("(")[0] else ("return", line[7:])
-    opening = f"{head} = (" if head != "return" else "return ("
-    lines, rest = [opening], tail
-    while len(rest) > room - len(INDENT):
-        cut = max(rest.rfind(mark, 0, room - len(INDENT)) for mark in (" + ", ", ", " if ", " else "))
-        if cut <= 0:
-            break
-        if rest[cut] == ",":
-            cut += 1
-        lines.append(INDENT + rest[:cut])
-        rest = rest[cut:].lstrip()
-    return [*lines, INDENT + rest, ")"]
+def wrap(head: str, text: str, room: int = WIDTH - 2 * len(INDENT)) -> list[str]:
+    """`head text` in lines, broken as formatters do where one line is too short."""
+    if len(head) + len(text) <= room:
+        return [head + text]
+    inside = room - len(INDENT)
+    items = _cut(text, (", ",))
+    if len(items) > 1:
+        lines = [line for item in items for line in wrap("", f"{item},", inside)]
+        return [f"{head}(", *(INDENT + line for line in lines), ")"]
+    arms = _cut(text, (" if ", " else "))
+    if len(arms) == 3:
+        if len(text) <= inside:
+            return [f"{head}(", INDENT + text, ")"]
+        lines = [arms[0], f"if {arms[1]}", f"else {arms[2]}"]
+        return [f"{head}(", *(INDENT + line for line in lines), ")"]
+    comma = "," if text.endswith(",") else ""
+    opening = _last_bracket(text.removesuffix(comma))
+    if opening and not len(_cut(text[:opening], (" + ", " - ", " * ", " @ "))) > 1:
+        close = text.removesuffix(comma)[-1]
+        body = text.removesuffix(comma)[opening + 1 : -1]
+        lines = [body]
+        if len(body) > inside or text[opening] == "[":
+            lines = [
+                line for item in _cut(body, (", ",)) for line in wrap("", f"{item},", inside)
+            ]
+        return [
+            f"{head}{text[: opening + 1]}", *(INDENT + line for line in lines), close + comma
+        ]  # fmt: skip
+    return [f"{head}(", INDENT + text.removesuffix(comma), ")" + comma]
+
+
+def _cut(text: str, marks: tuple[str, ...]) -> list[str]:
+    """The text between marks that stand in no brackets."""
+    parts, start, depth = [], 0, 0
+    for i, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0:
+            for mark in marks:
+                if text.startswith(mark, i) and i >= start:
+                    parts.append(text[start:i])
+                    start = i + len(mark)
+    return [*parts, text[start:]]
+
+
+def _last_bracket(text: str) -> int:
+    """Where the bracket opens that the last character closes; 0 where that is none."""
+    depth = 0
+    for i in reversed(range(len(text))):
+        depth += (text[i] in ")]}") - (text[i] in "([{")
+        if depth == 0:
+            return i
+    return 0
 
 
 def _targets(line: Line) -> tuple[Var, ...]:

@@ -35,6 +35,9 @@ class Site(Protocol):
     def argument(self, name: str) -> Symbol:
         """The symbol of a parameter's concrete value (per-axis ones as tuples where they differ)."""
 
+    def items(self, name: str) -> list[str]:
+        """The texts in `forward` of a parameter that is a tuple, item by item."""
+
     def helper(self, name: str) -> str:
         """Ask for a class that the module carries; gives its name."""
 
@@ -517,7 +520,7 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
 
 def as_list(piece: Piece) -> Piece:
     """What a split gives as a list, which it is in TorchScript alone."""
-    if not piece.many or piece.variable or str(piece.parts[0]).startswith("["):
+    if not piece.many or piece.typed:
         return piece
     return Piece("list(", piece, ")", typed=True, many=True)
 
@@ -553,8 +556,7 @@ def _permute(site: Site, operands: list[Piece]) -> Piece:
 
 
 def _reshape(site: Site, operands: list[Piece]) -> Piece:
-    shape = site.argument("shape")
-    inside = shape.text.strip("()[]").rstrip(",")
+    inside = ", ".join(site.items("shape"))
     return Piece(operands[0].wrapped(9), f".reshape(-1, {inside})", typed=operands[0].typed)
 
 

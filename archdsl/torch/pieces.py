@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from archdsl.torch.symbols import ATOM
 
@@ -39,6 +39,9 @@ class Piece:
         self.level = level
         self.typed = typed
         self.many = many or (self.variable is not None and self.variable.kind != "Tensor")
+
+    def __len__(self) -> int:
+        return sum(len(part if isinstance(part, str) else part.name) for part in self.parts)
 
     def wrapped(self, level: int) -> Piece:
         """This as an operand of something that binds as tightly as `level`."""
@@ -85,9 +88,13 @@ def _stands_alone(piece: Piece, variable: Var) -> bool:
     )
 
 
-def _flatten(parts: tuple[str | Var | Piece, ...]) -> Iterator[str | Var]:
+def _flatten(parts: tuple[str | Var | Piece, ...]) -> list[str | Var]:
+    """The parts of parts, texts next to each other being one."""
+    flat: list[str | Var] = []
     for part in parts:
-        if isinstance(part, Piece):
-            yield from part.parts
-        elif part != "":
-            yield part
+        for item in part.parts if isinstance(part, Piece) else (part,):
+            if isinstance(item, str) and flat and isinstance(flat[-1], str):
+                flat[-1] += item
+            elif item != "":
+                flat.append(item)
+    return flat

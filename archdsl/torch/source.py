@@ -7,7 +7,6 @@ import re
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
@@ -19,6 +18,7 @@ from archdsl.torch import initialise
 from archdsl.torch.classes import (
     FRESH,
     Alike,
+    Argument,
     Assign,
     Builder,
     NewBlock,
@@ -115,6 +115,8 @@ class Writer:
         self.fixed: set[Var] = set()
         self.groups: dict[Unit, list[list[Scope]]] = {}
         self.plans: list[Plan] = []
+        self.classes: list[ClassText] = []
+        self.unrolled: set[Scope] = set()
         self._plan_of: dict[Scope, Plan] = {}
         self._entries: dict[Unit, dict[int, dict[str, tree.Expression]]] = {}
         self._taps: dict[Unit, dict[str, set[str]]] = {}
@@ -135,9 +137,10 @@ class Writer:
 
     def helper(self, name: str) -> str:
         """Ask for a class or function that the module carries itself; gives its name there."""
-        title = name
+        title, number = name, 1
         while title in self.titles:
-            title += "_"
+            number += 1
+            title = f"{name}{number}"
         self.helpers[name] = title
         return title
 
@@ -195,10 +198,13 @@ class Writer:
             if failed is None:
                 return
             parts = _parted(failed.scopes)
-            if len(parts) == 1:
+            if len(parts) > 1:
+                groups = self.groups[failed.unit]
+                groups[groups.index(failed.scopes) : groups.index(failed.scopes) + 1] = parts
+            elif not failed.unrolled:
+                self.unrolled.add(failed.scopes[0])
+            else:
                 raise AssertionError(f"no class for {failed.unit.name}")
-            groups = self.groups[failed.unit]
-            groups[groups.index(failed.scopes) : groups.index(failed.scopes) + 1] = parts
 
     def _plan(self, order: list[Unit]) -> None:
         self.plans = []
@@ -214,7 +220,7 @@ class Writer:
                     name = f"{wanted}{number}"
                 taken.add(name)
                 self.titles.add(name)
-                plan = Plan(unit, scopes, name)
+                plan = Plan(unit, scopes, name, scopes[0] in self.unrolled)
                 if is_network:
                     plan.open = {parameter: frozenset([parameter]) for parameter in self.opened}
                 self.plans.append(plan)
@@ -228,13 +234,19 @@ class Writer:
                 plan.builder.build()
             except NotExpressible:
                 return plan
+        # From the innermost up: a use is given what the class that it is of asks for.
+        self.classes = []
+        try:
+            self.classes += [ClassText(self, plan) for plan in reversed(self.plans)]
+        except NotTold as problem:
+            return problem.plan
         return None
 
     # Writing
 
     def render(self, spec: str) -> str:
         """The text of the module."""
-        classes = [ClassText(self, plan) for plan in reversed(self.plans)]
+        classes = self.classes
         classes[-1].initialise = initialise.reset_parameters(
             self.graph.nodes, self._layer_class, self._place
         )
@@ -278,8 +290,7 @@ class Writer:
         cost = costs.total(graph)
         million = f"{cost.macs / 1e6:,.1f} M" if cost.macs >= 1e5 else f"{cost.macs:,}"
         variant = f", variant {graph.variant}" if graph.variant else ""
-        lines = _docstring_lines(docs[0], 0)
-        lines[0] = '"""' + lines[0]
+        lines = _docstring_lines('"""' + docs[0], 0)
         lines += [
             "",
             f"{cost.params:,} parameters, {million} multiply-accumulates at {size}.",
@@ -287,6 +298,14 @@ class Writer:
             '"""',
         ]
         return lines
+
+
+class NotTold(Exception):
+    """A class asks for an argument that some use of it cannot express."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.plan = plan
 
 
 class ClassText:
@@ -313,7 +332,7 @@ class ClassText:
                 mentioned |= builder.locals[name].names
         self.mentioned = mentioned
         self.arguments = self._arguments()
-        plan.arguments = self.arguments  # type: ignore[attr-defined]
+        plan.arguments = self.arguments
         self.initialise: list[str] = []
         self.doc = self._doc()
         self.signature = self._signature()
@@ -325,15 +344,16 @@ class ClassText:
         return [*self.signature, *self.init, *self.initialise, *self.forward, *self.features]
 
     def _arguments(self) -> list[Argument]:
-        sizes, required, optional = [], [], []
-        for name in self.builder.sizes:
-            if name in self.mentioned:
-                sizes.append(Argument(name, name, "int", None, None))
+        names = self.plan.names
+        sizes: list[Argument] = []
+        required: list[Argument] = []
+        optional: list[Argument] = []
+        for key in self.builder.sizes:
+            if names[key] in self.mentioned:
+                sizes.append(Argument(names[key], key, "int", None, None))
         for parameter in self.plan.unit.numbers:
-            name = python_name(parameter.name)
-            if name not in self.mentioned:
-                continue
-            if self.builder.locals.get(name) is not None:
+            name = names[parameter.name]
+            if name not in self.mentioned or name in self.builder.locals:
                 continue
             values = [scope.arguments[parameter.name] for scope in self.plan.scopes]
             default = python(values[0]) if self.is_network else default_text(parameter.default)
@@ -343,7 +363,8 @@ class ClassText:
                 kinds.append(sample.value)
             if isinstance(sample, tree.Absent):
                 kinds.append(None)
-            argument = Argument(name, parameter.name, annotation(kinds), default, self._note(parameter))
+            note = self._note(parameter)
+            argument = Argument(name, parameter.name, annotation(kinds), default, note)
             (required if default is None else optional).append(argument)
         return [*sizes, *required, *optional]
 
@@ -357,6 +378,8 @@ class ClassText:
     def _doc(self) -> list[str]:
         unit = self.plan.unit
         names = {f"{parameter.name}: " for parameter in unit.parameters}
+        if not unit.docs and not self.is_network:
+            return []
         first = unit.docs[0] if unit.docs else f"{self.name}."
         paragraphs = [d for d in unit.docs[1:] if not any(d.startswith(name) for name in names)]
         if self.is_network:
@@ -367,8 +390,7 @@ class ClassText:
                 self._output_text(output.name, output.value.shape) for output in graph.outputs
             )
             first = f"{what}: {inputs} to {outputs}."
-        lines = _docstring_lines(first, 1)
-        lines[0] = INDENT + '"""' + lines[0].lstrip()
+        lines = _docstring_lines('"""' + first, 1)
         for paragraph in paragraphs:
             lines += ["", *_docstring_lines(paragraph, 1)]
         noted = [argument for argument in self.arguments if argument.note]
@@ -388,6 +410,9 @@ class ClassText:
         return f"{name} (N, {', '.join(sizes)})"
 
     def _signature(self) -> list[str]:
+        """The head of the constructor; none where there is nothing to construct."""
+        if not self.arguments and not self.attributes and not self.builder.numbers:
+            return []
         written = [argument.text for argument in self.arguments]
         line = f"{INDENT}def __init__({', '.join(['self', *written])}) -> None:"
         if len(line) <= WIDTH:
@@ -404,17 +429,17 @@ class ClassText:
             if name in self.mentioned:
                 lines += lay_out(f"{name} = ", plain(symbol), "", 2)
         for name, code in self.attributes.items():
-            lines += _attribute(name, code)
+            lines += _attribute(name, code, self.plan.variable)
         for name, symbol in self.builder.numbers.items():
             lines += lay_out(f"self.{name} = ", plain(symbol), "", 2)
         return lines
 
-    def _inputs(self) -> list[Var]:
-        return [v for v in self.builder.inputs if v not in _absent(self.builder)]
+    def _inputs(self, builder: Builder) -> list[Var]:
+        return [v for i, v in enumerate(builder.inputs) if not self.plan.is_absent(i)]
 
     def _forward(self) -> list[str]:
         builder = self.builder
-        inputs = self._inputs()
+        inputs = self._inputs(builder)
         body = Forward(inputs, builder.statements, self.writer.fixed, self.is_network)
         usual = sum(not training for training in builder.training)
         kind = _tuple_type(usual)
@@ -425,41 +450,22 @@ class ClassText:
 
     def _features(self) -> list[str]:
         """`forward_features`, where rows of the network's tables have labels."""
-        if not self.is_network:
+        labels = labelled(self.writer.graph) if self.is_network else {}
+        if not labels:
             return []
-        taps = labelled(self.writer.graph)
-        if not taps:
-            return []
-        builder = self.builder
-        statements: list[Line] = []
+        builder = Builder(self.writer, self.plan, labels)
+        builder.build()
         found: dict[str, Piece] = {}
-        for statement in builder.statements:
-            if isinstance(statement, Assign):
-                table = _table_call(statement, taps)
-                if table is not None:
-                    name, target, piece = table
-                    _row_by_row(statements, found, taps[name], name, target, piece)
-                    continue
-            statements.append(statement)
-        known = {v.name: Piece(v, typed=True) for v in _variables(builder.statements)}
-        for labels in taps.values():
-            for label in labels.values():
-                if label and label not in found and label in known:
-                    found[label] = known[label]
-        statements = _needed(statements, found)
-        inputs = self._inputs()
-        body = Forward(inputs, statements, self.writer.fixed)
-        for variable in _variables(statements):
-            if variable.name in found:
-                body.fixed.add(variable)
-        lines = body.lines(list(found.values()), [False] * len(found))
-        while lines and not lines[-1].startswith("return "):
-            lines.pop()
-        lines.pop()
-        items = ", ".join(
-            f'"{label}": {piece.text(body._name)}' for label, piece in found.items()
-        )
-        lines += wrap(f"return {{{items}}}")
+        for line, names in labels.items():
+            for name in names:
+                key = f"{line}.{name}" if name in found else name
+                found[key] = Piece(builder.taps[line][name], typed=True)
+        inputs = self._inputs(builder)
+        body = Forward(inputs, _needed(builder.statements, found), self.writer.fixed)
+        body.keep(piece for piece in found.values())
+        lines = body.statement_lines(list(found.values()))
+        items = ", ".join(f'"{key}": {piece.text(body.name)}' for key, piece in found.items())
+        lines += wrap("return ", f"{{{items}}}")
         doc = f'"""The feature maps {", ".join(found)}."""'
         return self._method("forward_features", inputs, "dict[str, Tensor]", doc, lines)
 
@@ -473,24 +479,6 @@ class ClassText:
             head = [f"{INDENT}def {name}(", f"{INDENT * 2}{arguments}", f"{INDENT}) -> {kind}:"]
         body = ([doc] if doc else []) + lines
         return [*head, *(INDENT * 2 + line for line in body)]
-
-
-class Argument:
-    """An argument of a constructor."""
-
-    def __init__(
-        self, name: str, parameter: str, kind: str, default: str | None, note: str | None
-    ) -> None:
-        self.name = name
-        self.parameter = parameter
-        self.kind = kind
-        self.default = default
-        self.note = note
-
-    @property
-    def text(self) -> str:
-        default = "" if self.default is None else f" = {self.default}"
-        return f"{self.name}: {self.kind}{default}"
 
 
 # Order and parting
@@ -554,7 +542,7 @@ def settle(code: Code) -> Code:
         for argument in code.plan.arguments:
             symbol = given.get(argument.parameter)
             if symbol is None:
-                raise AssertionError(f"no value for {argument.name} of {code.plan.name}")
+                raise NotTold(code.plan)
             value = plain(symbol)
             if argument.default is None:
                 arguments.append(("", value))
@@ -630,7 +618,7 @@ def _parts(code: Code) -> Iterator[Code]:
         yield from _parts(item)
 
 
-def _attribute(name: str, code: Code) -> list[str]:
+def _attribute(name: str, code: Code, variable: str) -> list[str]:
     """The lines that make an attribute; a table's rows are lines of their own."""
     lines: list[str] = []
     if isinstance(code, Rows):
@@ -640,7 +628,6 @@ def _attribute(name: str, code: Code) -> list[str]:
         items = []
         for key, value in code.arguments:
             if isinstance(value, Rows):
-                variable = "stages"
                 lines.append(f"{INDENT * 2}{variable} = nn.Sequential()")
                 lines += _rows(variable, value)
                 items.append((key, Plain(variable)))
@@ -676,59 +663,17 @@ def _opened(before: str, code: Invoke) -> list[str]:
 # Features
 
 
-def labelled(graph: Graph) -> dict[str, dict[int, str]]:
-    """For each table of the network with labelled rows: the labels by the place of the row."""
-    found: dict[str, dict[int, str]] = {}
+def labelled(graph: Graph) -> dict[str, list[str]]:
+    """For the lines of the network that are tables: the labels of their rows."""
+    found: dict[str, list[str]] = {}
     for statement in graph.unit.body:
-        if not isinstance(statement, tree.Assign) or len(statement.targets) != 1:
-            continue
-        flow = statement.value
+        flow = statement.value if isinstance(statement, tree.Assign) else None
         if isinstance(flow, tree.Flow) and len(flow.steps) == 1:
-            step = flow.steps[0]
-            stages = graph.root.frame.loops.get(id(step))
-            if isinstance(step, tree.Stages) and stages:
-                rows = [stage for stage in stages if stage.repeats]
-                labels = {i: stage.name for i, stage in enumerate(rows) if stage.row.label}
-                if labels:
-                    found[statement.targets[0].name] = {
-                        i: labels.get(i, "") for i in range(len(rows))
-                    }
+            stages = graph.root.frame.loops.get(id(flow.steps[0]), ())
+            labels = [stage.name for stage in stages if stage.row.label and stage.repeats]
+            if labels and isinstance(statement, tree.Assign):
+                found[statement.targets[0].name] = labels
     return found
-
-
-def _table_call(statement: Assign, taps: dict[str, dict[int, str]]) -> tuple[str, Var, Piece] | None:
-    """Whether a statement runs a whole table with labels: its name, target and source."""
-    parts = statement.piece.parts
-    if len(statement.targets) != 1 or len(parts) != 3 or not isinstance(parts[1], Var):
-        return None
-    name = str(parts[0])[len("self.") : -1]
-    if name in taps and parts[0] == f"self.{name}(":
-        return name, statement.targets[0], Piece(parts[1], typed=True)
-    return None
-
-
-def _row_by_row(
-    statements: list[Line],
-    found: dict[str, Piece],
-    labels: dict[int, str],
-    name: str,
-    target: Var,
-    piece: Piece,
-) -> None:
-    for i, label in labels.items():
-        variable = Var(label or f"{name}_{i}")
-        if i == len(labels) - 1:
-            variable = target if not label else variable
-        statements.append(Assign((variable,), Piece(f"self.{name}[{i}](", piece, ")")))
-        piece = Piece(variable, typed=True)
-        if label:
-            found[label] = piece
-    if labels[len(labels) - 1]:
-        statements.append(Assign((target,), piece))
-
-
-def _variables(statements: list[Line]) -> list[Var]:
-    return [v for s in statements if isinstance(s, Assign) for v in s.targets]
 
 
 def _needed(statements: list[Line], found: dict[str, Piece]) -> list[Line]:
@@ -743,12 +688,6 @@ def _needed(statements: list[Line], found: dict[str, Piece]) -> list[Line]:
 
 
 # Text
-
-
-def python_name(name: str) -> str:
-    from archdsl.naming import safe
-
-    return safe(name)
 
 
 def default_text(expression: tree.Expression | None) -> str | None:
@@ -772,15 +711,6 @@ def default_text(expression: tree.Expression | None) -> str | None:
     return None
 
 
-def _absent(builder: Builder) -> set[Var]:
-    """The inputs that no use gives."""
-    return {
-        variable
-        for i, variable in enumerate(builder.inputs)
-        if all(scope.inputs[i] is None for scope in builder.plan.scopes)
-    }
-
-
 def _tuple_type(count: int) -> str:
     return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
 
@@ -791,17 +721,17 @@ def _shape_text(name: str, shape: tuple[int, ...]) -> str:
 
 def _docstring_lines(text: str, level: int, hanging: bool = False) -> list[str]:
     """A text of the spec as lines of a docstring: it cannot end it, and starts no escape."""
-    text = " ".join(text.split())
+    opening = '"""' if text.startswith('"""') and not hanging else ""
+    text = " ".join(text.removeprefix(opening).split())
     text = "".join(c if c.isprintable() else "?" for c in text)
     text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if text.endswith('"'):
-        text += " "
+        text = text[:-1] + '\\"'
     margin = INDENT * level
     more = margin + INDENT if hanging else margin
-    room = WIDTH - 3 if level < 2 else WIDTH
     return textwrap.wrap(
-        text, room, initial_indent=margin, subsequent_indent=more, break_on_hyphens=False
-    ) or [margin]
+        opening + text, WIDTH, initial_indent=margin, subsequent_indent=more, break_on_hyphens=False
+    ) or [margin + opening]
 
 
 def _helper(name: str, title: str) -> str:

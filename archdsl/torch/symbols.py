@@ -76,7 +76,8 @@ class Symbol:
 
 def literal(values: Mapping[Frame, Any]) -> Symbol:
     """The symbol of a number that is the same in all lanes."""
-    return Symbol(values, python(next(iter(values.values()))))
+    text = python(next(iter(values.values())))
+    return Symbol(values, text, SIGN if text.startswith("-") else ATOM)
 
 
 def fold(symbol: Symbol) -> Symbol:
@@ -93,14 +94,23 @@ def is_constant(values: Mapping[Frame, Any]) -> bool:
 
 def binary(operator: str, left: Symbol, right: Symbol, values: Mapping[Frame, Any]) -> Symbol:
     """Two symbols joined by an operator of the language."""
+    if operator == "*" and "1" in (left.text, right.text):
+        other = right if left.text == "1" else left
+        return Symbol(values, other.text, other.level, other.names, other.open)
     level = LEVELS[operator]
     sign = "**" if operator == "^" else operator
     # Every operator but the power joins from the left.
     a = left.wrapped(level + 1 if operator == "^" else level)
     b = right.wrapped(level if operator == "^" else level + 1)
+    space = "" if operator == "^" and _is_simple(a) and _is_simple(b) else " "
     return Symbol(
-        values, f"{a} {sign} {b}", level, left.names | right.names, left.open | right.open
+        values, f"{a}{space}{sign}{space}{b}", level, left.names | right.names, left.open | right.open
     )
+
+
+def _is_simple(text: str) -> bool:
+    """Whether formatters put an operand directly beside `**`."""
+    return text.replace(".", "").isalnum() or text.isidentifier()
 
 
 def call(text: str, parts: Iterable[Symbol], values: Mapping[Frame, Any]) -> Symbol:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from archdsl import __version__, errors
@@ -17,7 +18,7 @@ from archdsl.onnx.lowering import lower
 from archdsl.onnx.model import BFLOAT16, INT64, TYPES, Model, Value
 from archdsl.onnx.naming import name_all
 from archdsl.onnx.simplify import simplify
-from archdsl.onnx.weights import Drawn, Source, Stored, declared, open_file
+from archdsl.onnx.weights import Drawn, Source, Stored, Tensors, declared, open_file
 from archdsl.onnx.write import EXTERNAL, Content, write
 from archdsl.operations.kinds import describe
 from archdsl.records import Record
@@ -26,12 +27,13 @@ from archdsl.records import Record
 class Options(Record):
     """How a network is written.
 
-    `weights` is a file, true for weights drawn from `seed`, or false for none: they are inputs then.
-    `fold` puts batch normalisation into the layers before; by default where there are weights.
+    `weights` is a file, a `state_dict`, true for random ones drawn from `seed`, or false: they are
+    inputs then. `fold` puts batch normalisation into the layers before; by default where there are
+    weights.
     """
 
     opset: int | None = None
-    weights: str | bool = True
+    weights: str | Mapping[str, Any] | bool = True
     seed: int = 0
     fold: bool | None = None
     dtype: str = "float32"
@@ -59,9 +61,7 @@ class Options(Record):
                 errors.UnknownOpset(opset=opset, oldest=opsets.OLDEST, newest=opsets.NEWEST)
             )
         elif narrow and opset < opsets.DEFAULT_BFLOAT16:
-            problems.append(
-                errors.TypeNeedsOpset(type=self.dtype, needed=opsets.DEFAULT_BFLOAT16)
-            )
+            problems.append(errors.TypeNeedsOpset(type=self.dtype, needed=opsets.DEFAULT_BFLOAT16))
         if problems:
             raise DiagnosticError(problems)
         fold = self.weights is not False if self.fold is None else self.fold
@@ -70,10 +70,13 @@ class Options(Record):
 
     def text(self) -> str:
         """The options as the command line has them."""
-        weights = {True: f"--seed {self.seed}", False: "--no-weights"}.get(
-            self.weights if isinstance(self.weights, bool) else None,  # type: ignore[arg-type]
-            f"--weights {os.path.basename(str(self.weights))}",
-        )
+        weights = "--no-weights"
+        if self.weights is True:
+            weights = f"--seed {self.seed}"
+        elif isinstance(self.weights, str):
+            weights = f"--weights {os.path.basename(self.weights)}"
+        elif self.weights is not False:
+            weights = "--weights STATE_DICT"
         return " ".join(
             [
                 f"--opset {self.opset} {weights} {'--fold-bn' if self.fold else '--keep-bn'}",
@@ -87,7 +90,7 @@ def export(graph: Graph, path: str, *, spec: str = "", **options: Any) -> Conten
     """Write a checked graph to an ONNX file; what was written.
 
     `spec` is the name of the spec that the file tells; the options are those of `Options`. Raises
-    `DiagnosticError`, with every tensor that does not fit where weights do not; nothing is written then.
+    `DiagnosticError`, with every tensor that does not fit where weights do not, and writes nothing.
     """
     settled = Options(**options).settled()
     try:
@@ -114,9 +117,7 @@ def build(graph: Graph, options: Options, spec: str = "") -> Content:
     lower(builder, graph.inference_nodes(), values)
     outputs: list[Output] = [output for output in graph.outputs if not output.training]
     model.outputs = [values[id(output.value)] for output in outputs]
-    simplify(
-        model, lambda *ints: builder.constant(ints, (len(ints),), INT64), options.functions
-    )
+    simplify(model, lambda *ints: builder.constant(ints, (len(ints),), INT64), options.functions)
     name_all(model, [output.name for output in outputs])
     tensors = model.tensors()
     if options.functions:
@@ -141,7 +142,8 @@ def _source(graph: Graph, options: Options) -> Source | None:
     tensors = declared(graph)
     if options.weights is True:
         return Drawn(tensors, options.seed)
-    return Stored(open_file(options.weights), tensors)
+    weights = options.weights
+    return Stored(open_file(weights) if isinstance(weights, str) else Tensors(weights), tensors)
 
 
 def _describe(model: Model, graph: Graph, options: Options, spec: str) -> None:
