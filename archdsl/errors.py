@@ -68,6 +68,19 @@ class RowBeforeHeader(Diagnostic):
     help = "begin the table with a line `name ...` that names the columns"
 
 
+class NotAColumn(Diagnostic):
+    code = "A0019"
+    message = "a column is named by a parameter, not by `{text}`"
+    help = "columns are parameters of the arch, or `params`, `macs` or `as`"
+    text: str
+
+
+class ReservedWord(Diagnostic):
+    code = "A0018"
+    message = "`{word}` is a word of the language; choose another name"
+    word: str
+
+
 class UnknownKind(Diagnostic):
     code = "A0009"
     message = "a parameter can be declared as `tensor`, not as `{kind}`"

@@ -98,7 +98,11 @@ class Names:
     ) -> None:
         block = self.unit.blocks.get(id(values[0]))
         if block is not None:  # the body of a labelled repeat
-            self.scopes[id(values[0])] = (safe(block.name),)
+            name = safe(block.name)
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            self.scopes[id(values[0])] = (name,)
             return
         runs: list[tuple[int, list[tree.Call | tree.Stages]]] = []
         count = 0

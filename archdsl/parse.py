@@ -193,26 +193,36 @@ class Builder(lark.Transformer[Any, Any]):
         return tree.Default(children[0].span, children[0])
 
     def variants(self, children: Children) -> tree.Variants:
-        columns, rows = (), []
+        columns: tuple[tree.Name, ...] | None = None
+        rows: list[tree.Variant] = []
         for child in children:
             if isinstance(child, tree.Variant):
                 rows.append(child)
-            elif columns:
+            elif columns is not None:
                 raise errors.SecondHeader(child.span)
-            elif rows:
-                raise errors.RowBeforeHeader(rows[0].span)
             else:
                 columns = child.columns
+            if columns is None:
+                raise errors.RowBeforeHeader(child.span)
         span = self._at(children[0], children[-1]) if children else Span(self.source, 0, 0)
-        return tree.Variants(span, columns, tuple(rows))
+        return tree.Variants(span, columns or (), tuple(rows))
 
-    def variants_header(self, children: Children) -> tree.Header:
-        span = self._at(children[0], children[-1]) if children else Span(self.source, 0, 0)
-        return tree.Header(span, tuple(children))
-
-    def variant(self, children: Children) -> tree.Variant:
+    def variant(self, children: Children) -> tree.Variant | tree.Header:
         name, *cells = children
-        return tree.Variant(self._at(name, (cells or [name])[-1]), str(name), tuple(cells))
+        span = self._at(name, (cells or [name])[-1])
+        if name == "name":
+            return tree.Header(span, tuple(map(self._column, cells)))
+        for cell in cells:
+            if isinstance(cell, Token):
+                raise errors.ReservedWord(self._at(cell), word=str(cell))
+        return tree.Variant(span, str(name), tuple(cells))
+
+    def _column(self, cell: tree.Cell | Token) -> tree.Name:
+        if isinstance(cell, Token):
+            return self.name([cell])
+        if cell.name is None and isinstance(cell.value, tree.Name):
+            return cell.value
+        raise errors.NotAColumn(cell.span, text=cell.span.text)
 
     def set_(self, children: Children) -> tree.Set:
         path, (arguments, end) = children

@@ -1,4 +1,4 @@
-"""The files beside the code (grammar, templates, specs), and the cache. Nothing else knows where they are."""
+"""Where things are: the files beside the code (grammar, templates, specs), and the cache."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PACKED = os.path.join(_HERE, "_data")
 ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_HERE)
-"""Holds `grammars`, `templates` and `specs`: in a wheel inside the package, in a checkout its top."""
+"""Holds `grammars`, `templates`, `specs`: in a wheel inside the package, in a checkout its top."""
 
 SPECS = os.path.join(ROOT, "specs")
 STANDARD = os.path.join(SPECS, "std")
@@ -34,8 +34,9 @@ def cache_folder() -> str | None:
         return None
     try:
         os.makedirs(place, mode=0o700, exist_ok=True)
-        # What is read back is trusted (pickled tables, byte code): nobody else may have put it there.
-        if hasattr(os, "getuid") and os.stat(place).st_uid != os.getuid():
+        # What is read back is trusted (pickled tables, byte code): nobody else may have put it in.
+        status = os.stat(place)
+        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
             return None
     except OSError:
         return None

@@ -1,4 +1,7 @@
-"""Where text comes from: a source and the spans in it. Offsets are 0-based, lines and columns 1-based."""
+"""Where text comes from: a source, and the spans in it.
+
+Offsets count from 0, lines and columns from 1.
+"""
 
 from __future__ import annotations
 

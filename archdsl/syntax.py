@@ -49,6 +49,9 @@ OPERATORS = {"SIGN", "TIMES", "POWER", "COMPARE", "AND", "OR", "DOT", "LSQUARE"}
 """What may follow nearly every value: not worth listing."""
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
+LAST = (errors.NeverClosed, errors.NothingToClose, errors.NotAColumn)
+"""Mistakes after which what follows would be misread."""
+
 CONTINUES = re.compile(r"[ \t]*(->|[-+*/%^<>]|[=!]=|(if|else|and|or)\b|#|$)")
 
 
@@ -160,7 +163,7 @@ def without_line(text: str, problem: errors.Diagnostic) -> str | None:
     Where brackets open or close in it, whatever comes next would be misread.
     """
     span = problem.span
-    if span is None or isinstance(problem, errors.NeverClosed | errors.NothingToClose):
+    if span is None or isinstance(problem, LAST):
         return None
     lines = text.split("\n")
     first = last = text.count("\n", 0, span.start)

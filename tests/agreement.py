@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from archdsl import costs
 from archdsl.elaborate import elaborate
 from archdsl.graph import Graph
 from archdsl.resolve import Program
 from archdsl.source import Source
 from archdsl.torch.source import generate
-from torch import Tensor, nn
-
 from tests.reference import Reference, State, randomise, weight_names
 
 TOLERANCE = 1e-9

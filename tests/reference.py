@@ -11,9 +11,10 @@ from math import prod
 from typing import Any
 
 import torch
-from archdsl.graph import Graph, Node, Value
 from torch import Tensor
 from torch.nn import functional
+
+from archdsl.graph import Graph, Node, Value
 
 State = dict[str, Tensor]
 """Tensors by the names they have in a `state_dict`."""

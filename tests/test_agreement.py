@@ -7,7 +7,6 @@ convolutions and matrices) counted by fvcore.
 
 from __future__ import annotations
 
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +43,9 @@ def from_timm(name: str) -> Callable[[], torch.nn.Module]:
 NETWORKS = [
     Public("mnasnet_a1", None, 3_887_038, 311_579_072, from_timm("semnasnet_100")),
     Public("mobilenet_v2", None, 3_504_872, 300_774_272, tv("mobilenet_v2")),
-    Public("mobilenet_v2", "mobilenet_v2_140", 6_108_776, 582_195_824, from_timm("mobilenetv2_140")),
+    Public(
+        "mobilenet_v2", "mobilenet_v2_140", 6_108_776, 582_195_824, from_timm("mobilenetv2_140")
+    ),
     Public("resnext50", None, 25_028_904, 4_230_479_872, tv("resnext50_32x4d")),
     Public("resnet50", None, 25_557_032, 4_089_184_256, tv("resnet50")),
     Public("squeezenet1_0", None, 1_248_424, 818_924_576, tv("squeezenet1_0")),
@@ -74,7 +75,7 @@ def randomise(model: torch.nn.Module, seed: int) -> None:
 
 
 def same_weights(network: Public, dtype: torch.dtype) -> tuple[Any, Any]:
-    """Our module and the public one, the latter's weights copied in the order they stand in both."""
+    """Our module and the public one, its weights copied in the order they stand in both."""
     torch.manual_seed(0)
     theirs = network.make().to(dtype)
     randomise(theirs, 1)

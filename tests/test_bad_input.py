@@ -6,13 +6,20 @@ A case is a file, or one that names its command in its first line: `# check --va
 from __future__ import annotations
 
 import inspect
+import os
+import random
+import re
 from pathlib import Path
 
 import pytest
 
 from archdsl import errors, limits
+from archdsl.check import check
 from archdsl.cli import main
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import Diagnostic, DiagnosticError, render
+from archdsl.elaborate import elaborate
+from archdsl.resolve import Program
+from archdsl.source import Source
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(path.stem for path in BAD.glob("*.arch"))
@@ -91,3 +98,72 @@ def test_every_kind_is_told_somewhere() -> None:
         and f".{kind.__name__}" not in others
     ]
     assert missing == []
+
+
+# Mutations of good specs end in mistakes or networks, and in nothing else
+
+SPECS = [
+    *sorted((Path(__file__).parent.parent / "specs").rglob("*.arch")),
+    *sorted(path for path in BAD.glob("*.arch") if path.stat().st_size < 2_000),
+]
+WORDS = """0 -1 10^9 1000000000 9^9^9^9 none (1,2) [] x 1e30 0.5 training true "" { } x.c 2^62 index
+as if else stages repeat let return -> = - ( ) [ , : . .. block arch extends set default {3,5}
+conv linear concat split mbconv relu k=4 c= n # " \\ \t \x00 é 幅""".split(" ")
+
+
+def mutated(text: str, chance: random.Random) -> str:
+    words = re.findall(r'"[^"\n]*"|\w+|->|\.\.|[<>=!]=|//|[^\w\s]|[ \t]+|\n', text)
+    kind = chance.choice("truncate delete double swap replace replace bytes".split())
+    if kind == "truncate" or not words:
+        return text[: chance.randrange(len(text) + 1)]
+    if kind == "bytes":
+        content = bytearray(text.encode())
+        content[chance.randrange(len(content))] = chance.randrange(256)
+        return content.decode(errors="replace")
+    for _ in range(chance.choice((1, 1, 1, 2, 4))):
+        i, j = chance.randrange(len(words)), chance.randrange(len(words))
+        if kind == "delete":
+            words[i] = " "
+        elif kind == "double":
+            words.insert(i, words[j])
+        elif kind == "swap":
+            words[i], words[j] = words[j], words[i]
+        else:
+            words[i] = chance.choice(WORDS)
+    return "".join(words)
+
+
+def outcome(text: str) -> list[Diagnostic]:
+    """The mistakes of a text."""
+    source = Source("mutated", text)
+    try:
+        program = Program(source)
+        for name in program.archs:
+            unit = program.find(name, source)
+            assert unit is not None
+            check(elaborate(program, unit), settled=False)
+    except DiagnosticError as problem:
+        return problem.diagnostics
+    except Diagnostic as problem:
+        return [problem]
+    return []
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ARCHDSL_FUZZ", "8"))))
+def test_mutations(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(100):
+        text = mutated(chance.choice(SPECS).read_bytes().decode(errors="replace"), chance)
+        for problem in outcome(text):
+            span = problem.span
+            assert span is not None, problem
+            assert 0 <= span.start <= span.end <= len(span.source.text) + 1, problem
+            assert "Token(" not in render(problem) and "__" not in problem.title
+
+
+@pytest.mark.parametrize("path", SPECS[::9], ids=lambda path: path.stem)
+def test_truncations(path: Path) -> None:
+    text = path.read_bytes().decode(errors="replace")
+    for end in range(0, len(text), max(1, len(text) // 60)):
+        for problem in outcome(text[:end]):
+            render(problem)

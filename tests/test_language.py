@@ -1027,6 +1027,22 @@ def test_variants() -> None:
     refused(errors.NoVariant, PARENT, variant="huge")
 
 
+def test_words_that_are_words_in_places_only() -> None:
+    text = """arch net(name=4, block=2, as_is=1) {
+      input x: 8x6x6
+      variants {
+        name   name  as     block
+        other  8     MyNet  1
+      }
+      let params = name * 2
+      tensor = x -> conv(params)
+      return tensor
+    }"""
+    refused(errors.UnexpectedText, text)  # `block` begins a definition or a header
+    graph = build(text.replace("block", "blocks"), variant="other")
+    assert shape(graph) == (16, 6, 6) and graph.class_name == "MyNet"
+
+
 def test_variants_are_inherited_and_replaced() -> None:
     child = PARENT + "arch child extends parent {\n}"
     assert convs(build(child, variant="big"))[0].c == 16
@@ -1106,3 +1122,26 @@ def test_ten_thousand_blocks() -> None:
         + "arch net {\n input x: 8x4x4\n return x -> stages {\n  block c n\n  unit 8 10000\n }\n}"
     )
     assert len(graph.nodes) == 30_000
+
+
+# Names that text makes up do not meet
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        " a = (x -> conv(8)) + (x -> conv(8)) -> bn\n a_1 = a -> conv(8)\n return a_1",
+        " forward = x -> conv(8)\n forward_ = forward -> conv(8)\n return forward_",
+        " y = x -> conv(8)\n repeat i in 0..3 {\n  y = y -> conv(8) -> relu\n }\n return y",
+        " y = x\n repeat i in 0..3 {\n  y = y -> conv(8)\n  y = y -> conv(8)\n }\n return y",
+        " out = x -> conv(8)\n return out -> conv(8) -> bn, out -> conv(3)",
+        " conv = x -> conv(8)\n return conv -> conv(8)",
+        " y = x\n conv: repeat i in 0..2 {\n  y = y -> conv(8)\n }\n return y -> conv(3)",
+    ],
+)
+def test_paths_are_unique(body: str) -> None:
+    graph = build(body)
+    taken = [path for path, node in zip(paths(graph), graph.nodes) if node.operation.weights]
+    assert len(set(taken)) == len(taken)
+    # None is inside another: that would be a layer and a container at once.
+    assert not any(a != b and b.startswith(a + ".") for a in taken for b in taken)

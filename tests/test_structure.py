@@ -1,4 +1,4 @@
-"""What the layout promises: each step does its own job, blocks are data, tables cover everything."""
+"""What the layout promises: steps do their own job, blocks are data, tables cover everything."""
 
 from __future__ import annotations
 
@@ -59,8 +59,11 @@ def test_only_the_command_line_prints_and_exits() -> None:
         if path.name in ("cli.py", "__main__.py"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        calls = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        assert not calls & {"print", "exit", "eval", "exec", "input"} or path.name == "live.py", path
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        named = {function.id for function in calls if isinstance(function, ast.Name)}
+        # Generated source is run by one module alone, where the user asks for a live network.
+        if path.name != "live.py":
+            assert not named & {"print", "exit", "eval", "exec", "input"}, path
 
 
 def test_operations_know_no_places() -> None:

@@ -94,7 +94,7 @@ block swap(a: tensor, b: tensor) {
 block b(flag) {
   p, q = x -> split(2)
   r, t = p -> swap(q) if not flag
-  return concat(p, q, p)-> conv(8)
+  return concat(r, t, p) -> conv(8)
 }""",
         ),
     ),

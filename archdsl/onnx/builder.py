@@ -39,7 +39,8 @@ class Builder:
             text = ",".join(f"{value:g}" for value in values)
             kind = "ints" if type_ is INT64 else "numbers"
             name = f"{kind}/{text}" if len(text) <= 40 else f"{kind}/{len(self._constants)}"
-            array = numbers.encode(np.array(values, np.int64 if type_ is INT64 else None), type_)
+            array = np.array(values, np.int64 if type_ is INT64 else np.float64)
+            array = numbers.encode(array, type_, name)
             array = array.reshape(shape)
             found = Tensor(name, shape, type_, lambda: iter([array]), values)
             self._constants[key] = found
@@ -100,7 +101,7 @@ class Site:
 
     def floats(self, *values: float) -> Tensor:
         """A list of numbers that an operator takes as float32, whatever the network's type."""
-        return self._builder.constant(values, (len(values),), FLOAT32)
+        return self._builder.constant(tuple(map(float, values)), (len(values),), FLOAT32)
 
     def number(self, value: float) -> Tensor:
         """One number, in the type of the network."""

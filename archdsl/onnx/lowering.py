@@ -334,9 +334,9 @@ def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
         return _adaptive(at, x, o.outputs[0])
     before, after = o.inputs[0][1:], o.outputs[0][1:]
     if o.mode == "bilinear":
-        return _resample(at, o, x, _sizes_or_scales(at, before, after))
+        return _resample(at, o, x, at.floats(1, 1, *map(_scale_to, before, after)))
     if all(m % n == 0 for n, m in zip(before, after)):
-        return _resample(at, o, x, _scales(at, [m / n for n, m in zip(before, after)]))
+        return _resample(at, o, x, at.floats(1, 1, *(m / n for n, m in zip(before, after))))
     # Runtimes compute places in float32, and miss the pixel where the exact place is whole.
     for axis, (n, m) in enumerate(zip(before, after), 2):
         if n != m:
@@ -346,10 +346,9 @@ def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
     return x
 
 
-def _resample(at: Site, o: Any, x: Value, extent: dict[str, Any]) -> Value:
-    inputs = [x, None, extent["scales"]]
-    if extent["scales"] is None:
-        inputs.append(extent["sizes"])
+def _resample(
+    at: Site, o: Any, x: Value, scales: Tensor | None, sizes: Value | Tensor | None = None
+) -> Value:
     if o.mode == "nearest":
         mode, places, rounding = "nearest", "asymmetric", "floor"
     else:
@@ -357,22 +356,10 @@ def _resample(at: Site, o: Any, x: Value, extent: dict[str, Any]) -> Value:
         if o.align_corners:
             places = "align_corners"
     return at.emit(
-        "Resize", *inputs, axes=extent.get("axes"), mode=mode,
+        "Resize", *([x, None, scales] if sizes is None else [x, None, None, sizes]),
+        axes=None if sizes is None else tuple(range(2, len(at.out))), mode=mode,
         coordinate_transformation_mode=places, nearest_mode=rounding,
     )  # fmt: skip
-
-
-def _scales(at: Site, factors: list[float]) -> dict[str, Any]:
-    values = (1.0, 1.0, *factors)
-    return {"scales": at.floats(*values)}
-
-
-def _sizes_or_scales(at: Site, before: Any, after: Any) -> dict[str, Any]:
-    """Sizes, from opset 18 on without the batch's; before, scales that come to the same sizes."""
-    if at.opset >= 18:
-        axes = tuple(range(2, 2 + len(after)))
-        return {"scales": None, "sizes": at.ints(*after), "axes": axes}
-    return _scales(at, [_scale_to(n, m) for n, m in zip(before, after)])
 
 
 def _scale_to(n: int, m: int) -> float:
@@ -385,14 +372,12 @@ def _scale_to(n: int, m: int) -> float:
 
 def _resize_unknown(at: Site, o: Any, x: Value, like: Value | None) -> Value:
     if o.scale is not None:
-        return _resample(at, o, x, _scales(at, list(o.scale)))
+        return _resample(at, o, x, at.floats(1, 1, *o.scale))
     at.needs_opset(18, "a size without the batch's cannot be given to Resize")
-    axes = tuple(range(2, len(at.out)))
     if like is None or not is_symbolic(like.shape):
-        sizes: Value | Tensor = at.ints(*o.outputs[0][1:])
-    else:
-        sizes = at.emit("Shape", like, shape=(len(axes),), type_=INT64, start=2)
-    return _resample(at, o, x, {"scales": None, "sizes": sizes, "axes": axes})
+        return _resample(at, o, x, None, at.ints(*o.outputs[0][1:]))
+    size = at.emit("Shape", like, shape=(len(at.out) - 2,), type_=INT64, start=2)
+    return _resample(at, o, x, None, size)
 
 
 def _pad(at: Site, o: Any, x: Value) -> Value:

@@ -32,6 +32,7 @@ from archdsl.torch.symbols import (
     call,
     is_constant,
     literal,
+    negative,
     python,
 )
 
@@ -217,6 +218,7 @@ class Builder:
         self.rounds: list[str] = []  # variables of the loops around the code at hand
         self.path: tuple[int, ...] = ()  # rounds of the unrolled loops around the code at hand
         self.looped: dict[str, Choice] | None = None  # layers of the loop around it, by name
+        self.sequences: set[str] = set()  # unrolled loops whose rounds follow one another
         self.counting = False  # whether it is in a row of a table, which counts
         self.layer = Var("layer")
         self.inputs: list[Var] = []
@@ -338,6 +340,12 @@ class Builder:
             self.statements.append(Assign((variable,), as_list(piece)))
             self.variables[name] = Piece(variable, typed=True)
             return
+        if _one_kind(values) is Value and piece is not None:  # a guard that does not hold
+            source = self._variable_for(piece, targets[0])
+            for name in targets:
+                self.variables[name] = source
+                self.channels[name] = self._find_or_none({f: v.shape[0] for f, v in values.items()})
+            return
         variables = tuple(Var(_variable(name)) for name in targets)
         if self.rounds:
             variables = tuple(
@@ -350,6 +358,14 @@ class Builder:
             sizes = {f: v[i].shape[0] if isinstance(v, list | tuple) else v.shape[0]
                      for f, v in values.items()}  # fmt: skip
             self.channels[name] = self._find_or_none(sizes)
+
+    def _variable_for(self, piece: Piece, name: str) -> Piece:
+        """A variable for an expression that is used more than once."""
+        if piece.variable is None:
+            variable = Var(_variable(name))
+            self.statements.append(Assign((variable,), piece))
+            piece = Piece(variable, typed=True)
+        return piece
 
     # Numbers
 
@@ -404,7 +420,7 @@ class Builder:
             return binary(expression.operator, left, right, values)
         if isinstance(expression, tree.Minus):
             inner = self.symbol(expression.operand, lanes)
-            return Symbol(values, f"-{inner.wrapped(SIGN + 1)}", SIGN, inner.names, inner.open)
+            return negative(inner, values)
         if isinstance(expression, tree.Negation):
             inner = self.symbol(expression.operand, lanes)
             return Symbol(values, f"not {inner.wrapped(NOT)}", NOT, inner.names, inner.open)
@@ -523,20 +539,21 @@ class Builder:
                 if _all_ints(a.values) and _all_ints(b.values):
                     if name == "floor":
                         return binary("//", a, b, values)
-                    text = f"-(-{a.wrapped(SIGN + 1)} // {b.wrapped(PRODUCT + 1)})"
+                    text = f"-({negative(a, a.values).text} // {b.wrapped(PRODUCT + 1)})"
                     return call(text, [a, b], values)
         parts = [self.symbol(argument, lanes) for argument in arguments]
         inside = ", ".join(part.text for part in parts)
         if name == "floor":
             if _all_ints(parts[0].values):
                 return parts[0]
-            negative = any(value < 0 for value in parts[0].values.values())
-            inside = f"{parts[0].wrapped(PRODUCT)} // 1" if negative else inside
+            below = any(value < 0 for value in parts[0].values.values())
+            inside = f"{parts[0].wrapped(PRODUCT)} // 1" if below else inside
             return call(f"int({inside})", parts, values)
         if name == "ceil":
             if _all_ints(parts[0].values):
                 return parts[0]
-            return call(f"-int(-{parts[0].wrapped(SIGN + 1)} // 1)", parts, values)
+            negated = negative(parts[0], parts[0].values)
+            return call(f"-int({negated.wrapped(PRODUCT)} // 1)", parts, values)
         if name == "sqrt":
             return binary("^", parts[0], literal({f: 0.5 for f in values}), values)
         if name == "divisible":
@@ -1196,7 +1213,22 @@ class Builder:
 
     def attributes(self) -> dict[str, Code]:
         """The submodules by name, those of unrolled loops in lists."""
-        return {name: _nested(choices, ()) for name, choices in self.slots.items()}
+        return {name: self._nested(name, choices, ()) for name, choices in self.slots.items()}
+
+    def _nested(
+        self, name: str, choices: Mapping[tuple[int, ...], Choice], path: tuple[int, ...]
+    ) -> Code:
+        """A layer, or lists of layers by the rounds of unrolled loops."""
+        if path in choices:
+            return choices[path].whole()
+        rounds = [key[len(path)] for key in choices if key[: len(path)] == path]
+        if not rounds:
+            return IDENTITY
+        items = [self._nested(name, choices, (*path, i)) for i in range(max(rounds) + 1)]
+        text = f"self.{name}" + "".join(f"[{i}]" for i in path)
+        if text in self.sequences:
+            return Invoke("nn.Sequential", tuple(("", item) for item in items), True)
+        return Listed(tuple(items))
 
     # Tables
 
@@ -1308,20 +1340,39 @@ class Builder:
         body, self.statements = self.statements, outer_statements
         if len(modules) > 1 or any(isinstance(item, Loop) for item in body):
             raise NotExpressible
-        over = None
-        for name, choice in modules.items():
-            code = choice.whole()
-            used = variable if variable in names_in(code) else "_"
-            count_text = Plain(f"range({count.text})", count.names)
-            item = Repeated(code, used, count_text, starred=False)
-            over = self._place(name, Invoke("nn.ModuleList", (("", item),), True), True)
-        text = "" if modules else self.in_forward(count, "count")
         assigns = [item for item in body if isinstance(item, Assign)]
-        self.statements.append(Loop(variable, over, text, self.layer, assigns))
+        self._finish_loop(modules, count, variable, assigns)
         for name in carried:
             sizes = {f: _size(frames[-1].names[name], "c") for f, frames in rounds.items() if frames}
             complete = len(sizes) == len(lanes) and None not in sizes.values()
             self.channels[name] = self._find_or_none(sizes) if complete else None
+
+    def _finish_loop(
+        self, modules: Mapping[str, Choice], count: Symbol, variable: str, body: list[Assign]
+    ) -> None:
+        """Write a loop: a sequence of layers where each takes what the one before it gives."""
+        numbers = Plain(f"range({count.text})", count.names)
+        if not modules:
+            over = self.in_forward(count, "count")
+            self.statements.append(Loop(variable, None, over, self.layer, body))
+            return
+        ((name, choice),) = modules.items()
+        code = choice.whole()
+        used = variable if variable in names_in(code) else "_"
+        targets, piece = body[-1]
+        if len(body) == 1 and piece.parts == (self.layer, "(", *targets, ")"):
+            layers = Repeated(code, used, numbers)
+            place = self._place(name, Invoke("nn.Sequential", (("", layers),), True), True)
+            source = Piece(*targets)
+            last = self.statements[-1]
+            if isinstance(last, Assign) and last.targets == targets and last.piece.variable:
+                source = last.piece
+                self.statements.pop()
+            self.statements.append(Assign(targets, Piece(place, "(", source, ")")))
+            return
+        layers = Repeated(code, used, numbers, starred=False)
+        place = self._place(name, Invoke("nn.ModuleList", (("", layers),), True), True)
+        self.statements.append(Loop(variable, place, "", self.layer, body))
 
     def _layer_name(self, statement: tree.Repeat) -> str:
         """A name for the layer of a round that is no other's."""
@@ -1358,11 +1409,16 @@ class Builder:
         """A loop written out, its layers in lists."""
         if self.rounds:
             raise NotExpressible
-        path = self.path
+        path, start = self.path, len(self.statements)
         for i in range(count):
             self.path = (*path, i)
             self._walk(statement.body, [rounds[f][i] for f in lanes])
         self.path = path
+        chain = _chain(self.statements[start:])
+        if chain is not None:
+            text, source, target = chain
+            self.statements[start:] = [Assign((target,), Piece(f"{text}(", source, ")"))]
+            self.sequences.add(text)
 
 
 class Alike(Code):
@@ -1644,15 +1700,27 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _nested(choices: Mapping[tuple[int, ...], Choice], path: tuple[int, ...]) -> Code:
-    """The code of a submodule: a layer, or lists of layers by the rounds of unrolled loops."""
-    if path in choices:
-        return choices[path].whole()
-    rounds = [key[len(path)] for key in choices if key[: len(path)] == path]
-    if not rounds:
-        return IDENTITY
-    items = tuple(_nested(choices, (*path, i)) for i in range(max(rounds) + 1))
-    return Listed(items)
+def _chain(statements: list[Assign | Loop]) -> tuple[str, Var, Var] | None:
+    """For rounds that are each one layer called with what the one before gives: `self.layers`,
+    what goes in, and what comes out."""
+    if len(statements) < 2:
+        return None
+    text = str(statements[0].piece.parts[0]) if isinstance(statements[0], Assign) else ""
+    text = text.removesuffix("[0](")
+    source: str | Var | None = None
+    for i, statement in enumerate(statements):
+        if not isinstance(statement, Assign) or len(statement.targets) != 1:
+            return None
+        parts = statement.piece.parts
+        if len(parts) != 3 or parts[0] != f"{text}[{i}](" or parts[2] != ")":
+            return None
+        if i and parts[1] is not source:
+            return None
+        (source,) = statement.targets
+    first = statements[0]
+    assert isinstance(first, Assign) and isinstance(source, Var)
+    begin = first.piece.parts[1]
+    return (text, begin, source) if isinstance(begin, Var) else None
 
 
 def _one_kind(values: Mapping[Frame, Any]) -> type:

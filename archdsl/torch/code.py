@@ -1,4 +1,4 @@
-"""Python expressions as trees, and their layout: what fits on a line is one line, the rest is opened.
+"""Python expressions as trees, and their layout: what fits on a line is one, the rest is opened.
 
 The layout is the one that common formatters leave alone.
 """
@@ -30,7 +30,10 @@ class Plain(Code):
 
 
 class Invoke(Code):
-    """`function(a, b, c=d)`. With `opened` it is one argument a line as soon as one line is too long."""
+    """`function(a, b, c=d)`.
+
+    With `opened` it has a line for each argument as soon as one line is too long.
+    """
 
     function: str
     arguments: tuple[tuple[str, Code], ...]
@@ -117,13 +120,13 @@ def lay_out(before: str, code: Code, after: str, indent: int) -> list[str]:
         inside = f"{margin}{INDENT}{flat(code)}"
         if len(inside) <= WIDTH:
             return [f"{margin}{before}(", inside, f"{margin}){after}"]
-        return [
-            f"{margin}{before}(",
-            *lay_out("", code.value, "", indent + 1),
-            *lay_out("if ", code.condition, "", indent + 1),
-            *lay_out("else ", code.otherwise, "", indent + 1),
-            f"{margin}){after}",
-        ]
+        lines = [f"{margin}{before}("]
+        word = ""
+        while isinstance(code, Either):
+            lines += lay_out(word, code.value, "", indent + 1)
+            lines += lay_out("if ", code.condition, "", indent + 1)
+            code, word = code.otherwise, "else "
+        return [*lines, *lay_out(word, code, "", indent + 1), f"{margin}){after}"]
     if isinstance(code, Listed):
         lines = [f"{margin}{before}["]
         for item in code.items:

@@ -71,7 +71,8 @@ class Forward:
         """The statements that only training's outputs need."""
         if not any(training):
             return set()
-        needed = {v for piece, only in zip(returns, training) if not only for v in piece.variables()}
+        usual = [piece for piece, only in zip(returns, training) if not only]
+        needed = {variable for piece in usual for variable in piece.variables()}
         kept = set()
         for i in reversed(range(len(self.statements))):
             statement = self.statements[i]
@@ -102,7 +103,8 @@ class Forward:
         is_layer = str(statement.piece.parts[0]).startswith("self.")
         if target in self.fixed or not is_layer or statement.piece.level < 9:
             return None
-        uses = [j for j in range(i + 1, len(self.statements)) if target in _used(self.statements[j])]
+        later = range(i + 1, len(self.statements))
+        uses = [j for j in later if target in _used(self.statements[j])]
         returned = [j for j, piece in enumerate(returns) if target in piece.variables()]
         if len(uses) + len(returned) != 1:
             return None
@@ -113,6 +115,8 @@ class Forward:
             if not isinstance(user, Assign):
                 return None
             piece = user.piece
+        if piece.variables().count(target) != 1:
+            return None
         if len(set(piece.variables())) < 2:  # a chain, which reads better line by line
             return None
         # A value stays before a loop, which may change what it is made from.

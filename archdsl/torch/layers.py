@@ -1,4 +1,4 @@
-"""How each primitive is written in PyTorch: as a layer in `__init__`, or as an operator in `forward`.
+"""How each primitive is written in PyTorch: a layer in `__init__`, or an operator in `forward`.
 
 Two tables, a row for each primitive. A row sees symbols and writes code; it decides nothing about
 shapes.
@@ -33,7 +33,7 @@ class Site(Protocol):
     inplace: bool
 
     def argument(self, name: str) -> Symbol:
-        """The symbol of a parameter's concrete value (per-axis ones as tuples where they differ)."""
+        """The symbol of a parameter's concrete value; a tuple where it differs by axis."""
 
     def items(self, name: str) -> list[str]:
         """The texts in `forward` of a parameter that is a tuple, item by item."""
@@ -369,7 +369,7 @@ def _reshape_layer(site: Site) -> Invoke:
 
 
 def _permute_layer(site: Site) -> Invoke:
-    return invoke(site.helper("Permute"), python(_batch_first(same(site, "axes"))))
+    return invoke(site.helper("Permute"), python(list(_batch_first(same(site, "axes")))))
 
 
 def _slice_layer(site: Site) -> Invoke:
@@ -381,14 +381,14 @@ def _slice_layer(site: Site) -> Invoke:
 
 
 def _pad_channels_layer(site: Site) -> Invoke:
-    return invoke(site.helper("PadChannels"), python(_channel_pad(site)))
+    return invoke(site.helper("PadChannels"), *map(python, _channel_pad(site)))
 
 
 def _channel_shuffle(site: Site) -> Invoke:
     groups = site.argument("groups")
     if rank(site) > 0:
         return invoke("nn.ChannelShuffle", groups)
-    swap = f"{site.helper('Permute')}((0, 2, 1))"
+    swap = f"{site.helper('Permute')}([0, 2, 1])"
     parts = Plain(f"nn.Unflatten(1, ({groups.text}, -1))", groups.names)
     return invoke("nn.Sequential", parts, swap, "nn.Flatten()")
 
@@ -515,7 +515,8 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
         return Piece(x, f".chunk({count.text}, {axis})", many=True)
-    return Piece(x, f".split({python(list(same(site, 'sizes')))}, {axis})", many=True)
+    sizes = python(list(same(site, "sizes")))
+    return Piece("torch.split(", operands[0], f", {sizes}, {axis})", many=True)
 
 
 def as_list(piece: Piece) -> Piece:
@@ -560,21 +561,20 @@ def _reshape(site: Site, operands: list[Piece]) -> Piece:
     return Piece(operands[0].wrapped(9), f".reshape(-1, {inside})", typed=operands[0].typed)
 
 
-def _channel_pad(site: Site) -> tuple[int, ...]:
+def _channel_pad(site: Site) -> tuple[int, int]:
+    """How many channels are added in front and at the end."""
     pads = set()
     for operation in site.operations:
         before = operation.before  # type: ignore[attr-defined]
-        after = operation.outputs[0][0] - operation.inputs[0][0] - before
-        pads.add((*(0,) * (2 * operation.rank), before, after))
+        pads.add((before, operation.outputs[0][0] - operation.inputs[0][0] - before))
     if len(pads) > 1:
         raise NotExpressible
-    (pad,) = pads
-    return pad
+    return pads.pop()
 
 
 def _pad_channels(site: Site, operands: list[Piece]) -> Piece:
-    text = python(_channel_pad(site))
-    return Piece("nn.functional.pad(", operands[0], f", {text})", typed=True)
+    border = python((*(0,) * (2 * rank(site)), *_channel_pad(site)))
+    return Piece("nn.functional.pad(", operands[0], f", {border})", typed=True)
 
 
 OPERATORS: dict[str, Callable[[Site, list[Piece]], Piece]] = {

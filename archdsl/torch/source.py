@@ -556,6 +556,10 @@ def settle(code: Code) -> Code:
                 items += [("", item) for item in _grouped(value)]
             else:
                 items.append((name, settle(value)))
+        if code.function == "nn.Sequential" and len(items) > 3:
+            if not any(isinstance(item, Rows) for _, item in items) and _are_alike(items):
+                over = Plain(f"range({len(items)})")
+                items = [("", Repeated(items[0][1], "_", over))]
         return Invoke(code.function, tuple(items), code.opened)
     if isinstance(code, Either):
         return Either(settle(code.value), code.condition, settle(code.otherwise))
@@ -566,6 +570,10 @@ def settle(code: Code) -> Code:
     if isinstance(code, Listed):
         return _module_list([settle(item) for item in code.items])
     return code
+
+
+def _are_alike(items: list[tuple[str, Code]]) -> bool:
+    return len({name + flat(item) for name, item in items}) == 1
 
 
 def _module_list(items: list[Code]) -> Code:
@@ -729,9 +737,14 @@ def _docstring_lines(text: str, level: int, hanging: bool = False) -> list[str]:
         text = text[:-1] + '\\"'
     margin = INDENT * level
     more = margin + INDENT if hanging else margin
-    return textwrap.wrap(
-        opening + text, WIDTH, initial_indent=margin, subsequent_indent=more, break_on_hyphens=False
-    ) or [margin + opening]
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=margin, subsequent_indent=more, break_on_hyphens=False
+    )
+    lines = wrapper.wrap(opening + text) or [margin + opening]
+    if len(lines) == 1 and opening and len(lines[0]) > WIDTH - len(opening):
+        wrapper.width -= len(opening)  # formatters would put the closing quotes on this line
+        lines = wrapper.wrap(opening + text)
+    return lines
 
 
 def _helper(name: str, title: str) -> str:

@@ -104,8 +104,19 @@ def binary(operator: str, left: Symbol, right: Symbol, values: Mapping[Frame, An
     b = right.wrapped(level if operator == "^" else level + 1)
     space = "" if operator == "^" and _is_simple(a) and _is_simple(b) else " "
     return Symbol(
-        values, f"{a}{space}{sign}{space}{b}", level, left.names | right.names, left.open | right.open
+        values,
+        f"{a}{space}{sign}{space}{b}",
+        level,
+        left.names | right.names,
+        left.open | right.open,
     )
+
+
+def negative(symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
+    """Minus a symbol."""
+    if symbol.level == SIGN:
+        return Symbol(values, symbol.text[1:], SIGN + 1, symbol.names, symbol.open)
+    return Symbol(values, f"-{symbol.wrapped(SIGN)}", SIGN, symbol.names, symbol.open)
 
 
 def _is_simple(text: str) -> bool:
