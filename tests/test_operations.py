@@ -409,7 +409,7 @@ def test_initialisations_are_read_with_all_their_arguments() -> None:
         (W("ones"), nn.init.ones_),
         (W("constant", (3,)), lambda w: nn.init.constant_(w, 3)),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Word) else "",
 )
 def test_distributions_are_those_of_torch(scheme: Word, draw: Callable[[Tensor], Any]) -> None:
     torch.manual_seed(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -155,15 +156,18 @@ class Site:
             bias = Tensor(bias_title, (channels,), target, None)
             return [Tensor(title, shape, target, None), *[bias] * biased_after]
 
+        @cache
+        def affine() -> Affine:
+            return Affine(chain, channels, source)
+
         def weight_blocks() -> Iterator[Array]:
-            factor = along_weight(primitive, Affine(chain, channels, source).factor)
+            factor = along_weight(primitive, affine().factor)
             for (start, stop), piece in zip(row_pieces(shape), source.pieces(title)):
                 yield numbers.encode(piece * factor[start:stop], target, title)
 
         def bias_blocks() -> Iterator[Array]:
-            affine = Affine(chain, channels, source)
             own = source.vector(bias_title) if biased else 0.0
-            yield numbers.encode(own * affine.factor + affine.shift, target, bias_title)
+            yield numbers.encode(own * affine().factor + affine().shift, target, bias_title)
 
         bias = Tensor(bias_title, (channels,), target, bias_blocks)
         return [Tensor(title, shape, target, weight_blocks), *[bias] * biased_after]

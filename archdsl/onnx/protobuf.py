@@ -17,12 +17,16 @@ _VARINT, _BYTES, _FIXED32 = 0, 2, 5
 _FLOAT, _INT, _STRING, _FLOATS, _INTS = 1, 2, 3, 6, 7
 _EXTERNAL = 1
 
+_ONE_BYTE = [bytes([number]) for number in range(128)]
+
 FUNCTION_DOMAIN = "archdsl.blocks"
 """Where local functions live."""
 
 
 def varint(number: int) -> bytes:
     """A whole number, seven bits in each byte; negative ones as 64 bits in two's complement."""
+    if 0 <= number < 128:
+        return _ONE_BYTE[number]
     if number < 0:
         number += 1 << 64
     out = bytearray()

@@ -6,6 +6,7 @@ The layout is the one that common formatters leave alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from archdsl.records import Record
 from archdsl.torch.symbols import Symbol
@@ -64,6 +65,41 @@ class Listed(Code):
 
     def parts(self) -> Iterable[Code]:
         return self.items
+
+
+IDENTITY = Plain("nn.Identity()")
+
+
+class NewBlock(Code):
+    """A use of another class; its arguments are chosen when that class is complete."""
+
+    plan: Any
+    arguments: tuple[tuple[str, Symbol], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return [plain(symbol) for _, symbol in self.arguments]
+
+
+class Alike(Code):
+    """Layers in a row, written as a loop where they turn out alike.
+
+    `loops` are ways to write those from some place on by a formula.
+    """
+
+    singles: tuple[Code, ...]
+    loops: tuple[tuple[int, Repeated], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return self.singles
+
+
+class Rows(Code):
+    """The rows of a table: name, code and a remark (the shape that comes out)."""
+
+    rows: tuple[tuple[str, Code, str], ...]
+
+    def parts(self) -> Iterable[Code]:
+        return [code for _, code, _ in self.rows]
 
 
 def plain(symbol: Symbol) -> Plain:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from archdsl.torch.classes import Assign, Loop
+from archdsl.torch.plans import Assign, Loop
 from archdsl.torch.code import INDENT, WIDTH
 from archdsl.torch.pieces import Piece, Var
 

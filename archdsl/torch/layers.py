@@ -510,13 +510,15 @@ def _matmul(site: Site, operands: list[Piece]) -> Piece:
 
 def _split(site: Site, operands: list[Piece]) -> Piece:
     axis = same(site, "axis") + 1
-    x = operands[0].wrapped(9)
+    x = operands[0]
     parts = {operation.sizes for operation in site.operations}  # type: ignore[attr-defined]
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
-        return Piece(x, f".chunk({count.text}, {axis})", many=True)
+        if x.typed:
+            return Piece(x.wrapped(9), f".chunk({count.text}, {axis})", many=True)
+        return Piece("torch.chunk(", x, f", {count.text}, {axis})", many=True)
     sizes = python(list(same(site, "sizes")))
-    return Piece("torch.split(", operands[0], f", {sizes}, {axis})", many=True)
+    return Piece("torch.split(", x, f", {sizes}, {axis})", many=True)
 
 
 def as_list(piece: Piece) -> Piece:

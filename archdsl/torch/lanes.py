@@ -1,0 +1,74 @@
+"""Questions about the values that something has in the uses of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archdsl.evaluate import SIZES
+from archdsl.graph import Frame, Value
+from archdsl.torch.symbols import NotExpressible, Symbol, binary, literal
+
+
+def one_kind(values: Mapping[Frame, Any]) -> type:
+    kinds = {type(value) for value in values.values()}
+    if len(kinds) > 1:
+        raise NotExpressible
+    return kinds.pop()
+
+
+def size_of(value: Any, letter: str) -> int | None:
+    if isinstance(value, list | tuple):
+        sizes = {size_of(item, letter) for item in value}
+        return sizes.pop() if len(sizes) == 1 else None
+    if not isinstance(value, Value):
+        return None
+    letters = {1: "cw", 2: "chw", 3: "cdhw"}.get(len(value.shape) - 1, "c")
+    return value.shape[letters.index(letter)] if letter in letters else None
+
+
+def agrees(symbol: Symbol, values: Mapping[Frame, Any]) -> bool:
+    try:
+        return all(
+            symbol.at(f) == value and isinstance(symbol.at(f), bool) == isinstance(value, bool)
+            for f, value in values.items()
+        )
+    except NotExpressible:
+        return False
+
+
+def multiple_of(symbol: Symbol, sizes: Mapping[Frame, Any]) -> Symbol | None:
+    """`symbol * k` or `symbol // k`, where that has these values."""
+    try:
+        known = {f: symbol.at(f) for f in sizes}
+    except NotExpressible:
+        return None
+    if not all_ints(known) or not all(known.values()):
+        return None
+    first = next(iter(sizes))
+    for factor, operator in ((sizes[first] / known[first], "*"), (known[first] / sizes[first], "//")):
+        if factor >= 2 and factor == int(factor):
+            k = int(factor)
+            fits = (
+                all(known[f] * k == size for f, size in sizes.items())
+                if operator == "*"
+                else all(known[f] == size * k for f, size in sizes.items())
+            )
+            if fits:
+                return binary(operator, symbol, literal({f: k for f in sizes}), sizes)
+    return None
+
+
+def all_ints(values: Mapping[Frame, Any]) -> bool:
+    return all(type(value) is int for value in values.values())
+
+
+def whole_floats(values: Mapping[Frame, Any]) -> bool:
+    items = list(values.values())
+    if not all(type(value) in (int, float) for value in items):
+        return False
+    return any(type(v) is float for v in items) and all(v == int(v) and v >= 1 for v in items)
+
+
+def as_ints(values: Mapping[Frame, Any]) -> dict[Frame, int]:
+    return {f: int(value) for f, value in values.items()}
