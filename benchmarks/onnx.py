@@ -183,8 +183,9 @@ for turn in range(80):
             sessions[kind].run(None, feeds[kind])
         if turn >= 5:
             spent[kind].append((perf_counter() - start) / 3)
-ratios = {kind: median(a / b for a, b in zip(spent["ours"], times)) for kind, times in spent.items()}
-print(json.dumps({kind: [median(times), min(times), ratios[kind]] for kind, times in spent.items()}))
+def told(times):
+    return median(times), min(times), median(a / b for a, b in zip(spent["ours"], times))
+print(json.dumps({kind: told(times) for kind, times in spent.items()}))
 """
 
 

@@ -186,7 +186,10 @@ def _same_in_training(graph: Graph, module: nn.Module) -> None:
 def _loss(outputs: list[Tensor]) -> Tensor:
     """A number that depends on every output in its own way."""
     return sum(
-        ((x * torch.linspace(0.5, 1.5, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in outputs),
+        (
+            (x * torch.linspace(0.5, 1.5, x.numel(), dtype=x.dtype).view_as(x)).sum()
+            for x in outputs
+        ),
         torch.zeros((), dtype=torch.float64),
     )
 

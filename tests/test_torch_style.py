@@ -16,7 +16,7 @@ from tests.agreement import build
 from tests.shipped import SHIPPED, graph_of
 from tests.test_torch import SEVERAL_SPECS
 from tests.test_torch import SPECS as PRIMITIVES
-from tests.test_torch_constructs import CONSTRUCTS
+from tests.test_torch_constructs import CONSTRUCTS, spec_of
 
 PYPROJECT = """
 [tool.ruff]
@@ -33,7 +33,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pyproject.toml").write_text(PYPROJECT)
     sources = [generate(graph_of(*name), f"{name[0]}.arch") for name in SHIPPED]
     specs = [(text, {}) for text in (*PRIMITIVES.values(), *SEVERAL_SPECS.values())]
-    specs += [(case.spec, case.settings) for case in CONSTRUCTS]
+    specs += [(spec_of(path), {}) for path in CONSTRUCTS]
     sources += [generate(build(text, **settings), "spec.arch") for text, settings in specs]
     for i, source in enumerate(sources):
         (folder / f"module_{i}.py").write_text(source, encoding="utf-8")

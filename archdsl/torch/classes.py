@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archdsl import tree
-from archdsl.elaborate import is_training_only
 from archdsl.graph import Frame, Value
 from archdsl.torch.lanes import as_ints, one_kind, whole_floats
 from archdsl.torch.layers import as_list

@@ -8,7 +8,8 @@ from typing import Any
 from archdsl import tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame
-from archdsl.torch.lanes import agrees, all_ints, multiple_of, one_kind, size_of
+from archdsl.naming import safe
+from archdsl.torch.lanes import agrees, all_ints, multiple_of, size_of
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Condition, Loop, Plan, variable_name
 from archdsl.torch.symbols import (
@@ -182,7 +183,8 @@ class Expressions:
         """Whether every use leaves a parameter to a default that depends on others."""
         default = parameter.default
         assert default is not None
-        if is_constant({scope.frame: scope.arguments[parameter.name] for scope in self.plan.scopes}):
+        name = parameter.name
+        if is_constant({scope.frame: scope.arguments[name] for scope in self.plan.scopes}):
             return False
         return all(id(default) in frame.trace for frame in self.lanes)
 
@@ -287,7 +289,8 @@ class Expressions:
 
     def channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
         """The symbol of the channels of a tensor."""
-        values = {f: size_of(f.trace[id(expression)], "c") for f in lanes if id(expression) in f.trace}
+        key = id(expression)
+        values = {f: size_of(f.trace[key], "c") for f in lanes if key in f.trace}
         if not values or any(value is None for value in values.values()):
             raise NotExpressible
         sizes: dict[Frame, Any] = dict(values)
@@ -378,7 +381,7 @@ class Expressions:
     # Numbers in `forward`
 
     def in_forward(self, symbol: Symbol, name: str) -> str:
-        """The text of a number in `forward`; what is computed from arguments becomes an attribute."""
+        """The text of a number in `forward`: an attribute, where arguments decide it."""
         rounds = set(map(variable_name, self.rounds))
         if not symbol.names - rounds:
             return symbol.text
@@ -393,9 +396,7 @@ class Expressions:
         return f"self.{name}"
 
 
-def spelled(
-    expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]
-) -> Symbol:
+def spelled(expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]) -> Symbol:
     """A constant; one with many digits is written as the spec's formula, in numbers."""
     value = next(iter(values.values()))
     if not isinstance(value, float) or len(repr(value)) <= 8:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from archdsl import tree
@@ -10,7 +10,7 @@ from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node, Scope, Value
 from archdsl.naming import is_operator
 from archdsl.operations import Operation
-from archdsl.torch.code import IDENTITY, Code, Either, Invoke, Listed, NewBlock, Plain, plain
+from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.torch.expressions import Expressions
 from archdsl.torch.lanes import agrees, one_kind, size_of
 from archdsl.torch.layers import LAYERS, OPERATORS, as_list
@@ -25,7 +25,6 @@ from archdsl.torch.symbols import (
     NotOpen,
     Symbol,
     binary,
-    call,
     is_constant,
     literal,
 )
@@ -39,9 +38,7 @@ LONGEST = 84
 class Flows(Expressions):
     """Makes the submodules, and the expressions that call them."""
 
-    def tensor(
-        self, expression: tree.Expression, lanes: list[Frame], line: str
-    ) -> Piece | None:
+    def tensor(self, expression: tree.Expression, lanes: list[Frame], line: str) -> Piece | None:
         """The code for a tensor; none where there is none in any lane."""
         lanes = [f for f in lanes if id(expression) in f.trace]
         if not lanes:
@@ -75,9 +72,7 @@ class Flows(Expressions):
             return self._application(expression, lanes, line)
         raise NotExpressible
 
-    def _list(
-        self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str
-    ) -> Piece:
+    def _list(self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str) -> Piece:
         parts: list[str | Piece] = []
         for item in expression.items:
             piece = self.tensor(item, lanes, line)
@@ -298,7 +293,7 @@ class Flows(Expressions):
                     run.append(code or IDENTITY)
                 stateful = stateful or has_state
             channels = self._after(step, lanes, made, channels)
-            value_of = step  # type: ignore[assignment]
+            value_of = step
         if channels is not None:
             self.channels[f"flow {id(expression)}"] = channels
         assert value_of is not None
@@ -307,7 +302,7 @@ class Flows(Expressions):
     def _flattened(
         self, step: tree.Call, made: Mapping[Frame, Any], run: list[Code], piece: Piece
     ) -> Piece:
-        """The flatten that the elaboration put before a step: before the run, or as a step of it."""
+        """The flatten that elaboration put before a step: before the run, or as a step of it."""
         before = [_flatten_of(item, step) for item in made.values()]
         if not any(before):
             return piece
@@ -407,8 +402,8 @@ class Flows(Expressions):
             if name in named:
                 operands.append(named[name][0])
                 channels.append(named[name][1])
-        if all(isinstance(item, Node) for item in made.values()):
-            nodes: dict[Frame, Node] = dict(made)
+        nodes = {f: item for f, item in made.items() if isinstance(item, Node)}
+        if isinstance(sample, Node) and len(nodes) == len(made):
             if sample.operation.operator:
                 return self._operator(nodes, operands, step, line)
             channel = channels[0] if channels else None
@@ -511,10 +506,10 @@ class Flows(Expressions):
         tensors: list[Symbol | None],
     ) -> NewBlock:
         """A use of another class, from what is written of its arguments."""
-        plans = {id(self.writer.plan_of(scope)): self.writer.plan_of(scope) for scope in scopes.values()}
+        plans = {self.writer.plan_of(scope) for scope in scopes.values()}
         if len(plans) > 1:
             raise NotExpressible
-        (plan,) = plans.values()
+        (plan,) = plans
         arguments: list[tuple[str, Symbol]] = []
         builder_sizes = [slot.name for slot in plan.unit.tensors]
         for i, name in enumerate(builder_sizes):
@@ -614,9 +609,7 @@ class Flows(Expressions):
         """The rows of a line's table that are read elsewhere."""
         return {*self.writer.taps_of(self.unit).get(line, ()), *self.labels.get(line, ())}
 
-    def _tapped(
-        self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str
-    ) -> Piece:
+    def _tapped(self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str) -> Piece:
         """A table that is run row by row, since some rows are read elsewhere."""
         body = self._place(name, table.code(), True)
         taps: dict[str, Var] = {}

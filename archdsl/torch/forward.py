@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from archdsl.torch.plans import Assign, Loop
 from archdsl.torch.code import INDENT, WIDTH
 from archdsl.torch.pieces import Piece, Var
+from archdsl.torch.plans import Assign, Loop
 
 INLINE = 72
 """An expression that another one is moved into gets no longer than this."""
@@ -222,7 +222,7 @@ class Forward:
         layer, variable = self.name(loop.layer), loop.variable
         counts = any(re.search(rf"\b{variable}\b", line) for line in body)
         if loop.modules is None:
-            header = f"for {variable if counts else '_'} in range({loop.count}):"
+            header = f"for {variable if counts else '_'} in range({loop.times}):"
         elif counts:
             modules = loop.modules.text(self.name)
             header = f"for {variable}, {layer} in enumerate({modules}):"
@@ -263,9 +263,7 @@ def wrap(head: str, text: str, room: int = WIDTH - 2 * len(INDENT)) -> list[str]
         body = text.removesuffix(comma)[opening + 1 : -1]
         lines = [body]
         if len(body) > inside or text[opening] == "[":
-            lines = [
-                line for item in _cut(body, (", ",)) for line in wrap("", f"{item},", inside)
-            ]
+            lines = [line for item in _cut(body, (", ",)) for line in wrap("", f"{item},", inside)]
         return [
             f"{head}{text[: opening + 1]}", *(INDENT + line for line in lines), close + comma
         ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl.evaluate import SIZES
 from archdsl.graph import Frame, Value
 from archdsl.torch.symbols import NotExpressible, Symbol, binary, literal
 
@@ -46,7 +45,8 @@ def multiple_of(symbol: Symbol, sizes: Mapping[Frame, Any]) -> Symbol | None:
     if not all_ints(known) or not all(known.values()):
         return None
     first = next(iter(sizes))
-    for factor, operator in ((sizes[first] / known[first], "*"), (known[first] / sizes[first], "//")):
+    ratio = sizes[first] / known[first]
+    for factor, operator in ((ratio, "*"), (1 / ratio, "//")):
         if factor >= 2 and factor == int(factor):
             k = int(factor)
             fits = (

@@ -29,8 +29,11 @@ class Site(Protocol):
     """Where an operation stands: the same step in all uses of a block."""
 
     operations: list[Operation]
-    channels: Symbol
     inplace: bool
+
+    @property
+    def channels(self) -> Symbol:
+        """The symbol of the input's channels."""
 
     def argument(self, name: str) -> Symbol:
         """The symbol of a parameter's concrete value; a tuple where it differs by axis."""
@@ -593,4 +596,3 @@ OPERATORS: dict[str, Callable[[Site, list[Piece]], Piece]] = {
     "pad_channels": _pad_channels,
 }
 """Operators: what stands in `forward`."""
-

@@ -38,7 +38,10 @@ class Loops(Flows):
             self._unrolled(statement, lanes, rounds, next(iter(counts.values())))
 
     def _state(self) -> tuple[Any, ...]:
-        slots = {name: dict(choices) for name, choices in self.slots.items()}
+        slots = {
+            name: {path: choice.copy() for path, choice in choices.items()}
+            for name, choices in self.slots.items()
+        }
         return (
             slots, dict(self.numbers), dict(self.variables), dict(self.channels),
             list(self.statements), dict(self.locals), dict(self.lets), list(self.rounds),
@@ -86,7 +89,8 @@ class Loops(Flows):
         assigns = [item for item in body if isinstance(item, Assign)]
         self._finish_loop(modules, count, variable, assigns)
         for name in carried:
-            sizes = {f: size_of(frames[-1].names[name], "c") for f, frames in rounds.items() if frames}
+            last = {f: frames[-1].names[name] for f, frames in rounds.items() if frames}
+            sizes = {f: size_of(value, "c") for f, value in last.items()}
             complete = len(sizes) == len(lanes) and None not in sizes.values()
             self.channels[name] = self._find_or_none(sizes) if complete else None
 
@@ -161,8 +165,8 @@ class Loops(Flows):
     def _layer_name(self, statement: tree.Repeat) -> str:
         """A name for the layer of a round that is no other's."""
         name = "layer"
-        others = {variable_name(other) for other in assigned_in(self.unit.body) | {statement.variable}}
-        while name in others | set(self.plan.inputs.values()):
+        others = {*map(variable_name, assigned_in(self.unit.body)), *self.plan.inputs.values()}
+        while name in others or name == variable_name(statement.variable):
             name += "_"
         return name
 

@@ -49,7 +49,6 @@ class Plan:
         self.variable = free_name("stages", taken)
         """A local variable of the constructor."""
 
-
     def is_absent(self, position: int) -> bool:
         """Whether no use gives an optional tensor."""
         return all(scope.inputs[position] is None for scope in self.scopes)
@@ -85,7 +84,7 @@ class Loop(NamedTuple):
 
     variable: str
     modules: Piece | None
-    count: str
+    times: str
     layer: Var
     body: list[Assign]
 
@@ -98,13 +97,20 @@ class Condition(NamedTuple):
 
 
 class Choice:
-    """What a layer is under each condition: a leaf, or one choice where it holds and one elsewhere."""
+    """What a layer is: one thing, or one where a condition holds and one elsewhere."""
 
     def __init__(self) -> None:
         self.code: Code | None = None
         self.stateful = False
         self.condition: Plain | None = None
         self.arms: dict[bool, Choice] = {}
+
+    def copy(self) -> Choice:
+        """A copy, arms included."""
+        made = Choice()
+        made.code, made.stateful, made.condition = self.code, self.stateful, self.condition
+        made.arms = {holds: arm.copy() for holds, arm in self.arms.items()}
+        return made
 
     def put(self, conditions: list[Condition], code: Code, stateful: bool) -> None:
         """Say what the layer is under some conditions."""
@@ -121,7 +127,7 @@ class Choice:
         self.arms.setdefault(holds, Choice()).put(conditions[1:], code, stateful)
 
     def whole(self) -> Code:
-        """The code for all conditions; where nothing is said of one, the layer does nothing there."""
+        """The code for all conditions; where nothing is said, the layer does nothing."""
         leaves = list(self._leaves())
         if len(leaves) == 1 and not self.stateful:
             return leaves[0]

@@ -127,6 +127,9 @@ class _BareSite:
     def argument(self, name: str) -> Symbol:
         raise NotExpressible
 
+    def items(self, name: str) -> list[str]:
+        raise NotExpressible
+
     def helper(self, name: str) -> str:
         raise NotExpressible
 

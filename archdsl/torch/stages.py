@@ -40,7 +40,8 @@ class Table:
 
     def code(self) -> Code:
         """The code; the rows are lines of their own, added to the sequence by name."""
-        return Rows(tuple((safe(row[0].name), self._row(row), _shape_remark(row)) for row in self.rows))
+        rows = [(safe(row[0].name), self._row(row), _shape_remark(row)) for row in self.rows]
+        return Rows(tuple(rows))
 
     def _row(self, stages: list[Stage]) -> Code:
         repeats = [repeat for stage in stages for repeat in stage.repeats]
