@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from archdsl import costs
 from archdsl.elaborate import elaborate
 from archdsl.graph import Graph
+from archdsl.operations.initialisation import distribution
 from archdsl.resolve import Program
 from archdsl.source import Source
 from archdsl.torch.source import generate
@@ -88,7 +89,7 @@ def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     assert shapes == weight_names(graph)
     assert sum(p.numel() for p in module.parameters()) == costs.total(graph).params
-    _finite(module)
+    begins_as_told(graph, module)
     module = module.double()
     randomise(module.state_dict())
     _same_in_use(graph, module)
@@ -128,9 +129,25 @@ def close(mine: Tensor, other: Tensor, what: object) -> None:
         assert difference <= TOLERANCE * scale, (what, difference)
 
 
-def _finite(module: nn.Module) -> None:
-    for name, tensor in module.state_dict().items():
-        assert tensor.isfinite().all(), name
+def begins_as_told(graph: Graph, module: nn.Module) -> None:
+    """Fresh weights are drawn as the spec says: constants exactly, the rest by its spread."""
+    state = module.state_dict()
+    for node in graph.nodes:
+        groups = getattr(node.operation, "groups", 1)
+        shape = next((w.shape for w in node.operation.weights), ())
+        for weight in node.operation.weights:
+            name = ".".join([*node.path, weight.name])
+            tensor = state[name].double()
+            drawn = distribution(weight.init, shape, groups)
+            (number,) = map(float, drawn.arguments)  # type: ignore[arg-type]
+            if drawn.name == "constant":
+                assert tensor.sub(number).abs().max() <= 1e-6, name
+                continue
+            if drawn.name == "uniform":
+                assert tensor.abs().max() <= number * (1 + 1e-6), name
+                number /= 3**0.5
+            if tensor.numel() >= 64:
+                assert 0.6 < float(tensor.square().mean().sqrt()) / number < 1.5, name
 
 
 def _expected(graph: Graph, module: nn.Module, batch: int) -> tuple[list[Tensor], list[Tensor]]:

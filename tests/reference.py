@@ -21,7 +21,7 @@ State = dict[str, Tensor]
 
 
 class Reference:
-    """A graph with weights. In training running statistics follow in `state`; nothing is dropped."""
+    """A graph with weights. Training moves running statistics, in `state`; nothing is dropped."""
 
     def __init__(self, graph: Graph, state: State, training: bool = False) -> None:
         self.graph = graph

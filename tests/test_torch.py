@@ -297,8 +297,9 @@ block join(a: tensor, b: tensor, op) {
 """
 
 SEVERAL_SPECS = {
-    f"{name} {rank}-D": f"{BLOCKS}\narch net {{\n input x: {SHAPES[rank]}\n input y: {SHAPES[rank]}\n"
-    f" {body}\n}}"
+    f"{name} {rank}-D": (
+        f"{BLOCKS}\narch net {{\n input x: {SHAPES[rank]}\n input y: {SHAPES[rank]}\n {body}\n}}"
+    )
     for name, body, ranks in SEVERAL
     for rank in ranks
 }

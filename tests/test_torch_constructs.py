@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archdsl.torch.source import generate
 
+from archdsl.torch.source import generate
 from tests.agreement import agree, build, load, same_network
 
 CONSTRUCTS = sorted((Path(__file__).parent / "constructs").glob("*.arch"))
@@ -48,7 +48,7 @@ OPEN: list[tuple[str, str, dict[str, Any]]] = [
         "(in_channels=3, num_classes=4)",
         """
         input image: in_channels, 8, 8
-        a = image -> depthwise
+        a = image -> conv(4) -> depthwise
         return a -> head(num_classes), a -> conv(num_classes) if training
         """,
         {"in_channels": 5, "num_classes": 9},

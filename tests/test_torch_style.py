@@ -1,6 +1,6 @@
 """What is generated passes the linters and type checkers that its readers use.
 
-All modules are written into one folder and checked at once: starting mypy takes longer than all else.
+All modules are written into one folder and checked at once: what takes long is to start mypy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from archdsl.torch.source import generate
 
+from archdsl.torch.source import generate
 from tests.agreement import build
 from tests.shipped import SHIPPED, graph_of
 from tests.test_torch import SEVERAL_SPECS
@@ -32,9 +32,8 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generated")
     (folder / "pyproject.toml").write_text(PYPROJECT)
     sources = [generate(graph_of(*name), f"{name[0]}.arch") for name in SHIPPED]
-    specs = [(text, {}) for text in (*PRIMITIVES.values(), *SEVERAL_SPECS.values())]
-    specs += [(spec_of(path), {}) for path in CONSTRUCTS]
-    sources += [generate(build(text, **settings), "spec.arch") for text, settings in specs]
+    specs = [*PRIMITIVES.values(), *SEVERAL_SPECS.values(), *map(spec_of, CONSTRUCTS)]
+    sources += [generate(build(spec), "spec.arch") for spec in specs]
     for i, source in enumerate(sources):
         (folder / f"module_{i}.py").write_text(source, encoding="utf-8")
     return folder
