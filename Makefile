@@ -1,7 +1,7 @@
 # make demo    builds three networks from a fresh clone; needs Python 3.10 or newer, no torch
 # make test    runs all tests; installs torch and the public implementations they compare with
 # make lint    ruff and mypy
-# make bench   times the compiler against importing torch and building timm's model
+# make bench   times the compiler against torch, timm and torch's ONNX exporters
 # make clean   removes what the others made
 
 PYTHON ?= python3
@@ -41,6 +41,7 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/build.py
+	$(BIN)/python benchmarks/onnx.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("archdsl needs Python 3.10 or newer: make PYTHON=...")'
