@@ -194,6 +194,8 @@ def test_interruption(command: Command, tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A run in the background may have been told to ignore it, which processes inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     time.sleep(1.5)  # it waits for the spec by now
     process.send_signal(signal.SIGINT)
