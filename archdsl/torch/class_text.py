@@ -90,6 +90,8 @@ class ClassText:
                 kinds.append(sample.value)
             if isinstance(sample, tree.Absent):
                 kinds.append(None)
+            if name in self.plan.fractions:
+                kinds.append(0.0)
             note = self._note(parameter)
             argument = Argument(name, parameter.name, annotation(kinds), default, note)
             (required if default is None else optional).append(argument)
@@ -112,7 +114,8 @@ class ClassText:
         if self.is_network:
             graph = self.writer.graph
             what = first.split(". ")[0].rstrip(".")
-            inputs = " and ".join(_shape_text(v.name, v.shape) for v in graph.inputs)
+            *others, last = [_shape_text(v.name, v.shape) for v in graph.inputs]
+            inputs = f"{', '.join(others)} and {last}" if others else last
             outputs = ", ".join(
                 self._output_text(output.name, output.value.shape) for output in graph.outputs
             )
@@ -168,10 +171,10 @@ class ClassText:
         builder = self.builder
         inputs = self._inputs(builder)
         body = Forward(inputs, builder.statements, self.writer.fixed, self.is_network)
-        usual = sum(not training for training in builder.training)
-        kind = _tuple_type(usual)
+        pieces = zip(builder.returns, builder.training)
+        kind = _type_of([piece for piece, training in pieces if not training])
         if any(builder.training):
-            kind += f" | {_tuple_type(len(builder.returns))}"
+            kind += f" | {_type_of(builder.returns)}"
         lines = body.lines(builder.returns, builder.training)
         return self._method("forward", inputs, kind, "", lines)
 
@@ -324,8 +327,9 @@ def default_text(expression: tree.Expression | None) -> str | None:
     return None
 
 
-def _tuple_type(count: int) -> str:
-    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+def _type_of(returned: list[Piece]) -> str:
+    kinds = ["list[Tensor]" if piece.many else "Tensor" for piece in returned]
+    return kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
 
 
 def _shape_text(name: str, shape: tuple[int, ...]) -> str:

@@ -7,11 +7,12 @@ elaboration left in the frames; it evaluates nothing itself. Here are the statem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from archdsl import tree
 from archdsl.graph import Frame, Value
-from archdsl.torch.lanes import as_ints, one_kind, whole_floats
+from archdsl.torch.lanes import as_ints, one_kind, size_of, whole_floats
 from archdsl.torch.layers import as_list
 from archdsl.torch.loops import Loops
 from archdsl.torch.pieces import Piece, Var
@@ -100,26 +101,32 @@ class Builder(Loops):
             source = self._variable_for(piece, targets[0])
             for name in targets:
                 self.variables[name] = source
-                self.channels[name] = self._find_or_none({f: v.shape[0] for f, v in values.items()})
+                self.channels[name] = self._channels_or_none(values)
             return
-        variables = tuple(Var(variable_name(name)) for name in targets)
+        parts = [{f: value[i] for f, value in values.items()} for i in range(len(targets))]
+        variables = tuple(
+            Var(variable_name(name), "list[Tensor]" if one_kind(part) is list else "Tensor")
+            for name, part in zip(targets, parts)
+        )
         if self.rounds:
             variables = tuple(
                 (self.variables[name].variable if name in self.variables else None) or variable
                 for name, variable in zip(targets, variables)
             )
         self.statements.append(Assign(variables, piece or Piece("None")))
-        typed = piece is not None and (piece.many or piece.typed)
-        for i, (name, variable) in enumerate(zip(targets, variables)):
+        typed = piece is not None and (bool(piece.many) or piece.typed)
+        for name, variable, part in zip(targets, variables, parts):
             self.variables[name] = Piece(variable, typed=typed)
-            sizes = {f: v[i].shape[0] if isinstance(v, list | tuple) else v.shape[0]
-                     for f, v in values.items()}  # fmt: skip
-            self.channels[name] = self._find_or_none(sizes)
+            self.channels[name] = self._channels_or_none(part)
 
-    def _variable_for(self, piece: Piece, name: str) -> Piece:
+    def _channels_or_none(self, tensors: Mapping[Frame, Any]) -> Symbol | None:
+        sizes = {f: size_of(tensor, "c") for f, tensor in tensors.items()}
+        return None if None in sizes.values() else self._find_or_none(sizes)
+
+    def _variable_for(self, piece: Piece, name: str, kind: str = "Tensor") -> Piece:
         """A variable for an expression that is used more than once."""
         if piece.variable is None:
-            variable = Var(variable_name(name))
+            variable = Var(variable_name(name), kind)
             self.statements.append(Assign((variable,), piece))
             piece = Piece(variable, typed=True)
         return piece
@@ -138,5 +145,7 @@ class Builder(Loops):
             piece = self.tensor(expression, lanes, "out")
             if piece is None:
                 raise NotExpressible
-            self.returns.append(piece)
+            if one_kind({f: f.trace[id(expression)] for f in lanes}) is list and not piece.many:
+                piece = self._variable_for(piece, "out", "list[Tensor]")
+            self.returns.append(as_list(piece))
             self.training.append(training)

@@ -157,6 +157,8 @@ class Expressions:
     def _named(self, name: str, values: Mapping[Frame, Any]) -> Symbol:
         if name in self.lets:
             symbol = self.lets[name]
+            if all_ints(symbol.values):  # also where the spec's arithmetic made floats of them
+                values = {f: symbol.at(f) for f in values}
             return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
         if self.counting and name in COUNTERS:
             if name == "total" or "rep" not in self.rounds:
@@ -331,6 +333,7 @@ class Expressions:
                 candidates.append(self._named(parameter.name, numbers))
         candidates += [s for s in self.lets.values() if s.names]
         lanes = list(sizes)
+        candidates = [symbol for symbol in candidates if symbol.names or symbol.open]
         for symbol in candidates:
             if agrees(symbol, sizes):
                 return Symbol(sizes, symbol.text, symbol.level, symbol.names, symbol.open)

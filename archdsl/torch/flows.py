@@ -48,6 +48,12 @@ class Flows(Expressions):
             return None
         if any(value is None for value in values.values()):
             raise NotExpressible
+        piece = self._tensor(expression, lanes, line)
+        if piece is not None and not piece.many and one_kind(values) is list:
+            return Piece(piece, level=piece.level, typed=piece.typed, many="list")
+        return piece
+
+    def _tensor(self, expression: tree.Expression, lanes: list[Frame], line: str) -> Piece | None:
         if isinstance(expression, tree.Name):
             return self.variables[expression.name]
         if isinstance(expression, tree.Item):
@@ -78,7 +84,7 @@ class Flows(Expressions):
             piece = self.tensor(item, lanes, line)
             if piece is not None:
                 parts += [", " if parts else "[", piece]
-        return Piece(*(parts or ["["]), "]", typed=True, many=True)
+        return Piece(*(parts or ["["]), "]", typed=True, many="list")
 
     def _tap(self, expression: tree.Field) -> Piece:
         if isinstance(expression.of, tree.Name):
@@ -201,7 +207,7 @@ class Flows(Expressions):
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
             a, b = map(as_list, pieces)
-            return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many=True)
+            return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
         nodes = {f: f.trace[id(expression)].node for f in lanes}
         return self._operator(nodes, pieces, None, line)
 
@@ -459,7 +465,8 @@ class Flows(Expressions):
         kinds = {type(node.operation) for node in items}
         if len(kinds) > 1:
             return self._chosen(step, nodes, channels), stateful
-        if len({tuple(w.init for w in node.operation.weights) for node in items}) > 1:
+        begin = {(w.name, w.init) for node in items for w in node.operation.weights}
+        if len(begin) > len({name for name, _ in begin}):
             raise NotExpressible  # they begin in different ways
         site = StepSite(self, nodes, step, channels)
         return LAYERS[kinds.pop().name](site), stateful
@@ -545,6 +552,8 @@ class Flows(Expressions):
                     return symbol
             except NotExpressible:
                 pass
+        if is_constant(actual):
+            return literal(actual)
         try:
             return self.find(actual)
         except NotExpressible:

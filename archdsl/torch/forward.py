@@ -164,7 +164,8 @@ class Forward:
         made_from = set(statement.piece.variables())
         if len(made_from) == 1:
             (source,) = made_from
-            takes_over = source not in self.fixed and source.kind == target.kind == "Tensor"
+            takes_over = self.names[source] in ("x", "y", target.name)
+            takes_over &= source not in self.fixed and source.kind == target.kind == "Tensor"
             if takes_over and not self._needed_after(source, i, returns):
                 return self.names[source]
         if self._rolls(target, i, returns) and "y" not in self._live(i, returns):

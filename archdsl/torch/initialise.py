@@ -38,8 +38,11 @@ def reset_parameters(nodes: Iterable[Node], class_of: Any, place_of: Any) -> lis
     """
     schemes: dict[str, Counter[Scheme]] = {}
     layers: dict[str, list[tuple[Node, Scheme]]] = {}
+    bare: set[str] = set()  # classes of which some layers have no weight
     for node in nodes:
         scheme = _scheme(node)
+        if getattr(node.operation, "affine", True) is False:
+            bare.add(class_of(node))
         if scheme is not None:
             name = class_of(node)
             layers.setdefault(name, []).append((node, scheme))
@@ -53,10 +56,14 @@ def reset_parameters(nodes: Iterable[Node], class_of: Any, place_of: Any) -> lis
         lines = _lines("m", usual, name)
         if lines:
             word = "elif" if general else "if"
-            general += [f"{word} isinstance(m, {name}):", *(INDENT + line for line in lines)]
+            test = f"isinstance(m, {name})"
+            if name in bare:
+                test += " and m.elementwise_affine" if "Layer" in name else " and m.affine"
+            general += [f"{word} {test}:", *(INDENT + line for line in lines)]
             told.append(f"{name.removeprefix('nn.')} {_words(usual)}")
         for node, scheme in layers[name]:
-            if not _covers(usual, scheme):
+            told_so = node.operation.name in BY_CONSTRUCTOR and not _is_drawn(scheme)
+            if not _covers(usual, scheme) and not (told_so and not lines):
                 owner, attribute = place_of(node)
                 special[owner, attribute, name] = scheme
     if not general and not special:
@@ -78,9 +85,6 @@ def _scheme(node: Node) -> Scheme | None:
     weights = {w.name: w.init for w in node.operation.weights if w.trainable}
     if not weights or "weight" not in weights:
         return None
-    if node.operation.name in BY_CONSTRUCTOR:
-        if weights["weight"].name in ("constant", "ones", "zeros"):
-            return Scheme(DEFAULT, None)
     return Scheme(weights["weight"], weights.get("bias"))
 
 
@@ -101,13 +105,23 @@ def _covers(usual: Scheme, scheme: Scheme) -> bool:
     return scheme.weight == usual.weight and scheme.bias in (None, usual.bias)
 
 
-def _lines(layer: str, scheme: Scheme, kind: str) -> list[str]:
-    """The statements that give a layer its beginning."""
+def _is_drawn(scheme: Scheme) -> bool:
+    """Whether the weight is not a constant."""
+    return scheme.weight is None or scheme.weight.name not in ("constant", "ones", "zeros")
+
+
+def _lines(layer: str, scheme: Scheme, kind: str, fresh: bool = True) -> list[str]:
+    """The statements that give a layer its beginning; a fresh one may have it already."""
     lines: list[str] = []
-    built_in = "Norm" in kind
+    built_in = "Norm" in kind and fresh
+    by_constructor = not any(word in kind for word in ("Conv", "Linear", "Norm"))
+    if by_constructor and fresh and not _is_drawn(scheme):
+        return []
+    if not fresh and DEFAULT in scheme:
+        lines.append(f"{layer}.reset_parameters()")
     if scheme.weight is not None and not (built_in and scheme.weight.name == "ones"):
         lines += _draw(scheme.weight, layer, "weight", kind)
-    if scheme.bias is not None and not (built_in and scheme.bias.name == "zeros"):
+    if scheme.bias is not None and not ("Norm" in kind and scheme.bias.name == "zeros"):
         drawn = _draw(scheme.bias, layer, "bias", kind)
         if drawn and "Conv" in kind:  # convolutions often have none
             lines += [f"if {layer}.bias is not None:", *(INDENT + line for line in drawn)]
@@ -134,7 +148,9 @@ def _draw(scheme: Word, layer: str, name: str, kind: str) -> list[str]:
             return [f"nn.init.uniform_({target}, -{arguments[0]}, {arguments[0]})"]
         case "fan_uniform":
             fan = _fan(arguments[0], layer, kind)
-            lines = [f"bound = ({fan}) ** -0.5" if " " in fan else f"bound = {fan}**-0.5"]
+            text = f"({fan})" if " // " in fan else fan
+            power = " ** " if "(" in text else "**"
+            lines = [f"bound = {text}{power}-0.5"]
             return [*lines, f"nn.init.uniform_({target}, -bound, bound)"]
         case "xavier_normal" | "xavier_uniform":
             gain = "" if arguments[0] == 1 else f", gain={arguments[0]}"
@@ -170,20 +186,19 @@ def _fan(fan: str, layer: str, kind: str) -> str:
 
 
 def _special(special: dict[tuple[str, str, str], Scheme]) -> list[str]:
-    lines: list[str] = []
+    """The statements for layers that begin unlike others of their class, by whose they are."""
+    found: dict[str, list[str]] = {}
     for (owner, attribute, kind), scheme in special.items():
-        drawn = _lines("layer", scheme, kind)
         holder = "m" if owner else "self"
-        inner = [
+        found.setdefault(owner, []).extend([
             f'layer = {holder}.get_submodule("{attribute}")',
             f"assert isinstance(layer, {kind})",
-            *drawn,
-        ]
-        if not owner:
-            lines += inner
-        else:
-            lines += ["for m in self.modules():", f"{INDENT}if isinstance(m, {owner}):"]
-            lines += [INDENT * 2 + line for line in inner]
+            *_lines("layer", scheme, kind, fresh=False),
+        ])  # fmt: skip
+    lines = found.pop("", [])
+    for owner, inner in found.items():
+        lines += ["for m in self.modules():", f"{INDENT}if isinstance(m, {owner}):"]
+        lines += [INDENT * 2 + line for line in inner]
     return lines
 
 

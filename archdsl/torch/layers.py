@@ -484,6 +484,8 @@ def _arithmetic(sign: str, level: int) -> Callable[[Site, list[Piece]], Piece]:
 def _concat(site: Site, operands: list[Piece]) -> Piece:
     axis = same(site, "axis") + 1
     lists = [piece for piece in operands if piece.many]
+    if len(operands) == 1 and not lists:
+        return operands[0]
     if lists and len(operands) == 1:
         return Piece("torch.cat(", operands[0], f", {axis})", typed=True)
     operands = [as_list(piece) for piece in operands]
@@ -518,17 +520,15 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
         if x.typed:
-            return Piece(x.wrapped(9), f".chunk({count.text}, {axis})", many=True)
-        return Piece("torch.chunk(", x, f", {count.text}, {axis})", many=True)
+            return Piece(x.wrapped(9), f".chunk({count.text}, {axis})", many="tuple")
+        return Piece("torch.chunk(", x, f", {count.text}, {axis})", many="tuple")
     sizes = python(list(same(site, "sizes")))
-    return Piece("torch.split(", x, f", {sizes}, {axis})", many=True)
+    return Piece("torch.split(", x, f", {sizes}, {axis})", many="tuple")
 
 
 def as_list(piece: Piece) -> Piece:
     """What a split gives as a list, which it is in TorchScript alone."""
-    if not piece.many or piece.typed:
-        return piece
-    return Piece("list(", piece, ")", typed=True, many=True)
+    return Piece("list(", piece, ")", typed=True, many="list") if piece.many == "tuple" else piece
 
 
 def _slice(site: Site, operands: list[Piece]) -> Piece:

@@ -149,7 +149,7 @@ class Loops(Flows):
         used = variable if variable in names_in(code) else "_"
         targets, piece = body[-1]
         if len(body) == 1 and piece.parts == (self.layer, "(", *targets, ")"):
-            layers = Repeated(code, used, numbers)
+            layers = code if count.text == "1" else Repeated(code, used, numbers)
             place = self._place(name, Invoke("nn.Sequential", (("", layers),), True), True)
             source = Piece(*targets)
             last = self.statements[-1]

@@ -23,7 +23,7 @@ class Var:
 class Piece:
     """An expression. `typed` says whether type checkers know it for a tensor (or a list of them).
 
-    `many` says that it is several tensors.
+    `many` says whether it is several tensors: a `list`, or a `tuple`, which `chunk` makes of them.
     """
 
     __slots__ = ("level", "many", "parts", "typed")
@@ -33,12 +33,13 @@ class Piece:
         *parts: str | Var | Piece,
         level: int = ATOM,
         typed: bool = False,
-        many: bool = False,
+        many: str = "",
     ) -> None:
         self.parts: tuple[str | Var, ...] = tuple(_flatten(parts))
         self.level = level
         self.typed = typed
-        self.many = many or (self.variable is not None and self.variable.kind != "Tensor")
+        is_list = self.variable is not None and self.variable.kind != "Tensor"
+        self.many = "list" if is_list else many
 
     def __len__(self) -> int:
         return sum(len(part if isinstance(part, str) else part.name) for part in self.parts)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import tree
 from archdsl.graph import Scope
-from archdsl.naming import safe
 from archdsl.numbers import FUNCTIONS
 from archdsl.resolve import Unit
 from archdsl.torch.code import IDENTITY, Code, Either, Plain
@@ -16,6 +16,15 @@ from archdsl.torch.symbols import NotExpressible
 
 if TYPE_CHECKING:
     from archdsl.torch.classes import Builder
+
+NOT_VARIABLES = frozenset(
+    """
+    self super nn torch l none true false
+    all any bool dict enumerate filter float input int isinstance len list map print range str sum
+    tuple type zip
+    """.split()
+)
+"""Names that generated code means in another sense, or that readers would."""
 
 SIZE_NAMES = {"c": "channels", "h": "height", "w": "width", "d": "depth"}
 
@@ -31,6 +40,7 @@ class Plan:
         self.open: dict[str, frozenset[str]] = {}
         self.builder: Builder
         self.arguments: list[Argument] = []
+        self.fractions: set[str] = set()  # arguments that need not be whole, such as rates
         self.inputs: dict[str, str] = {}
         self.names: dict[str, str] = {}
         """What parameters, `let`s and sizes of inputs (`x.c`) are called in Python."""
@@ -157,8 +167,8 @@ class Choice:
 
 def variable_name(name: str) -> str:
     """What a local variable is called in Python: in small letters, as linters want it."""
-    name = safe(name.lower())
-    return "l_" if name == "l" else name
+    name = name.lower()
+    return f"{name}_" if iskeyword(name) or name in NOT_VARIABLES else name
 
 
 def free_name(name: str, taken: set[str]) -> str:

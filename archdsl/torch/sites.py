@@ -72,6 +72,8 @@ class StepSite:
             return self.builder.find(values)
         if not symbol.names and is_constant(values):
             return literal(values)
+        if all(isinstance(value, float) for value in values.values()):
+            self.builder.plan.fractions |= symbol.names
         symbol = self._converted(symbol, values)
         if self.forward:
             return Symbol(values, self.builder.in_forward(symbol, name))

@@ -9,8 +9,11 @@ from functools import cache
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
 from archdsl import __version__, costs, resources, tables, tree
+from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value
 from archdsl.naming import Names
+from archdsl.numbers import kind_of
+from archdsl.operations import Word
 from archdsl.resolve import Unit
 from archdsl.torch import initialise
 from archdsl.torch.class_text import ClassText
@@ -218,10 +221,29 @@ class Writer:
         # From the innermost up: a use is given what the class that it is of asks for.
         self.classes = []
         try:
-            self.classes += [ClassText(self, plan) for plan in reversed(self.plans)]
+            for plan in reversed(self.plans):
+                self._add(ClassText(self, plan))
         except NotTold as problem:
             return problem.plan
         return None
+
+    def _add(self, text: ClassText) -> None:
+        """Keep a class, unless parted uses of its block came to the same one."""
+        for other in self.classes:
+            if other.plan.unit is text.plan.unit and other.all_lines() == text.all_lines():
+                if self._beginnings(other.plan) == self._beginnings(text.plan):
+                    other.name = other.plan.name = text.plan.name
+                    return
+        self.classes.append(text)
+
+    def _beginnings(self, plan: Plan) -> list[tuple[tuple[str, ...], list[Word]]]:
+        """How the weights of a class begin; alike in all uses that it serves."""
+        scope = plan.scopes[0]
+        return [
+            (node.name, [weight.init for weight in node.operation.weights])
+            for node in self.graph.nodes
+            if node.scope is scope and node.operation.weights
+        ]
 
     # Writing
 
@@ -255,7 +277,11 @@ class Writer:
         return [found[name] for name in sorted(found, key=lambda name: (name[0].isupper(), name))]
 
     def _layer_class(self, node: Node) -> str:
-        """The class of a layer in PyTorch."""
+        """The class of a layer in PyTorch, or the one that it extends."""
+        if node.operation.name == "conv":
+            return f"nn.Conv{node.operation.rank}d"
+        if node.operation.name == "layer_norm":
+            return "nn.LayerNorm"
         site = StepSite(self.plans[0].builder, {node.scope.frame: node}, None, None)
         return LAYERS[node.operation.name](site).function
 
@@ -319,13 +345,34 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
 
 
 def _parted(scopes: list[Scope]) -> list[list[Scope]]:
-    """Uses with the same arguments and the same shapes, apart from others."""
-    parts: dict[str, list[Scope]] = {}
-    for scope in scopes:
-        shapes = [getattr(value, "shape", value) for value in scope.inputs]
-        key = f"{scope.arguments} {shapes} {scope.frame.defaults}"
-        parts.setdefault(key, []).append(scope)
+    """The uses in groups: by what kinds of things they are given, or else by all that they are."""
+    for key in (_kinds, _values, _everything):
+        parts: dict[str, list[Scope]] = {}
+        for scope in scopes:
+            parts.setdefault(key(scope), []).append(scope)
+        if len(parts) > 1:
+            break
     return list(parts.values())
+
+
+def _kinds(scope: Scope) -> str:
+    """Operations and words, and the types of everything else."""
+    given = {
+        name: repr(value) if isinstance(value, OperationValue | Word) else kind_of(value)
+        for name, value in scope.arguments.items()
+    }
+    inputs = [len(v.shape) if isinstance(v, Value) else kind_of(v) for v in scope.inputs]
+    return f"{given} {inputs} {scope.frame.defaults}"
+
+
+def _values(scope: Scope) -> str:
+    return f"{_kinds(scope)} {scope.arguments}"
+
+
+def _everything(scope: Scope) -> str:
+    """With the same arguments and the same shapes."""
+    shapes = [getattr(value, "shape", value) for value in scope.inputs]
+    return f"{scope.arguments} {shapes} {scope.frame.defaults}"
 
 
 def _helper(name: str, title: str) -> str:

@@ -94,8 +94,9 @@ def is_constant(values: Mapping[Frame, Any]) -> bool:
 
 def binary(operator: str, left: Symbol, right: Symbol, values: Mapping[Frame, Any]) -> Symbol:
     """Two symbols joined by an operator of the language."""
-    if operator == "*" and "1" in (left.text, right.text):
-        other = right if left.text == "1" else left
+    nothing = {"*": "1", "and": "True", "or": "False"}.get(operator)
+    if nothing is not None and nothing in (left.text, right.text):
+        other = right if left.text == nothing else left
         return Symbol(values, other.text, other.level, other.names, other.open)
     level = LEVELS[operator]
     sign = "**" if operator == "^" else operator

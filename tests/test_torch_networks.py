@@ -1,0 +1,63 @@
+"""What PyTorch's own compilers make of the shipped networks: the same outputs."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from archdsl.torch.source import generate
+from tests.agreement import load
+from tests.reference import randomise
+from tests.shipped import SHIPPED, graph_of
+
+NETWORKS = sorted({(spec, arch) for spec, arch, variant in SHIPPED if variant is None})
+
+
+def network(spec: str, arch: str) -> nn.Module:
+    graph = graph_of(spec, arch)
+    module = load(generate(graph, f"{spec}.arch"), graph.class_name)()
+    randomise(module.state_dict())
+    return module.eval()
+
+
+def images(batch: int) -> torch.Tensor:
+    return torch.randn(batch, 3, 64, 64, generator=torch.Generator().manual_seed(batch))
+
+
+@pytest.mark.parametrize(("spec", "arch"), NETWORKS)
+def test_torchscript(spec: str, arch: str) -> None:
+    module, x = network(spec, arch), images(2)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.testing.assert_close(torch.jit.script(module)(x), module(x))
+
+
+@pytest.mark.parametrize(("spec", "arch"), NETWORKS)
+def test_export_with_any_batch(spec: str, arch: str) -> None:
+    module, x = network(spec, arch), images(5)
+    exported = torch.export.export(
+        module, (images(2),), dynamic_shapes=({0: torch.export.Dim("batch")},)
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(exported.module()(x), module(x))
+
+
+@pytest.mark.parametrize(("spec", "arch"), NETWORKS)
+def test_compile_in_one_graph(spec: str, arch: str) -> None:
+    module, x = network(spec, arch), images(2)
+    torch._dynamo.reset()
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), module(x))
+
+
+@pytest.mark.slow
+def test_compile_to_machine_code() -> None:
+    module, x = network("squeezenet1_1", "squeezenet1_1"), images(2)
+    torch._dynamo.reset()
+    with torch.no_grad():
+        compiled = torch.compile(module, fullgraph=True)
+        torch.testing.assert_close(compiled(x), module(x), rtol=1e-3, atol=1e-3)
