@@ -9,6 +9,7 @@ from archdsl import tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node, Scope, Value
 from archdsl.naming import is_operator
+from archdsl.numbers import is_number
 from archdsl.operations import Operation
 from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.torch.expressions import Expressions
@@ -388,6 +389,8 @@ class Flows(Expressions):
         for argument in step.arguments:
             if not self.names.is_tensor(argument.value):
                 continue
+            if is_number(lanes[0].trace.get(id(argument.value))):
+                continue  # the other arm of a condition would have been a tensor
             piece = self.tensor(argument.value, lanes, line)
             try:
                 symbol = self.channels_of(argument.value, lanes)
