@@ -341,6 +341,8 @@ class Caller(Evaluator):
                 made = self._node(callee, inputs, arguments, frame, name, node.span)
                 frame.made[id(node)] = made
                 outputs = made.outputs
+                if callee.gives_list:
+                    return list(outputs)
         except Diagnostic as problem:
             if problem.span is None:
                 problem.span = call.place(problem.argument) or node.span

@@ -89,6 +89,8 @@ class Operation:
     """Whether it only joins, parts or rearranges tensors: an expression rather than a layer."""
     elementwise: ClassVar[bool] = False
     """Whether it treats every number alike: flattening may come before it or after."""
+    gives_list: ClassVar[bool] = False
+    """Whether what comes out is a list also where it is one tensor."""
     flattens: ClassVar[bool] = False
     """Whether it takes a flat vector and a 1x1 map may stand for one."""
     ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)

@@ -53,6 +53,7 @@ class Split(Operation):
 
     name = "split"
     operator = True
+    gives_list = True
     ranks = ANY_RANK
     sizes: tuple[int, ...] = parameter(
         Kind("a count of equal parts, or a list of sizes", _read_sizes), "count or sizes"
