@@ -1,0 +1,101 @@
+"""What the options of several commands mean."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from archdsl import errors
+from archdsl.diagnostics import DiagnosticError
+from archdsl.source import Source, Span
+
+if TYPE_CHECKING:
+    from archdsl import tree
+    from archdsl.network import Network, Spec
+
+
+def add_spec(command: argparse.ArgumentParser) -> None:
+    """The spec that a command is about."""
+    command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
+
+
+def add_selection(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--arch", metavar="NAME", help="which arch, where a file has several")
+    command.add_argument("--variant", metavar="NAME", help="which row of the arch's `variants`")
+    command.add_argument(
+        "--set", metavar="name=value", type=_setting, action=_Once, default=[],
+        help="a parameter of the arch, over the variant's; once for each",
+    )  # fmt: skip
+
+
+def open_spec(name: str) -> Spec:
+    from archdsl.network import Spec, all_mistakes
+
+    if name != "-":
+        return Spec.open(name)
+    from archdsl.resolve import decode
+
+    with all_mistakes():
+        if sys.stdin is None:
+            raise errors.NoSuchFile(path="<stdin>", reason="it is closed")
+        return Spec(decode(sys.stdin.buffer.read(), "<stdin>"))
+
+
+def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
+    place = None if options.arch is None else option_place("--arch", options.arch)
+    arch = spec.choose(options.arch, place)
+    if options.variant is not None:
+        known = spec.variants(arch)
+        if options.variant not in known:
+            hint = f"there are {', '.join(known)}" if known else "it has no `variants`"
+            place = option_place("--variant", options.variant)
+            problem = errors.NoVariant(place, name=arch, variant=options.variant, hint=hint)
+            raise DiagnosticError([problem])
+    settings: dict[str, tree.Expression] = {
+        name: spec.expression(Source(f"--set {name}", text)) for name, text in options.set
+    }
+    return spec.network(arch, options.variant, settings)
+
+
+def option_place(name: str, text: str) -> Span:
+    """The place of an option's text."""
+    return Span(Source(name, text), 0, len(text))
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    name = name.strip()
+    if not sign or not (name.isascii() and name.isidentifier()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    return name, value.strip()
+
+
+class _Once(argparse.Action):
+    """Collects settings, and refuses two for one name."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        settings = getattr(namespace, self.dest)
+        if any(name == values[0] for name, _ in settings):
+            parser.error(f"argument --set: {values[0]} is set twice")
+        setattr(namespace, self.dest, [*settings, values])
+
+
+def natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number

@@ -1,0 +1,81 @@
+"""What the command line says, and where to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from archdsl import errors
+from archdsl.diagnostics import Diagnostic, DiagnosticError, printable, render
+
+if TYPE_CHECKING:
+    from archdsl.network import Spec
+
+FINE, WRONG_SPEC, WRONG_COMMAND, DEFECT = 0, 1, 2, 70
+CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
+
+OPTION = "--"
+"""How the sources that are options are called; no file of a spec has to start like this."""
+
+
+def report(problems: list[Diagnostic], spec: str | None = None) -> int:
+    """Print mistakes and their number; the exit status they deserve."""
+    places = [problem.span.source.name for problem in problems if problem.span is not None]
+    text = "\n\n".join(map(render, problems))
+    where = spec or next((place for place in places if not place.startswith(OPTION)), None)
+    tail = f" in {'<stdin>' if where == '-' else where}" if where else ""
+    say(f"{text}\n\n{counted(len(problems), 'error')}{printable(tail)}")
+    all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)
+    return WRONG_COMMAND if all_options else WRONG_SPEC
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def say(text: str) -> None:
+    if sys.stderr is not None:
+        try:
+            print(text, file=sys.stderr)
+        except OSError:
+            pass  # nobody listens; the exit status still tells
+
+
+def write_out(text: str) -> None:
+    """To standard output, in UTF-8 wherever it leads."""
+    place = "standard output"
+    if sys.stdout is None:
+        raise DiagnosticError([errors.CannotWrite(path=place, reason="it is closed")])
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        silence_stdout()
+        reason = problem.strerror or str(problem)
+        raise DiagnosticError([errors.CannotWrite(path=place, reason=reason)]) from None
+
+
+def silence_stdout() -> None:
+    """Let what is left in the buffer go nowhere, so that leaving Python does not fail on it."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass
+
+
+def write_file(path: str, text: str, spec: Spec) -> None:
+    from archdsl import resources
+
+    try:
+        if spec.path is not None and os.path.exists(path) and os.path.samefile(path, spec.path):
+            problem: Diagnostic = errors.CannotWrite(path=path, reason="it is the spec itself")
+            raise DiagnosticError([problem])
+        resources.write_whole(path, text.encode())
+    except OSError as trouble:
+        reason = trouble.strerror or str(trouble)
+        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
