@@ -355,14 +355,15 @@ class Expressions:
         """`base + step * i`, where the size grows by as much in every round of a loop."""
         variable = self.rounds[-1]
         rounds = {f: f.names[variable] for f in lanes}
-        first = {f.outer: sizes[f] for f in lanes if rounds[f] == min(rounds.values())}
+        least = min(rounds.values())
+        first = {f.outer: sizes[f] for f in lanes if rounds[f] == least}
         steps: dict[Frame, Any] = {}
         for f in lanes:
-            if f.outer in first and rounds[f] > min(rounds.values()):
-                grown = (sizes[f] - first[f.outer]) / (rounds[f] - min(rounds.values()))
+            if f.outer in first and rounds[f] > least:
+                grown = (sizes[f] - first[f.outer]) / (rounds[f] - least)
                 if grown != int(grown) or steps.setdefault(f.outer, int(grown)) != grown:  # type: ignore[arg-type]
                     return None
-        if not steps or min(rounds.values()) != 0:
+        if not steps or least != 0:
             return None
         outer = {f: v for f, v in first.items() if f is not None}
         kept, self.rounds = self.rounds, self.rounds[:-1]

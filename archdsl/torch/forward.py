@@ -8,7 +8,7 @@ from the spec.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from archdsl.torch.code import INDENT, WIDTH
 from archdsl.torch.pieces import Piece, Var
@@ -34,6 +34,8 @@ class Forward:
         self.fixed = (fixed & own) | looped
         self.names: dict[Var, str] = {variable: variable.name for variable in inputs}
         self.inputs = inputs
+        self.alive = dict(self.names)
+        """Of the names those that may still be needed."""
         self.declared = set(self.names.values())
         self.kinds = {variable.name: variable.kind for variable in inputs}
 
@@ -47,11 +49,12 @@ class Forward:
         for_training = self._only_for(returns, training)
         usual = [s for i, s in enumerate(self.statements) if i not in for_training]
         self.statements = usual + [s for i, s in enumerate(self.statements) if i in for_training]
+        self._see_uses(returns)
         lines: list[str] = []
         late: list[str] = []
         for i, statement in enumerate(self.statements):
             into = lines if i < len(usual) else late
-            into += self._line(statement, i, returns, into is late)
+            into += self._line(statement, i, into is late)
         if any(training):
             late += self._return(returns, 1)
             lines.append("if self.training:")
@@ -62,9 +65,10 @@ class Forward:
     def statement_lines(self, needed: list[Piece]) -> list[str]:
         """The lines that make some values, without a `return`."""
         self._inline(needed)
+        self._see_uses(needed)
         lines = []
         for i, statement in enumerate(self.statements):
-            lines += self._line(statement, i, needed, False)
+            lines += self._line(statement, i, False)
         return lines
 
     def _only_for(self, returns: list[Piece], training: list[bool]) -> set[int]:
@@ -86,70 +90,52 @@ class Forward:
 
     def _inline(self, returns: list[Piece]) -> list[Piece]:
         """Move layers that are used once into the expression that uses them."""
-        i = 0
-        while i < len(self.statements):
-            moved = self._move(i, returns)
-            if moved is None:
-                i += 1
-            else:
-                returns = moved
-        return returns
-
-    def _move(self, i: int, returns: list[Piece]) -> list[Piece] | None:
-        statement = self.statements[i]
-        if not isinstance(statement, Assign) or len(statement.targets) != 1:
-            return None
-        (target,) = statement.targets
-        is_layer = str(statement.piece.parts[0]).startswith("self.")
-        if target in self.fixed or not is_layer or statement.piece.level < 9:
-            return None
-        later = range(i + 1, len(self.statements))
-        uses = [j for j in later if target in _used(self.statements[j])]
-        returned = [j for j, piece in enumerate(returns) if target in piece.variables()]
-        if len(uses) + len(returned) != 1:
-            return None
-        if returned:
-            piece = returns[returned[0]]
-        else:
-            user = self.statements[uses[0]]
-            if not isinstance(user, Assign):
-                return None
-            piece = user.piece
-        if piece.variables().count(target) != 1:
-            return None
-        if len(set(piece.variables())) < 2:  # a chain, which reads better line by line
-            return None
-        # A value stays before a loop, which may change what it is made from.
-        between = self.statements[i + 1 : uses[0] if uses else None]
-        if any(isinstance(item, Loop) for item in between):
-            return None
-        new = piece.replaced(target, statement.piece)
-        if len(new.text(lambda v: v.name)) > INLINE:
-            return None
-        if returned:
-            returns = [*returns[: returned[0]], new, *returns[returned[0] + 1 :]]
-        else:
-            user = self.statements[uses[0]]
+        lines: list[Line | None] = [*self.statements, *(Assign((), piece) for piece in returns)]
+        ends = range(len(self.statements), len(lines))
+        loops = [i for i, line in enumerate(lines) if isinstance(line, Loop)]
+        users = _users(lines)
+        for i in range(ends.start):
+            line = lines[i]
+            if not isinstance(line, Assign) or not self._is_layer(line):
+                continue
+            target, made_from = line.targets[0], line.piece
+            uses = [j for j in users.get(target, ()) if j > i]
+            # A value stays before a loop, which may change what it is made from.
+            if len(uses) != 1 or any(i < loop <= min(uses[0], ends.start - 1) for loop in loops):
+                continue
+            (j,) = uses
+            user = lines[j]
             assert isinstance(user, Assign)
-            self.statements[uses[0]] = Assign(user.targets, new)
-        del self.statements[i]
-        return returns
+            piece = _with_moved(user.piece, target, made_from)
+            if piece is None:
+                continue
+            lines[i], lines[j] = None, Assign(user.targets, piece)
+            for variable in set(made_from.variables()):
+                users[variable] = sorted({*users[variable], j} - {i})
+        self.statements = [line for line in lines[: ends.start] if line is not None]
+        return [line.piece for line in lines[ends.start :] if isinstance(line, Assign)]
+
+    def _is_layer(self, line: Assign) -> bool:
+        """Whether a line calls one layer and its value could stand elsewhere."""
+        if len(line.targets) != 1 or line.targets[0] in self.fixed or line.piece.level < 9:
+            return False
+        return str(line.piece.parts[0]).startswith("self.")
 
     # Names
 
-    def _line(self, statement: Line, i: int, returns: list[Piece], late: bool) -> list[str]:
+    def _line(self, statement: Line, i: int, late: bool) -> list[str]:
         room = WIDTH - (3 if late else 2) * len(INDENT)
         if isinstance(statement, Loop):
-            return self._loop(statement, i, returns)
+            return self._loop(statement, i)
         piece = statement.piece
         source = piece.text(self.name)
         if len(statement.targets) > 1:
-            names = [self._new(target, i, returns) for target in statement.targets]
+            names = [self._new(target, i) for target in statement.targets]
             return wrap(f"{', '.join(names)} = ", source, room)
         (target,) = statement.targets
         kind = target.kind
         if target not in self.names:
-            self.names[target] = self._choose(target, statement, i, returns)
+            self.names[target] = self.alive[target] = self._choose(target, statement, i)
         name = self.names[target]
         if name == source:
             return []
@@ -157,66 +143,67 @@ class Forward:
         self.declared.add(name)
         return wrap(f"{name}: {kind} = " if annotated else f"{name} = ", source, room)
 
-    def _choose(self, target: Var, statement: Assign, i: int, returns: list[Piece]) -> str:
+    def _choose(self, target: Var, statement: Assign, i: int) -> str:
         """Take over the name of what it is made from, or find one."""
-        if target in self.fixed or (self.named and any(p.variable is target for p in returns)):
-            return self._new(target, i, returns)
+        if target in self.fixed or (self.named and target in self.returned):
+            return self._new(target, i)
         made_from = set(statement.piece.variables())
         if len(made_from) == 1:
             (source,) = made_from
             takes_over = self.names[source] in ("x", "y", target.name)
             takes_over &= source not in self.fixed and source.kind == target.kind == "Tensor"
-            if takes_over and not self._needed_after(source, i, returns):
+            if takes_over and not self._needed_after(source, i):
                 return self.names[source]
-        if self._rolls(target, i, returns) and "y" not in self._live(i, returns):
+        if self._rolls(target, i) and "y" not in self._live(i):
             return "y"
-        return self._new(target, i, returns)
+        return self._new(target, i)
 
-    def _rolls(self, target: Var, i: int, returns: list[Piece]) -> bool:
+    def _rolls(self, target: Var, i: int) -> bool:
         """Whether the only use of a value is a line that makes the next value from it alone."""
-        uses = [s for s in self.statements[i + 1 :] if target in _used(s)]
-        if len(uses) != 1 or any(target in piece.variables() for piece in returns):
+        uses = [j for j in self.users.get(target, ()) if j > i]
+        if len(uses) != 1 or uses[0] == len(self.statements):
             return False
-        (user,) = uses
+        user = self.statements[uses[0]]
         return isinstance(user, Assign) and set(user.piece.variables()) == {target}
 
-    def _new(self, target: Var, i: int, returns: list[Piece]) -> str:
+    def _new(self, target: Var, i: int) -> str:
         name = target.name
-        taken = self._live(i, returns)
+        taken = self._live(i)
         while name in taken or self.kinds.get(name, target.kind) != target.kind:
             name += "_"
-        self.names[target] = name
+        self.names[target] = self.alive[target] = name
         self.kinds[name] = target.kind
         return name
 
-    def _live(self, i: int, returns: list[Piece]) -> set[str]:
+    def _live(self, i: int) -> set[str]:
         """The names that are needed after a statement, or all through a loop."""
-        statement = self.statements[i]
-        inside = _used(statement) if isinstance(statement, Loop) else []
-        return {
-            name
-            for v, name in self.names.items()
-            if v in inside or self._needed_after(v, i, returns)
-        }
+        self.alive = {v: self.names[v] for v in self.alive if self.last.get(v, -1) >= i}
+        inside = isinstance(self.statements[i], Loop)  # where `last` is the loop itself
+        return {name for v, name in self.alive.items() if inside or self._needed_after(v, i)}
 
-    def _needed_after(self, variable: Var, i: int, returns: list[Piece]) -> bool:
-        if any(variable in piece.variables() for piece in returns):
-            return True
-        return any(
-            variable in _used(s) or (variable in self.fixed and variable in _targets(s))
-            for s in self.statements[i + 1 :]
-        )
+    def _see_uses(self, returns: list[Piece]) -> None:
+        """Note where variables are used; what is returned is used after the last statement."""
+        end = Assign((), Piece(*returns))
+        self.returned = {piece.variable for piece in returns}
+        self.users = _users([*self.statements, end])
+        self.last = {variable: lines[-1] for variable, lines in self.users.items()}
+        for i, statement in enumerate(self.statements):
+            for target in self.fixed.intersection(_targets(statement)):
+                self.last[target] = max(i, self.last.get(target, i))
+
+    def _needed_after(self, variable: Var, i: int) -> bool:
+        return self.last.get(variable, -1) > i
 
     def name(self, variable: Var) -> str:
         return self.names.get(variable, variable.name)
 
     # Loops and returns
 
-    def _loop(self, loop: Loop, i: int, returns: list[Piece]) -> list[str]:
+    def _loop(self, loop: Loop, i: int) -> list[str]:
         body = []
         for assign in loop.body:
             names = [
-                self.names.get(target) or self._new(target, i, returns) for target in assign.targets
+                self.names.get(target) or self._new(target, i) for target in assign.targets
             ]
             head = f"{', '.join(names)} = "
             body += wrap(head, assign.piece.text(self.name), WIDTH - 3 * len(INDENT))
@@ -240,6 +227,25 @@ class Forward:
             return wrap("return ", texts[0], room)
         name = "out" if "out" not in self.declared else "result"
         return [*wrap(f"{name}: Tensor = ", texts[0], room), f"return {name}"]
+
+
+def _with_moved(piece: Piece, target: Var, moved: Piece) -> Piece | None:
+    """An expression with another one in place of a variable; none where it would read badly."""
+    variables = piece.variables()
+    # With no other variable it is a chain, which reads better line by line.
+    if variables.count(target) != 1 or len(set(variables)) < 2:
+        return None
+    new = piece.replaced(target, moved)
+    return None if len(new.text(lambda v: v.name)) > INLINE else new
+
+
+def _users(lines: Sequence[Line | None]) -> dict[Var, list[int]]:
+    """For each variable the lines that use it."""
+    found: dict[Var, list[int]] = {}
+    for i, line in enumerate(lines):
+        for variable in set() if line is None else set(_used(line)):
+            found.setdefault(variable, []).append(i)
+    return found
 
 
 def wrap(head: str, text: str, room: int = WIDTH - 2 * len(INDENT)) -> list[str]:
