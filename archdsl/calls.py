@@ -177,6 +177,7 @@ class Caller(Evaluator):
         bound = value.arguments if callee is not None else ()
         if planned.plain:
             arguments = self._numbers(planned, bound, frame)
+            self.bound_extent(arguments.values(), call.span)
             return OperationValue(planned.callee, tuple(arguments.items()))
         tensors, arguments = self._arguments(planned, [], bound, frame)
         return self._perform(planned, tensors, arguments, frame, Run())

@@ -33,6 +33,9 @@ __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 USE = 40
 """How much work the use of a block is, beside what its text is."""
 
+NETWORK = 8_000
+"""How much work a network is, beside what its text is."""
+
 
 IN_TABLES = ("index", "total", "rep", "up")
 """What a table knows beside its parameters: its counters, and a word for rounding."""
@@ -69,6 +72,7 @@ def elaborate(
     except RecursionError:
         elaborator.problems = [errors.ExpandsTooDeep(unit.span, limit=limits.EXPANSION)]
     finally:
+        program.spent += NETWORK + elaborator.work
         if collects:
             gc.enable()
     if graph is None or elaborator.problems:

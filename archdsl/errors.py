@@ -104,6 +104,7 @@ class NoSuchFile(Diagnostic):
 class FileTooLarge(Diagnostic):
     code = "A0012"
     message = "{path}, or all that it uses, is larger than a spec may be ({limit} bytes)"
+    help = "`--limit source-bytes=N` allows more"
     path: str
     limit: int
 
@@ -148,58 +149,64 @@ class NoSuchSpec(Diagnostic):
 class LineTooLong(Diagnostic):
     code = "A5001"
     message = "a statement of more than {limit} words and signs"
-    help = "give parts of it names of their own"
+    help = "give parts of it names of their own; `--limit line-tokens=N` allows more"
     limit: int
 
 
 class TooManyWords(Diagnostic):
     code = "A5012"
     message = "a file of more than {limit} words and signs"
-    help = "write what repeats as a block, a table or a `repeat`"
+    help = "a block, a table or a `repeat` says it shorter; `--limit file-tokens=N` allows more"
     limit: int
 
 
 class TooManyOperators(Diagnostic):
     code = "A5011"
     message = "a statement of more than {limit} operators"
-    help = "give parts of it names of their own"
+    help = "give parts of it names of their own; `--limit line-operators=N` allows more"
     limit: int
 
 
 class NestedTooDeep(Diagnostic):
     code = "A5002"
     message = "brackets nested more than {limit} deep"
+    help = "`--limit nesting=N` allows more"
     limit: int
 
 
 class NumberTooLarge(Diagnostic):
     code = "A5003"
     message = "no number may be larger than {limit}"
+    help = "`--limit number=N` allows more"
     limit: int
 
 
 class TooManyFiles(Diagnostic):
     code = "A5004"
     message = "this uses more than {limit} files"
+    help = "`--limit files=N` allows more"
     limit: int
 
 
 class ExtendsTooDeep(Diagnostic):
     code = "A5005"
     message = "definitions extend each other more than {limit} deep"
+    help = "`--limit extensions=N` allows more"
     limit: int
 
 
 class TooMuchWork(Diagnostic):
     fatal = True
     code = "A5006"
-    message = "this network takes more than {limit} steps to work out"
+    message = "this takes more than {limit} steps to work out"
+    help = "`--limit work=N` allows more"
     limit: int
 
 
 class TooManyItems(Diagnostic):
     code = "A5010"
-    message = "a list of {count} items is longer than a list may be ({limit})"
+    message = "{count} items, with those inside of them, are more than a list may have ({limit})"
+    help = "`--limit items=N` allows more"
     count: int
     limit: int
 
@@ -207,6 +214,7 @@ class TooManyItems(Diagnostic):
 class TooManyRepeats(Diagnostic):
     code = "A5007"
     message = "{count} repeats are more than a network may have ({limit})"
+    help = "`--limit repeats=N` allows more"
     count: int
     limit: int
 
@@ -215,6 +223,7 @@ class TooManyOperations(Diagnostic):
     fatal = True
     code = "A5008"
     message = "this network has more than {limit} operations"
+    help = "`--limit operations=N` allows more"
     limit: int
 
 
@@ -222,6 +231,15 @@ class ExpandsTooDeep(Diagnostic):
     fatal = True
     code = "A5009"
     message = "blocks within blocks more than {limit} deep"
+    help = "`--limit expansion=N` allows more"
+    limit: int
+
+
+class TooManyParameters(Diagnostic):
+    code = "A5013"
+    message = "{count} parameters are more than are written to a file ({limit})"
+    help = "`--limit parameters=N` allows more, `--no-weights` needs none"
+    count: int
     limit: int
 
 

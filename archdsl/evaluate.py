@@ -213,10 +213,21 @@ class Evaluator:
         return of[position]
 
     def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
-        return tuple([self.evaluate(item, frame) for item in expression.items])
+        items = tuple([self.evaluate(item, frame) for item in expression.items])
+        self.bound_extent(items, expression.span)
+        return items
 
     def _list(self, expression: tree.List, frame: Frame) -> Any:
-        return [self.evaluate(item, frame) for item in expression.items]
+        items = [self.evaluate(item, frame) for item in expression.items]
+        self.bound_extent(items, expression.span)
+        return items
+
+    def bound_extent(self, values: Iterable[Any], span: Span) -> None:
+        """Refuse what names of names let grow beyond all use: lists of lists, bound operations."""
+        count = sum(map(_extent, values))
+        self.spend(count // 8, span)
+        if count > limits.ITEMS:
+            raise errors.TooManyItems(span, count=count, limit=limits.ITEMS)
 
     def _choice(self, expression: tree.Choice, frame: Frame) -> NoReturn:
         raise errors.OpenChoice(expression.span)
@@ -282,7 +293,7 @@ class Evaluator:
         if type(left) is Value or type(right) is Value or left is None or right is None:
             return self._tensor_arithmetic(expression, left, right, frame)
         if type(left) is list and type(right) is list:
-            self.spend((len(left) + len(right)) // 8, expression.span)
+            self.bound_extent((left, right), expression.span)
         try:
             return numbers.calculate(sign, left, right)
         except Diagnostic as problem:
@@ -329,3 +340,12 @@ class Evaluator:
         except Diagnostic as problem:
             problem.span = problem.span or span
             raise
+
+
+def _extent(value: Any) -> int:
+    """How many values there are in a value."""
+    if type(value) is list or type(value) is tuple:
+        return sum(map(_extent, value)) + 1
+    if type(value) is OperationValue:
+        return sum(_extent(argument) for _, argument in value.arguments) + 1
+    return 1

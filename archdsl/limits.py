@@ -1,11 +1,18 @@
-"""How far a spec may go. It comes from strangers and must not make the compiler eat the machine."""
+"""How far a spec may go. It comes from strangers and must not make the compiler eat the machine.
+
+With these, whatever is fed to the compiler ends within seconds and some hundred megabytes.
+`--limit NAME=N` sets one for a command, `adjusted` for a stretch of Python.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 SOURCE_BYTES = 500_000
 """Size of a file, and of a spec with all the files it uses."""
 
-FILE_TOKENS = 60_000
+FILE_TOKENS = 25_000
 """Words and signs of one file, ends of lines included."""
 
 NESTING = 60
@@ -26,20 +33,48 @@ EXTENSIONS = 20
 EXPANSION = 50
 """Blocks within blocks."""
 
-OPERATIONS = 250_000
+OPERATIONS = 20_000
 """Primitive operations of a network."""
 
-REPEATS = 100_000
+REPEATS = 20_000
 """Rounds of one `repeat`, and `n` of one row."""
 
 WORK = 4_000_000
-"""Pieces of text evaluated for one network, each as often as it is."""
+"""Pieces of text evaluated for one network, each as often as it is; by `check` for a whole file."""
 
 ITEMS = 10_000
-"""Items of one list."""
+"""Items of one list, those of lists in it included."""
+
+NUMBER = 10**18
+"""No number of a spec is larger; sizes are checked more tightly where they are used."""
+
+PARAMETERS = 1_000_000_000
+"""Weights that are written to a file; those of a network that is only looked at have no bound."""
 
 MISTAKES = 50
 """Mistakes told in one run."""
 
-DIGITS = 10**18
-"""No number of a spec is larger; sizes are checked more tightly where they are used."""
+
+def names() -> dict[str, int]:
+    """The limits as the command line calls them, with their present values."""
+    return {
+        name.lower().replace("_", "-"): value for name, value in globals().items() if name.isupper()
+    }
+
+
+@contextmanager
+def adjusted(numbers: Mapping[str, int]) -> Iterator[None]:
+    """Let limits be other numbers for a while. Raises `KeyError` for a name that is none."""
+    before = names()
+    unknown = sorted(set(numbers) - set(before))
+    if unknown:
+        raise KeyError(f"no limit is called {unknown[0]}; there are {', '.join(before)}")
+    _set(numbers)
+    try:
+        yield
+    finally:
+        _set({name: before[name] for name in numbers})
+
+
+def _set(numbers: Mapping[str, int]) -> None:
+    globals().update({name.upper().replace("-", "_"): n for name, n in numbers.items()})

@@ -21,15 +21,15 @@ def is_number(value: Any) -> bool:
 
 def bounded(value: Any) -> Any:
     """The result of arithmetic, refused where it is no number a network could use."""
-    if -limits.DIGITS <= value <= limits.DIGITS:
+    if -limits.NUMBER <= value <= limits.NUMBER:
         return value
-    raise errors.NumberTooLarge(limit=limits.DIGITS)
+    raise errors.NumberTooLarge(limit=limits.NUMBER)
 
 
 def power(base: Plain, exponent: Plain) -> Any:
     """`base ^ exponent`, without computing what would be too large to keep."""
     if base and abs(base) != 1 and exponent * math.log2(abs(base)) > 62:
-        raise errors.NumberTooLarge(limit=limits.DIGITS)
+        raise errors.NumberTooLarge(limit=limits.NUMBER)
     if base < 0 and not float(exponent).is_integer():
         raise errors.NoSuchNumber(text=f"{describe(base)} ^ {describe(exponent)}")
     return base**exponent
@@ -64,12 +64,9 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
             text = f"{describe(left)} {sign} {describe(right)}"
             raise errors.NoSuchNumber(text=text) from None
         except OverflowError:
-            raise errors.NumberTooLarge(limit=limits.DIGITS) from None
+            raise errors.NumberTooLarge(limit=limits.NUMBER) from None
         return bounded(result)
     if sign == "+" and type(left) is list and type(right) is list:
-        count = len(left) + len(right)
-        if count > limits.ITEMS:
-            raise errors.TooManyItems(count=count, limit=limits.ITEMS)
         return left + right
     text = f"{kind_of(left)} and {kind_of(right)}"
     raise errors.WrongOperands(operator=sign, kinds=text)

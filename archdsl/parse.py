@@ -86,8 +86,8 @@ def _parser() -> tuple[Lark, Builder, Layout]:
 
 def _number(span: Span, text: str) -> int | float:
     value = int(text) if text.isdigit() and len(text) <= 19 else float(text)
-    if value > limits.DIGITS:
-        raise errors.NumberTooLarge(span, limit=limits.DIGITS)
+    if value > limits.NUMBER:
+        raise errors.NumberTooLarge(span, limit=limits.NUMBER)
     return value
 
 

@@ -94,6 +94,8 @@ class Program:
         self._by_source: dict[int, Module] = {}
         self._units: dict[tuple[int, str], Unit] = {}
         self._length = 0
+        self.spent = 0
+        """Work of all networks that were made of it."""
         self._root = os.path.dirname(os.path.realpath(path)) if path else None
         self.main = self._load(source, os.path.realpath(path) if path else None, ())
 

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from archdsl import __version__
+from archdsl import __version__, limits
+from archdsl.cli.options import add_limits
 from archdsl.cli.output import (
     CLOSED_PIPE,
     DEFECT,
@@ -26,6 +27,7 @@ from archdsl.cli.output import (
     say,
     silence_stdout,
 )
+from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
 from archdsl.diagnostics import DiagnosticError, printable
 
 COMMANDS = {
@@ -57,6 +59,7 @@ examples:
 def run() -> NoReturn:
     """The command `archdsl`."""
     gc.set_threshold(100_000)  # a compilation makes much and drops little
+    heed_signals()
     status = main()
     # Nothing is left to do but to free memory, which the system does faster.
     try:
@@ -73,12 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
         options = _parser(arguments).parse_args(arguments)
-        return int(options.command(options))
+        with limits.adjusted(dict(options.limit)):
+            return int(options.command(options))
     except SystemExit as exit:  # argparse, having said all
         return exit.code if isinstance(exit.code, int) else WRONG_COMMAND
     except BrokenPipeError:
         silence_stdout()
         return CLOSED_PIPE
+    except Stopped as signal:
+        return SIGNALLED + signal.number
     except KeyboardInterrupt:
         return INTERRUPTED
     except DiagnosticError as problem:
@@ -115,6 +121,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
                 name, help=told, description=told + ".", epilog=module.EPILOG
             )
             module.arguments(command)
+            add_limits(command)
             command.set_defaults(command=module.run)
     return parser
 

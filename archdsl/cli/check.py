@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from archdsl import errors, limits
 from archdsl.cli.options import add_selection, chosen_network, open_spec
 from archdsl.cli.output import FINE, counted, report, write_out
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
@@ -67,6 +68,8 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> None:
         if complete or not variants:  # what the variants give must not be missed without them
             variants.insert(0, None)
         for variant in variants:
+            if spec.program.spent > limits.WORK:
+                raise DiagnosticError([errors.TooMuchWork(unit.span, limit=limits.WORK)])
             try:
                 fine.append(spec.network(arch, variant).name)
             except DiagnosticError as problem:

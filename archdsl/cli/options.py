@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archdsl import errors
+from archdsl import errors, limits
 from archdsl.diagnostics import DiagnosticError
 from archdsl.source import Source, Span
 
@@ -26,6 +26,13 @@ def add_selection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", metavar="name=value", type=_setting, action=_Once, default=[],
         help="a parameter of the arch, over the variant's; once for each",
+    )  # fmt: skip
+
+
+def add_limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--limit", metavar="NAME=N", type=_limit, action="append", default=[],
+        help="how far a spec may go: docs/limits.md",
     )  # fmt: skip
 
 
@@ -61,6 +68,16 @@ def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
 def option_place(name: str, text: str) -> Span:
     """The place of an option's text."""
     return Span(Source(name, text), 0, len(text))
+
+
+def _limit(text: str) -> tuple[str, int]:
+    name, sign, value = text.partition("=")
+    if not sign or not value.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=N")
+    if name not in limits.names():
+        known = ", ".join(limits.names())
+        raise argparse.ArgumentTypeError(f"no limit is called {name!r}; there are {known}")
+    return name, int(value)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl import __version__, errors
+from archdsl import __version__, costs, errors, limits
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph, Output
 from archdsl.onnx import opsets
@@ -141,6 +141,9 @@ def _source(graph: Graph, options: Options) -> Source | None:
         return None
     tensors = declared(graph)
     if options.weights is True:
+        count = costs.total(graph).params
+        if count > limits.PARAMETERS:
+            raise errors.TooManyParameters(count=count, limit=limits.PARAMETERS)
         return Drawn(tensors, options.seed)
     weights = options.weights
     return Stored(open_file(weights) if isinstance(weights, str) else Tensors(weights), tensors)
