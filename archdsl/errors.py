@@ -154,6 +154,7 @@ class LineTooLong(Diagnostic):
 
 
 class TooManyWords(Diagnostic):
+    fatal = True
     code = "A5012"
     message = "a file of more than {limit} words and signs"
     help = "a block, a table or a `repeat` says it shorter; `--limit file-tokens=N` allows more"

@@ -30,7 +30,7 @@ def parse(source: Source) -> tree.File:
             from archdsl.syntax import without_line  # only a mistake needs it
 
             problems.append(problem)
-            text = without_line(text, problem)
+            text = None if problem.fatal else without_line(text, problem)
         else:
             if not problems:
                 return file

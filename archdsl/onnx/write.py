@@ -12,6 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, NamedTuple
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 from archdsl import errors
 from archdsl.onnx import protobuf
 from archdsl.onnx.model import INT64, Function, Model, Tensor, Value, Written
@@ -155,7 +160,8 @@ def _whole(paths: list[str]) -> Iterator[list[IO[bytes]]]:
             yield files
         for name, place in zip(temporary, places):
             os.chmod(name, _mode(place))
-        _replace_all(list(zip(temporary, places)))
+        with _alone(places):
+            _replace_all(list(zip(temporary, places)))
     finally:
         for name in temporary:
             if os.path.exists(name):
@@ -177,6 +183,20 @@ def _opened(paths: list[str]) -> Iterator[list[IO[bytes]]]:
                 file.close()
             except OSError:
                 pass
+
+
+@contextmanager
+def _alone(places: list[str]) -> Iterator[None]:
+    """Where several files belong together, let nobody else put theirs in between."""
+    if len(places) < 2 or fcntl is None:
+        yield
+        return
+    folder = os.open(os.path.dirname(places[0]), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _mode(place: str) -> int:

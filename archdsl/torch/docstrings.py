@@ -12,9 +12,8 @@ def docstring_lines(text: str, level: int, hanging: bool = False) -> list[str]:
     opening = '"""' if text.startswith('"""') and not hanging else ""
     text = " ".join(text.removeprefix(opening).split())
     text = "".join(c if c.isprintable() else "?" for c in text)
-    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if text.endswith('"'):
-        text = text[:-1] + '\\"'
+    body, end = (text[:-1], '\\"') if text.endswith('"') else (text, "")
+    text = body.replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + end
     margin = INDENT * level
     more = margin + INDENT if hanging else margin
     wrapper = textwrap.TextWrapper(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import keyword
 import re
+from contextlib import suppress
 from functools import cache
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from archdsl import __version__, costs, resources, tables, tree
 from archdsl.evaluate import OperationValue
@@ -382,12 +384,20 @@ def _helper(name: str, title: str) -> str:
     return _environment().get_template(f"helpers/{base}.py.jinja").render(name=title, rank=rank)
 
 
+class _Cache(FileSystemBytecodeCache):
+    """Where there is no room for it, there is none."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
 @cache
 def _environment() -> Environment:
     folder = resources.cache_folder()
     code = None
     if folder is not None:
-        code = FileSystemBytecodeCache(folder, "template-%s")
+        code = _Cache(folder, "template-%s")
     return Environment(
         loader=FileSystemLoader(resources.TEMPLATES),
         bytecode_cache=code,
