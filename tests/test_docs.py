@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from archdsl import limits, numbers, tables, tree
+from archdsl import numbers, tables, tree
 from archdsl.check import check as promised
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.elaborate import elaborate
@@ -382,14 +382,6 @@ def test_every_reserved_word_is_described() -> None:
     told = re.search(r"reserved: (.*?)\.", section("Names"), re.S)
     assert told is not None
     assert set(re.findall(r"`(\w+)`", told[1])) == words
-
-
-def test_every_limit_is_described() -> None:
-    told = section("Limits").replace(",", "")
-    for name, value in vars(limits).items():
-        if name.isupper() and name != "DIGITS":
-            assert f"| {value} |" in told, name
-    assert "| 10^18 |" in told
 
 
 def test_every_standard_block_is_described() -> None:

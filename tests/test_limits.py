@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 from archdsl import limits
@@ -15,7 +16,7 @@ def table() -> str:
     body = ast.parse(Path(limits.__file__).read_text()).body
     told = {
         assign.targets[0].id: text.value.value
-        for assign, text in zip(body, body[1:])
+        for assign, text in pairwise(body)
         if isinstance(assign, ast.Assign)
         and isinstance(assign.targets[0], ast.Name)
         and isinstance(text, ast.Expr)
