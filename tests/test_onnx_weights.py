@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archdsl import cli, errors
+from archdsl import cli, errors, whole
 from archdsl.diagnostics import DiagnosticError
 from archdsl.network import load, loads
 from archdsl.onnx import write as writing
@@ -86,9 +86,9 @@ def test_a_tensor_depends_on_the_seed_and_its_name_alone(tmp_path: Path) -> None
 
 
 def test_pieces_are_the_whole() -> None:
-    from archdsl.onnx import weights
-    from archdsl.onnx.weights import Declared, Drawn
     from archdsl.operations import Word
+    from archdsl.weights import sources as weights
+    from archdsl.weights.sources import Declared, Drawn
 
     tensors = {"w": Declared((300, 1000), Word("normal", (1.0,)), True)}
     pieces = [*Drawn(tensors, 0).pieces("w")]
@@ -313,7 +313,7 @@ def test_a_full_disk(
     small().onnx(path, external_data=external)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
     opened = builtins.open
-    monkeypatch.setattr(writing, "open", lambda *a: FullDisk(opened(*a), room), raising=False)
+    monkeypatch.setattr(whole, "open", lambda *a: FullDisk(opened(*a), room), raising=False)
     (problem,) = refused(lambda: small().onnx(path, seed=9, external_data=external))
     assert isinstance(problem, errors.CannotWrite) and "No space left" in str(problem)
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
@@ -330,13 +330,13 @@ def test_the_second_file_cannot_take_its_place(
             raise OSError(13, "Permission denied")
         moved(source, target)
 
-    monkeypatch.setattr(writing.os, "replace", replace)
+    monkeypatch.setattr(whole.os, "replace", replace)
     refused(lambda: small().onnx(path, external_data="always"))
     assert os.listdir(tmp_path) == []
-    monkeypatch.setattr(writing.os, "replace", moved)
+    monkeypatch.setattr(whole.os, "replace", moved)
     small().onnx(path, external_data="always")
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
-    monkeypatch.setattr(writing.os, "replace", replace)
+    monkeypatch.setattr(whole.os, "replace", replace)
     refused(lambda: small().onnx(path, seed=1, external_data="always"))
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
 

@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from archdsl import errors
+from archdsl.arrays import Array
 from archdsl.graph import Node as Primitive
 from archdsl.onnx import numbers
 from archdsl.onnx.dynamic import is_symbolic
 from archdsl.onnx.fold import Affine, Plan, adds, along_weight
-from archdsl.onnx.model import FLOAT32, INT64, Array, Model, Node, Sizes, Tensor, Type, Value
-from archdsl.onnx.weights import Source, row_pieces, tensor_name
+from archdsl.onnx.model import FLOAT32, INT64, Model, Node, Sizes, Tensor, Type, Value
+from archdsl.weights.sources import Source, row_pieces, tensor_name
 
 
 class Builder:

@@ -18,10 +18,10 @@ from archdsl.onnx.lowering import lower
 from archdsl.onnx.model import BFLOAT16, INT64, TYPES, Model, Value
 from archdsl.onnx.naming import name_all
 from archdsl.onnx.simplify import simplify
-from archdsl.onnx.weights import Drawn, Source, Stored, Tensors, declared, open_file
 from archdsl.onnx.write import EXTERNAL, Content, write
 from archdsl.operations.kinds import describe
 from archdsl.records import Record
+from archdsl.weights.sources import Drawn, Source, Stored, Tensors, declared, open_file
 
 
 class Options(Record):

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from archdsl.arrays import Array
 from archdsl.graph import Graph, Node
-from archdsl.onnx.model import Array
-from archdsl.onnx.weights import Source, tensor_name
+from archdsl.weights.sources import Source, tensor_name
 
 ANCHORS = {"conv", "conv_transpose", "linear"}
 """What can take up what follows."""

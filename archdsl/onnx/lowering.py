@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from archdsl.arrays import Array
 from archdsl.onnx.builder import Builder, Site
 from archdsl.onnx.dynamic import is_symbolic
-from archdsl.onnx.model import INT64, Array, Size, Sizes, Tensor, Value
+from archdsl.onnx.model import INT64, Size, Sizes, Tensor, Value
 
 Row = Callable[..., Value | list[Value]]
 

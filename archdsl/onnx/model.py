@@ -6,18 +6,10 @@ Knows nothing of specs, and nothing of the file format.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from archdsl.arrays import Array
 from archdsl.records import Record
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[Any]
-else:
-    Array = np.ndarray  # importing numpy.typing takes a while
 
 Size = int | str
 """A size of an axis, or the name of one that is known at run time alone."""

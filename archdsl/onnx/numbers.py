@@ -7,7 +7,8 @@ import sys
 import numpy as np
 
 from archdsl import errors
-from archdsl.onnx.model import BFLOAT16, FLOAT16, FLOAT32, INT64, Array, Type
+from archdsl.arrays import Array
+from archdsl.onnx.model import BFLOAT16, FLOAT16, FLOAT32, INT64, Type
 
 
 def encode(array: Array, type_: Type, name: str = "") -> Array:

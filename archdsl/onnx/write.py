@@ -7,19 +7,13 @@ or none of them does.
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import IO, NamedTuple
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 from archdsl import errors
 from archdsl.onnx import protobuf
 from archdsl.onnx.model import INT64, Function, Model, Tensor, Value, Written
+from archdsl.whole import whole
 
 LARGEST_FILE = 2**31 - 1
 """Protocol buffers are no longer than this."""
@@ -55,7 +49,7 @@ def write(path: str, content: Content, external: str = "auto") -> None:
         raise errors.TooLargeForOneFile(size=total)
     apart = external == "always" or (external == "auto" and total > LARGEST_BY_CHOICE)
     if not apart:
-        with _whole([path]) as (file,):
+        with whole([path]) as (file,):
             for part in _parts(content, {}):
                 _put(file, part)
         return
@@ -66,7 +60,7 @@ def write(path: str, content: Content, external: str = "auto") -> None:
         key: protobuf.external(location, offset, tensor.size)
         for key, (tensor, offset) in offsets.items()
     }
-    with _whole([data_path, path]) as (data, file):
+    with whole([data_path, path]) as (data, file):
         for tensor, offset in offsets.values():
             data.write(bytes(offset - data.tell()))
             _put(data, tensor)
@@ -137,106 +131,3 @@ def _put(file: IO[bytes], part: bytes | Tensor) -> None:
         written += block.nbytes
     if written != part.size:
         raise AssertionError(f"{part.name} has {written} bytes, not {part.size}")
-
-
-# Files that appear whole
-
-
-@contextmanager
-def _whole(paths: list[str]) -> Iterator[list[IO[bytes]]]:
-    """Files to write; together they take their places in the end, or nothing is left of them."""
-    if any(os.path.exists(path) and not os.path.isfile(path) for path in paths):
-        with _opened(paths) as files:  # a device or a pipe is written as it is
-            yield files
-        return
-    places = [os.path.realpath(path) for path in paths]
-    temporary: list[str] = []
-    try:
-        for place in places:
-            descriptor, name = tempfile.mkstemp(prefix=".archdsl-", dir=os.path.dirname(place))
-            os.close(descriptor)
-            temporary.append(name)
-        with _opened(temporary) as files:
-            yield files
-        for name, place in zip(temporary, places):
-            os.chmod(name, _mode(place))
-        with _alone(places):
-            _replace_all(list(zip(temporary, places)))
-    finally:
-        for name in temporary:
-            if os.path.exists(name):
-                os.unlink(name)
-
-
-@contextmanager
-def _opened(paths: list[str]) -> Iterator[list[IO[bytes]]]:
-    files: list[IO[bytes]] = []
-    try:
-        for path in paths:
-            files.append(open(path, "wb"))
-        yield files
-        for file in files:
-            file.close()  # what is left in the buffers may not fit either
-    finally:
-        for file in files:
-            try:
-                file.close()
-            except OSError:
-                pass
-
-
-@contextmanager
-def _alone(places: list[str]) -> Iterator[None]:
-    """Where several files belong together, let nobody else put theirs in between."""
-    if len(places) < 2 or fcntl is None:
-        yield
-        return
-    folder = os.open(os.path.dirname(places[0]), os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _mode(place: str) -> int:
-    """The rights of the file that is there, or of a new one."""
-    try:
-        return os.stat(place).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _replace_all(moves: list[tuple[str, str]]) -> None:
-    """Move files over others; where one fails, those moved before are as they were."""
-    undo: list[Callable[[], None]] = []
-    kept: list[str] = []
-    try:
-        for number, (name, place) in enumerate(moves):
-            if number + 1 < len(moves):
-                undo.append(_keep(place, kept))
-            os.replace(name, place)
-    except BaseException:
-        for step in reversed(undo):
-            step()
-        raise
-    finally:
-        for name in kept:
-            if os.path.exists(name):
-                os.unlink(name)
-
-
-def _keep(place: str, kept: list[str]) -> Callable[[], None]:
-    """Set a file aside; how to bring it back."""
-    if not os.path.exists(place):
-        return lambda: os.path.exists(place) and os.unlink(place)  # type: ignore[func-returns-value, return-value]
-    aside = f"{place}.archdsl-{os.getpid()}"
-    os.rename(place, aside)
-    kept.append(aside)
-
-    def back() -> None:
-        os.replace(aside, place)
-
-    return back

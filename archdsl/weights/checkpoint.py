@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl import errors
-from archdsl.onnx.weights import Tensors
+from archdsl.weights.sources import Tensors
 
 
 class CheckpointFile(Tensors):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from archdsl import errors
+from archdsl.arrays import Array
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph, Node
-from archdsl.onnx.model import Array
 from archdsl.operations import Shape, Word, shape_text
 from archdsl.operations.initialisation import distribution
 from archdsl.resolve import nearest
@@ -210,11 +210,11 @@ def open_file(path: str) -> File:
     """The weights of a file, told by its ending. Raises a diagnostic."""
     ending = path.lower().rpartition(".")[2]
     if ending == "safetensors":
-        from archdsl.onnx.safetensors import SafetensorsFile
+        from archdsl.weights.safetensors import SafetensorsFile
 
         return SafetensorsFile(path)
     if ending in ("pt", "pth"):
-        from archdsl.onnx.checkpoint import CheckpointFile
+        from archdsl.weights.checkpoint import CheckpointFile
 
         return CheckpointFile(path)
     raise errors.UnknownWeights(path=path)

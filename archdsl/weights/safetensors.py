@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from archdsl import errors
-from archdsl.onnx.model import Array
+from archdsl.arrays import Array
 from archdsl.operations import Shape, shape_text
 
 _LONGEST_HEADER = 100_000_000

@@ -1,0 +1,1 @@
+"""Weights: read, drawn, found in the checkpoints of others."""
