@@ -1,0 +1,192 @@
+"""Each published network is what its public implementation is, with its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fvcore.nn import FlopCountAnalysis
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+import archdsl
+from archdsl.source import Source
+from tests import onnx_tools
+from tests.networks import NETWORKS, Published
+from tests.reference import randomise
+
+each = pytest.mark.parametrize("published", NETWORKS, ids=str)
+
+
+def network_of(published: Published) -> archdsl.Network:
+    spec = archdsl.Spec.open(published.spec)
+    settings = {
+        name: spec.expression(Source(f"--set {name}", text))
+        for name, text in published.settings.items()
+    }
+    return spec.network(spec.choose(published.arch), published.variant, settings)
+
+
+def inputs_of(published: Published, network: archdsl.Network, batch: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(batch)
+    sizes = published.sizes * len(network.inputs) if len(published.sizes) == 1 else published.sizes
+    return [
+        torch.randn(
+            batch, shape[1], *[size] * (len(shape) - 2), generator=generator, dtype=torch.float64
+        )
+        for shape, size in zip(network.inputs.values(), sizes, strict=True)
+    ]
+
+
+def outputs_of(module: nn.Module, inputs: list[Tensor]) -> list[Tensor]:
+    result = module(*inputs)
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def worst(mine: list[Tensor], other: list[Tensor]) -> float:
+    """The largest difference, as a share of the largest number."""
+    assert [x.shape for x in mine] == [x.shape for x in other]
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(mine, other))
+
+
+@each
+def test_network(published: Published, tmp_path: Path) -> None:
+    network = network_of(published)
+    assert network.params == published.params
+    assert published.macs in (None, network.macs)
+
+    torch.manual_seed(0)
+    public = published.make().eval()
+    assert sum(p.numel() for p in public.parameters()) == published.params
+    state = public.state_dict()
+    randomise(state)
+    module = network.module().eval()
+    converted = tmp_path / "w.safetensors"
+    names, shapes = list(module.state_dict()), [x.shape for x in module.state_dict().values()]
+    values = [x.reshape(s).contiguous() for x, s in zip(state.values(), shapes, strict=True)]
+    save_file(dict(zip(names, values)), converted)
+    module.load_state_dict(load_file(converted), strict=True)
+    inputs = inputs_of(published, network, 2)
+    narrow = [x.float() for x in inputs]
+    with torch.no_grad():
+        assert worst(outputs_of(module, narrow), outputs_of(public, narrow)) <= 1e-4
+        wanted = outputs_of(public.double(), inputs)
+        assert worst(outputs_of(module.double(), inputs), wanted) <= 1e-9
+    _same_in_onnx(network, converted, narrow, wanted, tmp_path / "net.onnx")
+    _learns(module.float(), narrow)
+
+
+def _same_in_onnx(
+    network: archdsl.Network,
+    file: Path,
+    inputs: list[Tensor],
+    wanted: list[Tensor],
+    path: Path,
+) -> None:
+    network.onnx(path, weights=file, dynamic="spatial")
+    results = onnx_tools.run(path, [x.numpy() for x in inputs])
+    assert worst([torch.from_numpy(x).double() for x in results], wanted) <= 1e-4
+    path.unlink()
+
+
+def _learns(module: nn.Module, inputs: list[Tensor]) -> None:
+    """One step down the gradient lowers the loss on a fixed batch; nothing is dropped by chance."""
+    module.train()
+    for part in module.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+        elif hasattr(part, "rate"):
+            part.rate = 0.0
+    targets = [torch.ones_like(x) for x in outputs_of(module, inputs)]
+
+    def loss() -> Tensor:
+        outputs = outputs_of(module, inputs)
+        return torch.stack([(x - y).square().mean() for x, y in zip(outputs, targets)]).sum()
+
+    before = loss()
+    before.backward()
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    assert len(gradients) == len(list(module.parameters()))
+    assert all(torch.isfinite(g).all() for g in gradients) and torch.isfinite(before)
+    length = sum(float(g.square().sum()) for g in gradients)
+    assert length > 0
+    with torch.no_grad():
+        for p in module.parameters():
+            p -= p.grad * (1e-3 * float(before) / length)  # type: ignore[operator]
+        assert loss() < before
+
+
+# The costs in the table are those of the public implementation, at the size of the spec
+
+
+@pytest.mark.parametrize(
+    "published",
+    [p for p in NETWORKS if p.macs is not None and p.macs < 5e9 and not p.settings],
+    ids=str,
+)
+def test_macs_of_the_public_implementation(published: Published) -> None:
+    (shape,) = network_of(published).inputs.values()
+    counted = FlopCountAnalysis(published.make().eval(), torch.zeros(1, *shape[1:]))
+    counted.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    by_operator: dict[str, Any] = counted.by_operator()
+    assert sum(by_operator[name] for name in ("conv", "linear")) == published.macs
+
+
+def test_every_shipped_network_is_published_here() -> None:
+    """Variants and archs of the shipped specs, with or without a public implementation."""
+    covered = {(p.spec, p.arch or p.spec, p.variant) for p in NETWORKS}
+    for name in archdsl.shipped_names():
+        spec = archdsl.Spec.open(name)
+        for arch in spec.archs:
+            variants = spec.variants(arch)
+            for variant in variants or [None]:
+                known = (name, arch, variant) in covered or (name, arch, None) in covered
+                assert known or name == "resnext_forms" or len(variants) == 1, (arch, variant)
+
+
+# The forms of the ResNeXt block
+
+
+def test_the_forms_of_the_resnext_block_are_equal() -> None:
+    """Under one set of weights: those of form (c), cut into paths for (a) and (b)."""
+    a, b, c = (archdsl.load("resnext_forms", variant=form) for form in "abc")
+    assert a.params == b.params == c.params and a.macs == b.macs == c.macs
+    grouped = c.module().double().eval()
+    randomise(grouped.state_dict())
+    weight = grouped.state_dict()
+    x = torch.randn(2, 256, 9, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = grouped(x)
+    for form in (a, b):
+        module = form.module().double().eval()
+        state = module.state_dict()
+        for name in state:
+            if name.startswith("out.paths."):
+                *_, number, _, step, role = name.split(".")
+                whole = weight[f"out.main.{step}.{role}"]
+                part = slice(4 * int(number), 4 * int(number) + 4)
+                is_last = step == "6"
+                if whole.dim() == 0:
+                    state[name].copy_(whole)
+                else:
+                    state[name].copy_(whole[:, part] if is_last else whole[part])
+            else:
+                layer, _, role = name.rpartition(".")
+                step = "6" if f"{layer}.running_var" not in state else "7"
+                state[name].copy_(weight[f"out.main.{step}.{role}"])
+        with torch.no_grad():
+            assert worst([module(x)], [wanted]) <= 1e-12
+
+
+@pytest.mark.parametrize("phi", [0, 1, 2.5])
+def test_efficientnet_scales_by_phi(phi: float) -> None:
+    network = archdsl.load("efficientnet", phi=phi)
+    assert network.parameters["depth"] == pytest.approx(1.2**phi)
+    assert np.array_equal(
+        network.inputs["image"][1:], (3, *[int(224 * 1.15**phi)] * 2)
+    )
+    outputs = network.module().eval()(torch.zeros(1, 3, 32, 32))
+    assert outputs.shape == (1, 1000)
