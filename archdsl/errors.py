@@ -955,3 +955,128 @@ class UnknownOption(Diagnostic):
     option: str
     value: str
     known: str
+
+
+class NoCounterpart(Diagnostic):
+    code = "A6020"
+    message = "{path} has nothing for {what}"
+    help = "{hint}"
+    path: str
+    what: str
+    hint: str
+
+
+class OtherCounterpart(Diagnostic):
+    code = "A6021"
+    message = "{path} has `{theirs}` as {given} where `{ours}` is {expected}"
+    help = "{hint}"
+    path: str
+    theirs: str
+    given: str
+    ours: str
+    expected: str
+    hint: str
+
+
+class LeftOver(Diagnostic):
+    code = "A6022"
+    message = "{path} has {what}, for which the network has no place"
+    help = "{hint}"
+    path: str
+    what: str
+    hint: str
+
+
+class Ambiguous(Diagnostic):
+    code = "A6023"
+    message = (
+        "{path} leaves open which layer is which: {count} fit in more than one way,"
+        " and neither names nor their order tell"
+    )
+    help = "say which with `--map FILE`, the file of lines like these, corrected:\n{lines}"
+    path: str
+    count: int
+    lines: str
+
+
+class OrderDiffers(Diagnostic):
+    code = "A6024"
+    message = (
+        "{path} has the tensors of the network, and in no order that agrees with it:"
+        " {taken} of {count} layers fit, then {theirs} should be {ours}"
+    )
+    help = (
+        "it may be another network of the same layers; if not, say which layer is which"
+        " with `--map FILE`, in lines like\n{lines}"
+    )
+    path: str
+    taken: int
+    count: int
+    theirs: str
+    ours: str
+    lines: str
+
+
+class TooManyReadings(Diagnostic):
+    code = "A6025"
+    message = "there are too many ways to find the layers of the network in {path}"
+    help = "`--map FILE` can say which module holds which block: layer1 -> body.stage1"
+    path: str
+
+
+class NotAMapping(Diagnostic):
+    code = "A6026"
+    message = "a line of a map is `NAME -> NAME`, the checkpoint's and the network's"
+    help = "`-` for the first leaves a layer fresh, for the second a layer unused"
+
+
+class UnknownInMap(Diagnostic):
+    code = "A6027"
+    message = "{whose} has no layer or module `{name}`"
+    help = "{hint}"
+    whose: str
+    name: str
+    hint: str
+
+
+class MappedTwice(Diagnostic):
+    code = "A6028"
+    message = "`{name}` is settled twice"
+    name: str
+
+
+class MapDoesNotFit(Diagnostic):
+    code = "A6029"
+    message = "`{theirs}` is {given} and cannot be `{ours}`, which is {expected}"
+    help = "{hint}"
+    theirs: str
+    given: str
+    ours: str
+    expected: str
+    hint: str
+
+
+class SeveralStates(Diagnostic):
+    code = "A6030"
+    message = "{path} holds several state_dicts: {entries}"
+    help = "choose one: `--entry {first}`"
+    path: str
+    entries: str
+    first: str
+
+
+class NoSuchEntry(Diagnostic):
+    code = "A6031"
+    message = "{path} has no state_dict `{entry}`"
+    help = "{hint}"
+    path: str
+    entry: str
+    hint: str
+
+
+class NoSuchLayer(Diagnostic):
+    code = "A6032"
+    message = "the network has no layer or block `{name}` to skip"
+    help = "{hint}"
+    name: str
+    hint: str

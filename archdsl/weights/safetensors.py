@@ -1,13 +1,15 @@
-"""Reads `.safetensors`: a length, a header in JSON, and the numbers of one tensor after the other.
+"""Reads and writes `.safetensors`: a length, a header in JSON, and the numbers of all tensors.
 
-The header is believed in nothing: every size, place and type is checked against the file before
-a number is read. Rows are read rather than mapped, so that what was used leaves the memory.
+The header that is read is believed in nothing: every size, place and type is checked against the
+file before a number is read. Rows are read rather than mapped, so that what was used leaves the
+memory.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable, Mapping
 from math import prod
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,6 +18,7 @@ import numpy as np
 from archdsl import errors
 from archdsl.arrays import Array
 from archdsl.operations import Shape, shape_text
+from archdsl.whole import whole
 
 _LONGEST_HEADER = 100_000_000
 _MOST_AXES = 32
@@ -133,3 +136,35 @@ class SafetensorsFile:
 
 def _are_sizes(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**62 for n in value)
+
+
+def write(
+    path: str,
+    shapes: Mapping[str, Shape],
+    kinds: Mapping[str, str],
+    pieces: Callable[[str], Iterable[Array]],
+) -> None:
+    """Write a file that appears whole or not at all. Raises `OSError`.
+
+    `kinds` are the types of numbers, `pieces` gives the numbers of a tensor, some rows at a time.
+    Wide numbers come first, so that all are aligned; otherwise tensors keep their order.
+    """
+    types = {kind: (code, np.dtype(dtype)) for code, (dtype, kind) in _TYPES.items()}
+    names = sorted(shapes, key=lambda name: -types[kinds[name]][1].itemsize)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name in names:
+        code, dtype = types[kinds[name]]
+        start, end = end, end + prod(shapes[name]) * dtype.itemsize
+        header[name] = {"dtype": code, "shape": [*shapes[name]], "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with whole([path]) as (file,):
+        file.write(len(text).to_bytes(8, "little") + text)
+        begun = file.tell()
+        for name in names:
+            dtype = types[kinds[name]][1]
+            for piece in pieces(name):
+                file.write(np.ascontiguousarray(piece, dtype).data)
+            if file.tell() - begun != header[name]["data_offsets"][1]:
+                raise AssertionError(f"{name} has another length")

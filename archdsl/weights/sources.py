@@ -206,15 +206,21 @@ class Tensors:
         return np.ascontiguousarray(part)
 
 
-def open_file(path: str) -> File:
-    """The weights of a file, told by its ending. Raises a diagnostic."""
+def open_file(path: str, entry: str | None = "") -> File:
+    """The weights of a file, told by its ending. Raises a diagnostic.
+
+    `entry` is the place of the `state_dict` in a checkpoint that holds more than that: empty for
+    the whole, none for wherever there is one.
+    """
     ending = path.lower().rpartition(".")[2]
     if ending == "safetensors":
+        if entry:
+            raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
         from archdsl.weights.safetensors import SafetensorsFile
 
         return SafetensorsFile(path)
     if ending in ("pt", "pth"):
         from archdsl.weights.checkpoint import CheckpointFile
 
-        return CheckpointFile(path)
+        return CheckpointFile(path, entry)
     raise errors.UnknownWeights(path=path)

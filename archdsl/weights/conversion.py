@@ -1,0 +1,213 @@
+"""The weights of a network from a checkpoint whose names are others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from archdsl import errors
+from archdsl.arrays import Array
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.graph import Graph
+from archdsl.operations import Shape
+from archdsl.resolve import did_you_mean, nearest
+from archdsl.weights.finding import Skipped, find, shown
+from archdsl.weights.layers import COUNTER, Checkpoint, Layer, Network
+from archdsl.weights.rules import Map, rules_of
+from archdsl.weights.sources import (
+    Declared,
+    Drawn,
+    File,
+    Tensors,
+    declared,
+    open_file,
+    row_pieces,
+)
+
+if TYPE_CHECKING:
+    from archdsl import network as networks
+
+
+class Pair(NamedTuple):
+    """A layer of the checkpoint, and the layer of the network that it is."""
+
+    theirs: str
+    ours: str
+    shape: Shape
+    """The shape of its first tensor, in the network."""
+    other_shape: Shape | None
+    """The shape in the checkpoint, where it has more or fewer trailing ones."""
+
+
+class Conversion:
+    """The tensors of a network's `state_dict`, found in a checkpoint.
+
+    `pairs` are the layers that were found, in the network's order, `fresh` the names of tensors
+    that begin anew (those of layers that were skipped, and counters that the checkpoint lacks),
+    `unused` the layers of the checkpoint that nothing was made of.
+    """
+
+    def __init__(
+        self,
+        file: File,
+        tensors: Mapping[str, Declared],
+        pairs: list[tuple[Layer, Layer]],
+        unused: list[Layer],
+        seed: int,
+    ) -> None:
+        self._file = file
+        self._declared = tensors
+        self._drawn = Drawn(tensors, seed)
+        self._sources = {
+            name: theirs.tensors[role]
+            for theirs, ours in pairs
+            for role, name in ours.tensors.items()
+            if role in theirs.tensors
+        }
+        self.pairs = [_pair(theirs, ours) for theirs, ours in pairs]
+        self.unused = [shown(layer) for layer in unused]
+        self.fresh = [name for name in tensors if name not in self._sources]
+        self.shapes: dict[str, Shape] = {name: t.shape for name, t in tensors.items()}
+        self.kinds = {name: self._kind(name) for name in tensors}
+        """What numbers each tensor has; bfloat16, which numpy lacks, has become float32."""
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The names of tensors: the checkpoint's, and the network's."""
+        return {theirs: ours for ours, theirs in self._sources.items()}
+
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """All tensors by the network's names, as arrays, in the order of the `state_dict`."""
+        return {name: self._whole(name) for name in self._declared}
+
+    def pieces(self, name: str) -> Iterator[Array]:
+        """The numbers of a tensor, some rows at a time, in the type that `kinds` tells."""
+        shape = self.shapes[name]
+        source = self._sources.get(name)
+        dtype = np.dtype(self.kinds[name])
+        if source is None:
+            for piece in self._drawn.pieces(name):
+                yield np.asarray(piece.reshape(_rows(shape, len(piece))), dtype, order="C")
+            return
+        for start, stop in row_pieces(shape):
+            piece = self._file.rows(source, start, stop)
+            yield np.asarray(piece.reshape(_rows(shape, stop - start)), dtype, order="C")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a `.safetensors` file, whole or not at all. Raises `DiagnosticError`."""
+        from archdsl.weights.safetensors import write
+
+        name = os.fspath(path)
+        try:
+            write(name, self.shapes, self.kinds, self.pieces)
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            raise DiagnosticError([errors.CannotWrite(path=name, reason=reason)]) from None
+        except Diagnostic as problem:
+            raise DiagnosticError([problem]) from None
+
+    def _kind(self, name: str) -> str:
+        if name.endswith("." + COUNTER):
+            return "int64"
+        source = self._sources.get(name)
+        kind = "float32" if source is None else self._file.kinds[source]
+        return "float32" if kind == "bfloat16" else kind
+
+    def _whole(self, name: str) -> Array:
+        found = np.empty(self.shapes[name], self.kinds[name])
+        start = 0
+        for piece in self.pieces(name):
+            if found.shape:
+                found[start : start + len(piece)] = piece
+                start += len(piece)
+            else:
+                found[()] = piece
+        return found
+
+
+def convert(
+    network: networks.Network | Graph,
+    state: Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    map: Map | str | os.PathLike[str] | None = None,
+    skip_head: bool = False,
+    skip_input: bool = False,
+    skip: Sequence[str] = (),
+    allow_unused: bool = False,
+    entry: str | None = None,
+    seed: int = 0,
+) -> Conversion:
+    """The weights of a network from a checkpoint of the same network under other names.
+
+    `state` is a `state_dict` of torch tensors or numpy arrays, or the path of a `.safetensors`,
+    `.pt` or `.pth` file; `entry` says which `state_dict` of several in a file. Which layer is which
+    follows from shapes, the names' hierarchy and numbers, and the order along the graph
+    (docs/weights.md). `map` settles what these do not: a file, or a mapping from the checkpoint's
+    names to the network's. `skip_head` begins the last layers anew, `skip_input` the first ones,
+    `skip` layers or blocks by name, drawn by the network's own initialisation from `seed`.
+    `allow_unused` lets layers of the checkpoint that the network has not be left out.
+
+    The result's `.tensors` are numpy arrays by the network's names (all of them, for
+    `load_state_dict(strict=True)`), `.mapping` leads from the checkpoint's names to the network's,
+    `.save(path)` writes a `.safetensors` file. Raises `DiagnosticError` for what does not fit, and
+    where it cannot be told which layer is which.
+    """
+    graph = network if isinstance(network, Graph) else network.graph
+    try:
+        file = Tensors(state) if isinstance(state, Mapping) else open_file(os.fspath(state), entry)
+        layers = Network(graph)
+        checkpoint = Checkpoint(file)
+        skipped = Skipped(
+            layers.head if skip_head else 0, layers.input if skip_input else 0,
+            _named(skip, layers),
+        )  # fmt: skip
+        rules = rules_of(map, checkpoint.layers, layers.layers, file.name)
+        found = find(layers, checkpoint, file.name, rules, skipped, allow_unused)
+    except Diagnostic as problem:
+        raise DiagnosticError([problem]) from None
+    order = {id(layer): i for i, layer in enumerate(layers.layers)}
+    pairs = sorted(found.pairs, key=lambda pair: order[id(pair[1])])
+    _check_kinds(file, pairs)
+    return Conversion(file, declared(graph), pairs, found.unused, seed)
+
+
+def _named(names: Sequence[str], network: Network) -> int:
+    found = 0
+    for name in names:
+        chosen = [
+            i
+            for i, layer in enumerate(network.layers)
+            if name == layer.name or layer.name.startswith(name + ".")
+        ]
+        if not chosen:
+            hint = did_you_mean(nearest(name, [layer.name for layer in network.layers]))
+            raise errors.NoSuchLayer(name=name, hint=hint)
+        found |= sum(1 << i for i in chosen)
+    return found
+
+
+def _check_kinds(file: File, pairs: list[tuple[Layer, Layer]]) -> None:
+    problems: list[Diagnostic] = []
+    for theirs, _ in pairs:
+        for role, name in theirs.tensors.items():
+            if role != COUNTER and "float" not in file.kinds[name]:
+                problem = errors.MisshapenWeight(
+                    path=file.name, name=name, given=file.kinds[name],
+                    expected="floating-point numbers",
+                )  # fmt: skip
+                problems.append(problem)
+    if problems:
+        raise DiagnosticError(problems)
+
+
+def _pair(theirs: Layer, ours: Layer) -> Pair:
+    one, two = (next(iter(layer.shapes.values())) for layer in (theirs, ours))
+    return Pair(shown(theirs), ours.name, two, None if one == two else one)
+
+
+def _rows(shape: Shape, rows: int) -> Shape:
+    return (rows, *shape[1:]) if shape else ()

@@ -1,0 +1,407 @@
+"""Finds which layer of a file is which layer of a network, or says why that cannot be told."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple
+
+from archdsl import errors, limits
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.operations import shape_text
+from archdsl.weights.layers import Checkpoint, Layer, Network, bits, union
+from archdsl.weights.reading import Reader, Reading, Task, TooManyWays, read
+from archdsl.weights.rules import Rule
+
+_HINT = 12
+"""Lines of a map that a diagnostic suggests."""
+
+
+class Skipped(NamedTuple):
+    """Layers of the network that begin anew, as bits, by what people ask for."""
+
+    head: int = 0
+    input: int = 0
+    named: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.head | self.input | self.named
+
+
+class Found(NamedTuple):
+    """Layers of the file and of the network that are one another; those of the file unused."""
+
+    pairs: list[tuple[Layer, Layer]]
+    unused: list[Layer]
+
+
+def find(
+    network: Network,
+    checkpoint: Checkpoint,
+    path: str,
+    rules: list[Rule],
+    skipped: Skipped,
+    allow_unused: bool,
+) -> Found:
+    """Which layer is which; of those `skipped` none. Raises `DiagnosticError`."""
+    search = _Search(network, checkpoint, path, rules, skipped, allow_unused)
+    try:
+        image = search.image()
+    except TooManyWays:
+        raise DiagnosticError([errors.TooManyReadings(path=path)]) from None
+    ours, theirs = network.layers, checkpoint.layers
+    pairs = [
+        (theirs[i], ours[j]) for i, j in image.items() if j is not None and not skipped.all >> j & 1
+    ]
+    used = {id(layer) for layer, _ in pairs}
+    return Found(pairs, [layer for layer in theirs if id(layer) not in used])
+
+
+class _Search:
+    def __init__(
+        self,
+        network: Network,
+        checkpoint: Checkpoint,
+        path: str,
+        rules: list[Rule],
+        skipped: Skipped,
+        allow_unused: bool,
+    ) -> None:
+        self._network, self._checkpoint, self._path = network, checkpoint, path
+        self._ours, self._theirs = network.layers, checkpoint.layers
+        self._skipped, self._allow_unused = skipped, allow_unused
+        self._rules = rules
+        self._settle()
+
+    def _settle(self) -> None:
+        """What the rules say: pairs, layers left out, and keys that others must share."""
+        self._pairs: dict[int, int | None] = {}
+        self._fresh = 0
+        regions: list[Rule] = []
+        for rule in self._rules:
+            if not rule.ours:
+                self._pairs.update({i: None for i in rule.theirs})
+            elif not rule.theirs:
+                self._fresh |= sum(1 << i for i in rule.ours)
+            elif len(rule.ours) == len(rule.theirs) == 1:
+                ((theirs,), (ours,)) = rule.theirs, rule.ours
+                self._check_pair(theirs, ours, rule)
+                self._pairs[theirs] = ours
+            else:
+                regions.append(rule)
+        self._our_keys: list[Hashable] = [
+            (layer.signature, *(i in rule.ours for rule in regions))
+            for i, layer in enumerate(self._ours)
+        ]
+        self._their_keys: list[Hashable] = [
+            (layer.signature, *(i in rule.theirs for rule in regions))
+            for i, layer in enumerate(self._theirs)
+        ]
+        self._skipped = self._skipped._replace(named=self._skipped.named | self._fresh)
+
+    def _check_pair(self, i: int, j: int, rule: Rule) -> None:
+        theirs, ours = self._theirs[i], self._ours[j]
+        if theirs.signature == ours.signature or self._skipped.all >> j & 1:
+            return
+        raise DiagnosticError(
+            [
+                errors.MapDoesNotFit(
+                    rule.span, theirs=shown(theirs), given=described(theirs), ours=ours.name,
+                    expected=described(ours), hint=self._skip_hint(j),
+                )
+            ]
+        )  # fmt: skip
+
+    # Looking
+
+    def image(self) -> dict[int, int | None]:
+        same = self._same_names()
+        if same is not None:
+            return same
+        kinds = [kind for kind in ("head", "input", "named") if getattr(self._skipped, kind)]
+        reader: Reader | None = None
+        # What is skipped has other shapes in the file, or is not in it.
+        for there in itertools.product((True, False), repeat=len(kinds)):
+            task = self._task(dict(zip(kinds, there)))
+            found, tried = read(self._network, self._checkpoint, task)
+            if found is not None:
+                return self._certain(found, task)
+            if reader is None or tried.furthest.bit_count() > reader.furthest.bit_count():
+                reader = tried
+        assert reader is not None
+        raise DiagnosticError(self._misfits(reader))
+
+    def _same_names(self) -> dict[int, int | None] | None:
+        """The layers by their names, where the file has the names of the network."""
+        if self._rules or self._skipped.all:
+            return None
+        places = {layer.name: i for i, layer in enumerate(self._theirs)}
+        image: dict[int, int | None] = {}
+        for j, layer in enumerate(self._ours):
+            i = places.get(layer.name)
+            if i is None or self._theirs[i].signature != layer.signature:
+                return None
+            image[i] = j
+        if len(image) < len(self._theirs) and not self._allow_unused:
+            return None
+        return image
+
+    def _task(self, there: dict[str, bool], drop: bool = False) -> Task:
+        """The search where each kind of what is skipped is in the file with other shapes, or not.
+
+        To `drop` is to let anything that is too much go, in order to say what it is.
+        """
+        taken = sum(1 << j for j in self._pairs.values() if j is not None)
+        relaxed: dict[int, Callable[[int], bool]] = {}
+        for kind, is_there in there.items():
+            layers = getattr(self._skipped, kind) & ~taken & ~self._fresh
+            if is_there:
+                relaxed.update({j: self._fits(kind, j) for j in bits(layers)})
+            else:
+                taken |= layers
+        taken |= self._fresh
+        start = taken
+
+        def may_drop(now: int) -> bool:
+            return (
+                drop
+                or self._allow_unused
+                or (there.get("head") is False and now == self._network.all)
+                or (there.get("input") is False and now == start)
+            )
+
+        gone = sum(1 << i for i in self._pairs)
+        return Task(self._our_keys, self._their_keys, taken, gone, relaxed, may_drop)
+
+    def _fits(self, kind: str, j: int) -> Callable[[int], bool]:
+        """Whether a layer of the file can be where the network begins anew."""
+        ours = self._ours[j]
+        parts = {"head": slice(1, None), "input": slice(0, 1)}.get(kind, slice(0, 0))
+
+        def fits(i: int) -> bool:
+            theirs = self._theirs[i]
+            same_kind = _kind(theirs) == _kind(ours)
+            if not same_kind or not ours.is_matrix:
+                return same_kind
+            if kind == "input" and theirs.weight[2:] != ours.weight[2:]:
+                return False
+            return theirs.weight[parts] == ours.weight[parts]
+
+        return fits
+
+    # Doubts
+
+    def _certain(self, found: Reading, task: Task) -> dict[int, int | None]:
+        """What was found, if there is no doubt, or what else speaks settles it. Raises."""
+        known = dict(self._pairs)
+        while True:
+            doubts = {i: c for i, c in found.doubts.items() if not self._is_idle(c)}
+            if not doubts:
+                return {**known, **found.image}
+            told = self._told(found, doubts)
+            if not told:
+                raise DiagnosticError([self._ambiguous(found, doubts)])
+            known.update(told)
+            task = task._replace(
+                taken=task.taken | sum(1 << j for j in told.values()),
+                gone=task.gone | sum(1 << i for i in told),
+            )
+            more, _ = read(self._network, self._checkpoint, task)
+            if more is None:
+                raise DiagnosticError([self._ambiguous(found, doubts)])
+            found = more
+
+    def _is_idle(self, candidates: Iterable[int | None]) -> bool:
+        """Whether it does not matter which it is, all being left out."""
+        return all(j is None or self._skipped.all >> j & 1 for j in candidates)
+
+    def _told(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> dict[int, int]:
+        """What equal names settle, or the names of layers that are in the same place elsewhere."""
+        told: dict[int, int] = {}
+        for i, candidates in doubts.items():
+            for j in candidates:
+                if j is not None and self._ours[j].name == self._theirs[i].name:
+                    told[i] = j
+        return told or self._by_place(found, doubts)
+
+    def _by_place(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> dict[int, int]:
+        """What a layer's name means in other uses of the block, where it always means the same.
+
+        Nothing is concluded for a use of the block in which a name means something of its own.
+        """
+        roles = self._network.roles
+        meanings: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        settled = {i: j for i, j in found.image.items() if j is not None and i not in doubts}
+        for i, j in settled.items():
+            meanings[_place(self._theirs[i].name)].add(roles[j])
+        odd = {
+            self._scope(j)
+            for i, j in settled.items()
+            if len(meanings[_place(self._theirs[i].name)]) > 1
+        }
+        told: dict[int, int] = {}
+        for i, candidates in doubts.items():
+            place = _place(self._theirs[i].name)
+            if len(meanings[place]) != 1 or not re.search(r"[^\W\d]", place.rpartition(".")[2]):
+                continue
+            (role,) = meanings[place]
+            fit = [j for j in candidates if j is not None and roles[j] == role]
+            if len(fit) == 1 and self._scope(fit[0]) not in odd:
+                told[i] = fit[0]
+        return told if len(set(told.values())) == len(told) else {}
+
+    def _scope(self, j: int) -> str:
+        """The use of a block in which a layer is."""
+        return self._ours[j].name.removesuffix(self._network.roles[j][1])
+
+    # Diagnostics
+
+    def _ambiguous(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> Diagnostic:
+        lines = []
+        for i in sorted(doubts):
+            now = found.image[i]
+            names = [self._our_name(j) for j in sorted(doubts[i] - {now}, key=_order)]
+            others = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+            lines.append(f"  {shown(self._theirs[i])} -> {self._our_name(now)}  # or {others}")
+        text = "\n".join(lines[:_HINT])
+        if len(lines) > _HINT:
+            text += f"\n  # and {len(lines) - _HINT} more"
+        return errors.Ambiguous(path=self._path, count=len(doubts), lines=text)
+
+    def _our_name(self, j: int | None) -> str:
+        return "-" if j is None else self._ours[j].name
+
+    def _misfits(self, reader: Reader) -> list[Diagnostic]:
+        """Why a file cannot be read: what is missing, misshapen, too much, or in disorder."""
+        held = Counter(k for i, k in enumerate(self._their_keys) if i not in self._pairs)
+        begun = union([*(1 << j for j in self._pairs.values() if j is not None)])
+        begun |= self._skipped.all
+        places: dict[Hashable, list[int]] = defaultdict(list)
+        for j, key in enumerate(self._our_keys):
+            if not begun >> j & 1:
+                places[key].append(j)
+        lacking = [js for key, js in places.items() if held[key] < len(js)]
+        kinds = [kind for kind in ("head", "input", "named") if getattr(self._skipped, kind)]
+        if lacking:
+            return self._others(lacking, kinds) or self._missing(lacking, held)
+        if any(n > len(places[key]) for key, n in held.items()):
+            for there in itertools.product((True, False), repeat=len(kinds)):
+                task = self._task(dict(zip(kinds, there)), drop=True)
+                found, _ = read(self._network, self._checkpoint, task)
+                if found is not None:
+                    return self._left_over(found)
+        return [self._disorder(reader)]
+
+    def _others(self, lacking: list[list[int]], kinds: list[str]) -> list[Diagnostic]:
+        """Layers of other shapes where the file has one for each that is missing."""
+        task = self._task({kind: True for kind in kinds})
+        relaxed = {j: self._fits("named", j) for js in lacking for j in js}
+        task = task._replace(relaxed={**relaxed, **task.relaxed})
+        try:
+            found, _ = read(self._network, self._checkpoint, task)
+        except TooManyWays:
+            found = None
+        if found is None or any(not self._is_idle(c) for c in found.doubts.values()):
+            return []
+        problems: list[Diagnostic] = []
+        for i, j in found.image.items():
+            if j in relaxed and j not in task.relaxed.keys() - relaxed.keys():
+                theirs, ours = self._theirs[i], self._ours[j]
+                if theirs.signature != ours.signature:
+                    problem = errors.OtherCounterpart(
+                        path=self._path, theirs=shown(theirs), given=described(theirs),
+                        ours=ours.name, expected=described(ours), hint=self._skip_hint(j),
+                    )  # fmt: skip
+                    problems.append(problem)
+        return problems[: limits.MISTAKES]
+
+    def _missing(self, lacking: list[list[int]], held: Counter[Hashable]) -> list[Diagnostic]:
+        problems: list[Diagnostic] = []
+        for js in lacking:
+            count = held[self._our_keys[js[0]]]
+            names = [f"`{self._ours[j].name}`" for j in js]
+            what = described(self._ours[js[0]])
+            if not count and len(js) == 1:
+                text = f"{names[0]}, {what}"
+            else:
+                listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+                text = f"{len(js) - count} of {len(js)} layers that are {what}: {listed}"
+            problem = errors.NoCounterpart(
+                path=self._path, what=text, hint=self._skip_hint(js[0]) if len(js) == 1 else ""
+            )
+            problems.append(problem)
+        return problems[: limits.MISTAKES]
+
+    def _skip_hint(self, j: int) -> str:
+        """The option that begins a layer anew."""
+        name = self._ours[j].name
+        option = f"--skip {name}"
+        if self._network.head >> j & 1:
+            option = "--skip-head"
+        elif self._network.input >> j & 1:
+            option = "--skip-input"
+        return f"`{option}` begins `{name}` anew"
+
+    def _left_over(self, found: Reading) -> list[Diagnostic]:
+        problems: list[Diagnostic] = []
+        hint = "`--allow-unused` leaves it out, or a line `NAME -> -` of a map"
+        doubts = {i: c for i, c in found.doubts.items() if not self._is_idle(c)}
+        dropped = [i for i, j in found.image.items() if j is None]
+        for i in dropped:
+            text = f"`{shown(self._theirs[i])}`, {described(self._theirs[i])}"
+            if i in doubts:
+                alike = [k for k in sorted(doubts) if self._their_keys[k] == self._their_keys[i]]
+                names = ", ".join(f"`{shown(self._theirs[k])}`" for k in alike[:_HINT])
+                text = f"one layer more of {described(self._theirs[i])} ({names})"
+            problems.append(errors.LeftOver(path=self._path, what=text, hint=hint))
+        return problems[: limits.MISTAKES]
+
+    def _disorder(self, reader: Reader) -> Diagnostic:
+        free = [
+            j
+            for j in range(len(self._ours))
+            if not reader.furthest >> j & 1 and not self._network.before[j] & ~reader.furthest
+        ]
+        names = [f"`{self._ours[j].name}`, {described(self._ours[j])}" for j in free[:3]]
+        stuck = "nothing" if reader.stuck is None else f"`{shown(self._theirs[reader.stuck])}`"
+        if reader.stuck is not None:
+            stuck += f", {described(self._theirs[reader.stuck])},"
+        line = f"  {'NAME' if reader.stuck is None else shown(self._theirs[reader.stuck])} -> "
+        line += self._ours[free[0]].name if free else "NAME"
+        return errors.OrderDiffers(
+            path=self._path, taken=reader.furthest.bit_count(), count=len(self._ours),
+            theirs=stuck, ours=" or ".join(names) or "left over", lines=line,
+        )  # fmt: skip
+
+
+def _order(j: int | None) -> int:
+    return -1 if j is None else j
+
+
+def _kind(layer: Layer) -> tuple[bool, int]:
+    """What a layer is, whatever its sizes."""
+    return "running_mean" in layer.shapes, min(2, len(layer.weight))
+
+
+def _place(name: str) -> str:
+    """A layer's name without the numbers that tell uses of a block apart."""
+    *modules, own = name.split(".")
+    return ".".join([*(re.sub(r"\d+$", "#", module) for module in modules), own])
+
+
+def shown(layer: Layer) -> str:
+    """The name of a layer of a file."""
+    return layer.name or next(iter(layer.tensors.values()))
+
+
+def described(layer: Layer) -> str:
+    """What a layer is, in words."""
+    shapes = layer.shapes
+    if "running_mean" in shapes:
+        plain = "" if "weight" in shapes else " without weight"
+        return f"a batch norm of {shape_text(shapes['running_mean']) or 1}{plain}"
+    text = shape_text(next(iter(shapes.values()))) or "a single number"
+    return text + (" and a bias" if "bias" in shapes and "weight" in shapes else "")

@@ -1,0 +1,220 @@
+"""Reads a checkpoint along a graph: which of its layers is which.
+
+The layers of a file are taken one after the other, and each takes up a layer of the graph with the
+same tensors all of whose predecessors have been taken up. A module is taken whole, its parts in
+an order that the file or numbers in names demand. All ways to do so are followed at once: from the
+same layers taken up there is one way on, whatever led there. Where two ways take up the same layers
+differently, there is a doubt.
+
+What names tell is believed first: that parts with consecutive numbers (`conv1`, `conv2`) depend on
+one another, and that a module hangs together. Where there is no way then, they need not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from archdsl.weights.layers import Checkpoint, Module, Network, bits
+
+_VARIANTS = 16
+"""Different ways with the same outcome that are told apart inside a module."""
+
+_STEPS = 200_000
+"""Attempts after which there is taken to be no way to tell."""
+
+State = tuple[int, int]
+"""Layers of the graph that are taken up, and of the file that are dropped, as bits."""
+
+
+Doubts = dict[int, frozenset["int | None"]]
+
+
+class Reading(NamedTuple):
+    """What each layer of the file is in the graph (none: dropped), and what else it may be."""
+
+    image: dict[int, int | None]
+    doubts: Doubts
+
+
+class Task(NamedTuple):
+    """What is to be found: layers may stand for one another where their keys are equal.
+
+    `taken` are layers of the graph that are settled or left fresh, `gone` those of the file.
+    """
+
+    ours: list[Hashable]
+    theirs: list[Hashable]
+    taken: int
+    gone: int
+    relaxed: dict[int, Callable[[int], bool]]
+    """For layers of the graph that other layers may stand for: which of the file do."""
+    may_drop: Callable[[int], bool]
+    """Whether layers of the file may be dropped when these of the graph are taken up."""
+
+
+class TooManyWays(Exception):
+    """There are more ways to read the file than can be looked at."""
+
+
+class Reader:
+    """One attempt with one belief in names."""
+
+    def __init__(self, network: Network, task: Task, trust: bool, steps: list[int]) -> None:
+        self._network = network
+        self._task = task
+        self._trust = trust
+        self._steps = steps
+        self._known: dict[tuple[int, State], dict[State, Reading]] = {}
+        self._keys: dict[Hashable, list[int]] = {}
+        for i, key in enumerate(task.ours):
+            if i not in task.relaxed and not task.taken >> i & 1:
+                self._keys.setdefault(key, []).append(i)
+        wanted = {key: len(found) for key, found in self._keys.items()}
+        held = Counter(key for i, key in enumerate(task.theirs) if not task.gone >> i & 1)
+        self._surplus = {k: n - wanted.get(k, 0) for k, n in held.items() if n > wanted.get(k, 0)}
+        self.furthest = task.taken
+        """The most layers that were taken up on a way that did not lead on."""
+        self.stuck: int | None = None
+        """The layer of the file that was tried there."""
+
+    def read(self, root: Module) -> Reading | None:
+        """What the file is, or none where it cannot be read so."""
+        start = (self._task.taken, self._task.gone)
+        ends = self._module(root, start, whole=True)
+        found = [r for (taken, _), r in ends.items() if taken == self._network.all]
+        return _joined(found) if found else None
+
+    def _part(self, module: Module, state: State) -> dict[State, Reading]:
+        known = self._known.get((id(module), state))
+        if known is None:
+            if module.layer is not None:
+                known = self._layer(module.layer, state)
+            else:
+                known = self._module(module, state)
+            self._add_dropped(module, state, known)
+            self._known[id(module), state] = known
+        return known
+
+    def _layer(self, layer: int, state: State) -> dict[State, Reading]:
+        self._steps[0] += 1
+        if self._steps[0] > _STEPS:
+            raise TooManyWays
+        task, (taken, dropped) = self._task, state
+        if task.gone >> layer & 1:
+            return {state: Reading({}, {})}
+        fits = self._keys.get(task.theirs[layer], [])
+        candidates = [*fits, *(i for i, fit in task.relaxed.items() if fit(layer))]
+        found = {}
+        for i in candidates:
+            if not taken >> i & 1 and not self._network.before[i] & ~taken:
+                found[taken | 1 << i, dropped] = Reading({layer: i}, {})
+        if not found and taken.bit_count() >= self.furthest.bit_count():
+            self.furthest, self.stuck = taken, layer
+        return found
+
+    def _add_dropped(self, module: Module, state: State, found: dict[State, Reading]) -> None:
+        """The ways that leave a part of the file unused."""
+        taken, dropped = state
+        if not self._surplus or not self._task.may_drop(taken):
+            return
+        theirs = self._task.theirs
+        inside = [i for i in range(module.first, module.last) if not self._task.gone >> i & 1]
+        more = [theirs[i] for i in bits(dropped & ~self._task.gone)]
+        counts = Counter([*more, *(theirs[i] for i in inside)])
+        if inside and all(n <= self._surplus.get(key, 0) for key, n in counts.items()):
+            end = (taken, dropped | sum(1 << i for i in inside))
+            found.setdefault(end, Reading({i: None for i in inside}, {}))
+
+    def _module(self, module: Module, start: State, whole: bool = False) -> dict[State, Reading]:
+        if module.layer is not None:
+            return self._part(module, start)
+        ends = self._ways(module, start, series=True)
+        if not ends and not self._trust:
+            ends = self._ways(module, start, series=False)
+        if self._trust and not whole:
+            together = [end for end in ends if self._network.connected(end[0] & ~start[0])]
+            if together:
+                ends = {end: ends[end] for end in together}
+        return {end: _joined(readings) for end, readings in ends.items()}
+
+    def _ways(self, module: Module, start: State, series: bool) -> dict[State, list[Reading]]:
+        """Every state that taking the module leads to, with the ways that lead there."""
+        ways: dict[tuple[int, State], list[Reading]] = {(0, start): [Reading({}, {})]}
+        for _ in module.parts:
+            further: dict[tuple[int, State], list[Reading]] = {}
+            for (done, state), readings in ways.items():
+                for i, part in enumerate(module.parts):
+                    if done >> i & 1 or module.needs[i] & ~done:
+                        continue
+                    before = module.follows[i] if series else None
+                    for end, found in self._part(part, state).items():
+                        more = [
+                            Reading({**r.image, **found.image}, {**r.doubts, **found.doubts})
+                            for r in readings
+                            if before is None or self._depends(found, r, module.parts[before])
+                        ]
+                        _add(further, (done | 1 << i, end), more)
+            ways = further
+        return {state: readings for (_, state), readings in ways.items()}
+
+    def _depends(self, found: Reading, reading: Reading, before: Module) -> bool:
+        """Whether what was found for a part depends on what the part before it is."""
+        earlier = [reading.image.get(i) for i in range(before.first, before.last)]
+        sources = sum(1 << i for i in earlier if i is not None)
+        results = sum(1 << i for i in found.image.values() if i is not None)
+        return not sources or not results or bool(self._network.after_any(sources) & results)
+
+
+def _add(
+    ways: dict[tuple[int, State], list[Reading]], place: tuple[int, State], more: list[Reading]
+) -> None:
+    there = ways.setdefault(place, []) if more else []
+    for reading in more:
+        if all(reading.image != other.image for other in there):
+            there.append(reading)
+        else:
+            same = next(other for other in there if reading.image == other.image)
+            _doubt(same.doubts, reading.doubts)
+    if len(there) > _VARIANTS:
+        there[:] = [_joined(there)]
+
+
+def _joined(readings: list[Reading]) -> Reading:
+    """One of several ways, with doubts where the others differ from it."""
+    first, *others = readings
+    doubts = dict(first.doubts)
+    for other in others:
+        _doubt(doubts, other.doubts)
+        for i in first.image.keys() | other.image.keys():
+            one, two = first.image.get(i), other.image.get(i)
+            if one != two:
+                _doubt(doubts, {i: frozenset((one, two))})
+    return Reading(first.image, doubts)
+
+
+def _doubt(doubts: Doubts, more: Doubts) -> None:
+    for i, found in more.items():
+        doubts[i] = doubts.get(i, frozenset()) | found
+
+
+def read(network: Network, checkpoint: Checkpoint, task: Task) -> tuple[Reading | None, Reader]:
+    """What a file is, by the first belief that leads anywhere; and the attempt that got furthest.
+
+    Raises `TooManyWays`.
+    """
+    best: Reader | None = None
+    orders = [True, False] if checkpoint.ordered else [False]
+    steps = [0]
+    for dissolve in (False, True):
+        for trust in (True, False):
+            for by_file in orders:
+                reader = Reader(network, task, trust, steps)
+                found = reader.read(checkpoint.arrange(by_file, dissolve))
+                if found is not None:
+                    return found, reader
+                if best is None or reader.furthest.bit_count() > best.furthest.bit_count():
+                    best = reader
+    assert best is not None
+    return None, best
