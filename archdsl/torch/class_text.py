@@ -41,6 +41,8 @@ class ClassText:
     def __init__(self, writer: Writer, plan: Plan) -> None:
         self.writer = writer
         self.plan = plan
+        self.served = [plan]
+        """The plans that came to this class."""
         self.name = plan.name
         builder = plan.builder
         self.builder = builder

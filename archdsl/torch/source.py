@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from contextlib import suppress
@@ -223,20 +224,33 @@ class Writer:
         # From the innermost up: a use is given what the class that it is of asks for.
         self.classes = []
         try:
-            for plan in reversed(self.plans):
-                self._add(ClassText(self, plan))
+            for unit, plans in itertools.groupby(reversed(self.plans), lambda plan: plan.unit):
+                texts: list[ClassText] = []
+                for plan in plans:
+                    self._add(ClassText(self, plan), texts)
+                self._name(unit, texts)
+                self.classes += texts
         except NotTold as problem:
             return problem.plan
         return None
 
-    def _add(self, text: ClassText) -> None:
+    def _add(self, text: ClassText, texts: list[ClassText]) -> None:
         """Keep a class, unless parted uses of its block came to the same one."""
-        for other in self.classes:
-            if other.plan.unit is text.plan.unit and other.all_lines() == text.all_lines():
+        for other in texts:
+            if other.all_lines() == text.all_lines():
                 if self._beginnings(other.plan) == self._beginnings(text.plan):
-                    other.name = other.plan.name = text.plan.name
+                    other.served.append(text.plan)
                     return
-        self.classes.append(text)
+        texts.append(text)
+
+    def _name(self, unit: Unit, texts: list[ClassText]) -> None:
+        """Give the classes of a block the first of the names that its plans took."""
+        names = [plan.name for plan in self.plans if plan.unit is unit]
+        firsts = {id(text): min(names.index(p.name) for p in text.served) for text in texts}
+        for name, text in zip(names, sorted(texts, key=lambda text: firsts[id(text)])):
+            text.name = name
+            for plan in text.served:
+                plan.name = name
 
     def _beginnings(self, plan: Plan) -> list[tuple[tuple[str, ...], list[Word]]]:
         """How the weights of a class begin; alike in all uses that it serves."""
