@@ -35,6 +35,7 @@ COMMANDS = {
     "check": "say what is wrong with specs",
     "summary": "show stages and blocks with shapes, parameters and MACs",
     "onnx": "write the ONNX graph of a network",
+    "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",
 }
 """What there is, and what each is for. The module of a command has its name."""

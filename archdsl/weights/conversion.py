@@ -14,7 +14,7 @@ from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph
 from archdsl.operations import Shape
 from archdsl.resolve import did_you_mean, nearest
-from archdsl.weights.finding import Skipped, find, shown
+from archdsl.weights.finding import Skipped, described, find, shown
 from archdsl.weights.layers import COUNTER, Checkpoint, Layer, Network
 from archdsl.weights.rules import Map, rules_of
 from archdsl.weights.sources import (
@@ -36,24 +36,24 @@ class Pair(NamedTuple):
 
     theirs: str
     ours: str
-    shape: Shape
-    """The shape of its first tensor, in the network."""
-    other_shape: Shape | None
-    """The shape in the checkpoint, where it has more or fewer trailing ones."""
+    what: str
+    """What the layer is, in words: the shape of its weight."""
 
 
 class Conversion:
     """The tensors of a network's `state_dict`, found in a checkpoint.
 
-    `pairs` are the layers that were found, in the network's order, `fresh` the names of tensors
-    that begin anew (those of layers that were skipped, and counters that the checkpoint lacks),
-    `unused` the layers of the checkpoint that nothing was made of.
+    `pairs` are the layers that were found, in the network's order, `begun` those of the network
+    that were skipped and begin anew, `unused` those of the checkpoint that nothing was made of.
+    `fresh` are the names of the tensors that do not come from the checkpoint: of layers that begin
+    anew, and counters of batches that the checkpoint lacks.
     """
 
     def __init__(
         self,
         file: File,
         tensors: Mapping[str, Declared],
+        layers: list[Layer],
         pairs: list[tuple[Layer, Layer]],
         unused: list[Layer],
         seed: int,
@@ -69,6 +69,8 @@ class Conversion:
         }
         self.pairs = [_pair(theirs, ours) for theirs, ours in pairs]
         self.unused = [shown(layer) for layer in unused]
+        found = {pair.ours for pair in self.pairs}
+        self.begun = [layer.name for layer in layers if layer.name not in found]
         self.fresh = [name for name in tensors if name not in self._sources]
         self.shapes: dict[str, Shape] = {name: t.shape for name, t in tensors.items()}
         self.kinds = {name: self._kind(name) for name in tensors}
@@ -83,6 +85,15 @@ class Conversion:
     def tensors(self) -> dict[str, Array]:
         """All tensors by the network's names, as arrays, in the order of the `state_dict`."""
         return {name: self._whole(name) for name in self._declared}
+
+    def lines(self) -> Iterator[str]:
+        """Which layer is which, as the lines of a map that says the same."""
+        for pair in self.pairs:
+            yield f"{pair.theirs} -> {pair.ours}  # {pair.what}"
+        for name in self.begun:
+            yield f"- -> {name}  # begins anew"
+        for name in self.unused:
+            yield f"{name} -> -  # unused"
 
     def pieces(self, name: str) -> Iterator[Array]:
         """The numbers of a tensor, some rows at a time, in the type that `kinds` tells."""
@@ -172,7 +183,7 @@ def convert(
     order = {id(layer): i for i, layer in enumerate(layers.layers)}
     pairs = sorted(found.pairs, key=lambda pair: order[id(pair[1])])
     _check_kinds(file, pairs)
-    return Conversion(file, declared(graph), pairs, found.unused, seed)
+    return Conversion(file, declared(graph), layers.layers, pairs, found.unused, seed)
 
 
 def _named(names: Sequence[str], network: Network) -> int:
@@ -205,8 +216,8 @@ def _check_kinds(file: File, pairs: list[tuple[Layer, Layer]]) -> None:
 
 
 def _pair(theirs: Layer, ours: Layer) -> Pair:
-    one, two = (next(iter(layer.shapes.values())) for layer in (theirs, ours))
-    return Pair(shown(theirs), ours.name, two, None if one == two else one)
+    one, two = described(theirs), described(ours)
+    return Pair(shown(theirs), ours.name, one if one == two else f"{one}, stored as {two}")
 
 
 def _rows(shape: Shape, rows: int) -> Shape:

@@ -19,6 +19,10 @@ _HINT = 12
 """Lines of a map that a diagnostic suggests."""
 
 
+_FEW = 8
+"""With more layers than this it is said briefly that most of them are missing."""
+
+
 class Skipped(NamedTuple):
     """Layers of the network that begin anew, as bits, by what people ask for."""
 
@@ -320,6 +324,11 @@ class _Search:
 
     def _missing(self, lacking: list[list[int]], held: Counter[Hashable]) -> list[Diagnostic]:
         problems: list[Diagnostic] = []
+        short = sum(len(js) - held[self._our_keys[js[0]]] for js in lacking)
+        if 2 * short > len(self._ours) > _FEW:
+            text = f"{short} of the {len(self._ours)} layers of the network"
+            hint = "it is another network, or another variant or width of it"
+            return [errors.NoCounterpart(path=self._path, what=text, hint=hint)]
         for js in lacking:
             count = held[self._our_keys[js[0]]]
             names = [f"`{self._ours[j].name}`" for j in js]

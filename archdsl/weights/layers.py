@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from math import lgamma, log
 from typing import NamedTuple
 
 from archdsl.graph import Graph
@@ -20,6 +21,9 @@ COUNTER = ROLES[-1]
 
 _DEEPEST = 40
 """Modules in modules; what follows further down counts as one name."""
+
+_UNLIKELY = 1000
+"""An order is believed when only one in so many shuffled files would look as orderly."""
 
 Signature = tuple[tuple[str, Shape], ...]
 """What a layer's tensors are, and their shapes without trailing ones: a matrix is a 1x1 kernel."""
@@ -162,8 +166,8 @@ class Checkpoint:
     """The layers of a file, and its modules.
 
     `ordered` tells whether the order of the file is that in which modules were defined. It is not
-    where names are sorted, where modules or layers are torn apart, and where numbers in names or
-    the tensors of a layer run against it.
+    where names are sorted, where modules or layers are torn apart, where numbers in names or the
+    tensors of a layer run against it, and where all this might be so by chance.
     """
 
     def __init__(self, file: File) -> None:
@@ -171,7 +175,10 @@ class Checkpoint:
         tree = _tree([layer.name for layer in layers])
         walk = list(_leaves(tree))
         self.ordered = (
-            walk == sorted(walk) and _as_defined(file.shapes, layers) and _numbers_rise(tree)
+            walk == sorted(walk)
+            and _as_defined(file.shapes, layers)
+            and _numbers_rise(tree)
+            and lgamma(len(file.shapes) + 1) - _freedom(tree) > log(_UNLIKELY)
         )
         self.layers = [layers[i] for i in walk]
         self.root = tree
@@ -237,6 +244,17 @@ def _numbers_rise(module: Module) -> bool:
     return all(j is None or j < i for i, j in enumerate(follows)) and all(
         map(_numbers_rise, module.parts)
     )
+
+
+def _freedom(module: Module) -> float:
+    """The logarithm of the number of orders in which the names could stand as well."""
+    follows = _families(module.parts)
+    free = lgamma(len(module.parts) + 1)
+    lengths: list[int] = []
+    for i in range(len(module.parts)):
+        lengths.append(1 if follows[i] is None else lengths[follows[i]] + 1)  # type: ignore[index]
+        free -= log(lengths[i])
+    return free + sum(map(_freedom, module.parts))
 
 
 def _families(parts: list[Module]) -> list[int | None]:

@@ -1,0 +1,91 @@
+"""`archdsl weights`: the weights of a network from a checkpoint with other names."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from archdsl import errors
+from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
+from archdsl.cli.output import FINE, counted, write_out
+from archdsl.diagnostics import DiagnosticError, printable
+
+EPILOG = """\
+CHECKPOINT is a .safetensors, .pt or .pth file with a state_dict of the same network, under whatever
+names. What it prints can be given to --map again; docs/weights.md tells how layers are found.
+
+examples:
+  archdsl weights convert resnet50 resnet50-torchvision.pth -o resnet50.safetensors
+  archdsl weights convert my_net.arch old.pth --map which.map
+  archdsl weights convert resnet50 old.pth --set num_classes=10 --skip-head --seed 1
+  archdsl onnx resnet50 --weights resnet50.safetensors
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    command.add_argument("action", metavar="convert", choices=("convert",), help="what to do")
+    add_spec(command)
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="the file to convert")
+    command.add_argument("-o", "--output", metavar="FILE", help="where to; else NAME.safetensors")
+    add_selection(command)
+    command.add_argument(
+        "--map", metavar="FILE", help="which layer is which, in lines `theirs -> ours`"
+    )
+    command.add_argument("--entry", metavar="NAME", help="which of several state_dicts in the file")
+    command.add_argument(
+        "--skip-head", action="store_true", help="begin the last layers anew: other classes"
+    )
+    command.add_argument(
+        "--skip-input", action="store_true", help="begin the first layers anew: other channels"
+    )
+    command.add_argument(
+        "--skip", metavar="NAME", action="append", default=[],
+        help="begin a layer or block of the network anew; once for each",
+    )  # fmt: skip
+    command.add_argument(
+        "--allow-unused", action="store_true", help="leave out layers that the network has not"
+    )
+    command.add_argument(
+        "--seed", metavar="N", type=natural, default=0, help="of what begins anew; 0"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the weights of a network as its generated module names them."""
+    from archdsl.weights import convert
+
+    spec = open_spec(options.spec)
+    network = chosen_network(spec, options)
+    path = f"{network.name}.safetensors" if options.output is None else options.output
+    _check_output(path, {"the spec": spec.path, "the checkpoint": options.checkpoint,
+                         "the map": options.map})  # fmt: skip
+    found = convert(
+        network,
+        options.checkpoint,
+        map=options.map,
+        skip_head=options.skip_head,
+        skip_input=options.skip_input,
+        skip=options.skip,
+        allow_unused=options.allow_unused,
+        entry=options.entry,
+        seed=options.seed,
+    )
+    found.save(path)
+    lines = [f"{line}\n" for line in found.lines()]
+    written = counted(len(found.shapes), "tensor")
+    fresh = f", {len(found.fresh)} of them fresh (seed {options.seed})" if found.fresh else ""
+    write_out(printable("".join([*lines, f"# {path}: {written}{fresh}\n"])))
+    return FINE
+
+
+def _check_output(path: str, inputs: dict[str, str | None]) -> None:
+    """Refuse to write over what is read, or what nobody would read as what it is."""
+    reason = "" if path.lower().endswith(".safetensors") else "its name must end in .safetensors"
+    for what, other in inputs.items():
+        if other is not None and os.path.exists(path) and os.path.exists(other):
+            if os.path.samefile(path, other):
+                reason = f"it is {what} itself"
+    if reason:
+        shown = "standard output" if path == "-" else path
+        raise DiagnosticError([errors.CannotWrite(path=shown, reason=reason)])
