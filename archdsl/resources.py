@@ -1,4 +1,4 @@
-"""Where things are: the files beside the code (grammar, templates, specs), and the cache."""
+"""Where things are: the files beside the code (grammar, templates, specs, pages), and the cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import tempfile
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PACKED = os.path.join(_HERE, "_data")
 ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_HERE)
-"""Holds `grammars`, `templates`, `specs`: in a wheel inside the package, in a checkout its top."""
+"""Holds `errors`, `grammars`, `templates`, `specs`: in a wheel inside the package, in a checkout its top."""
 
 SPECS = os.path.join(ROOT, "specs")
 STANDARD = os.path.join(SPECS, "std")
+ERRORS = os.path.join(ROOT, "errors")
 TEMPLATES = os.path.join(ROOT, "templates")
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("package")
 # On no path of a command but `onnx`; importing one of them ends the process.
 UNWANTED = ("torch", "torchvision", "onnx", "numpy")
 TRAP = "import os; os._exit(99)"
-TREES = ("archdsl", "grammars", "templates", "specs")
+TREES = ("archdsl", "grammars", "templates", "specs", "errors")
 
 
 def run(*command: object, **options: object) -> str:

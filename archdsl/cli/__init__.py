@@ -33,6 +33,7 @@ from archdsl.diagnostics import DiagnosticError, printable
 COMMANDS = {
     "build": "write the PyTorch module of a network",
     "check": "say what is wrong with specs",
+    "explain": "say what the code of a diagnostic means",
     "summary": "show stages and blocks with shapes, parameters and MACs",
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
@@ -50,6 +51,7 @@ exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defe
 examples:
   archdsl build resnext50 -o resnext50.py
   archdsl check my_net.arch
+  archdsl explain A3014
   archdsl summary my_net.arch --set num_classes=10
   archdsl onnx resnext50 -o resnext50.onnx
   archdsl verify my_net.arch
