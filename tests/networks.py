@@ -156,7 +156,7 @@ NETWORKS = [
         "ResNeXt-50 32x4d", "resnext50", None, 25_028_904, 4_230_479_872, **tv("resnext50_32x4d")
     ),
     Published(
-        "ResNeXt-50 32x4d", "resnet50", "resnext50_32x4d", 25_028_904, 4_230_479_872,
+        "ResNeXt-50 32x4d, as a ResNet", "resnet50", "resnext50_32x4d", 25_028_904, 4_230_479_872,
         **tv("resnext50_32x4d"),
     ),
     Published(
@@ -216,11 +216,11 @@ NETWORKS = [
     Published(
         "NAS-FPN neck", "nas_fpn", None, 29_977_600, None,
         **paper("Ghiasi et al., CVPR 2019, figure 6", references.NasFpn),
-        sizes=(16, 8, 4), arch="nas_fpn",
+        sizes=(32, 16, 8), arch="nas_fpn",
     ),
     Published(
         "NAS-FPN over ResNet-50", "nas_fpn", None, 23_508_032 + 29_977_600, None,
         **paper("torchvision `resnet50`; Ghiasi et al., figure 6", references.NasFpnResNet50),
-        sizes=(128,), arch="nas_fpn_resnet50",
+        sizes=(256,), arch="nas_fpn_resnet50",
     ),
 ]  # fmt: skip

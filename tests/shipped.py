@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from archdsl.elaborate import elaborate
 from archdsl.graph import Graph
@@ -20,12 +21,13 @@ def _program(spec: str) -> Program:
     return Program(Source(path.name, path.read_text(encoding="utf-8")), str(path))
 
 
-def graph_of(spec: str, arch: str, variant: str | None = None) -> Graph:
+def graph_of(spec: str, arch: str, variant: str | None = None, **settings: Any) -> Graph:
     """The graph of an arch of a shipped spec."""
     program = _program(spec)
     unit = program.find(arch, program.main.source)
     assert unit is not None
-    return elaborate(program, unit, variant=variant)
+    arguments = {name: (value, None) for name, value in settings.items()}
+    return elaborate(program, unit, arguments, variant=variant)
 
 
 def _every_network() -> list[Network]:

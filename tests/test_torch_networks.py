@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from archdsl.torch.source import generate
 from tests.agreement import load
-from tests.reference import randomise
+from tests.reference import randomise, weight_names
 from tests.shipped import SHIPPED, graph_of
 
 NETWORKS = sorted({(spec, arch) for spec, arch, variant in SHIPPED if variant is None})
@@ -25,6 +26,19 @@ def network(spec: str, arch: str) -> nn.Module:
 
 def images(batch: int) -> torch.Tensor:
     return torch.randn(batch, 3, 64, 64, generator=torch.Generator().manual_seed(batch))
+
+
+@pytest.mark.parametrize(("spec", "arch"), NETWORKS)
+def test_arguments_of_the_class_are_parameters_of_the_spec(spec: str, arch: str) -> None:
+    """Another number for one means the same in PyTorch as in the language."""
+    graph = graph_of(spec, arch)
+    made = load(generate(graph, f"{spec}.arch"), graph.class_name)
+    for name in inspect.signature(made).parameters:
+        value = graph.arguments[name]
+        other = value / 2 if isinstance(value, float) else value + 8
+        wanted = weight_names(graph_of(spec, arch, **{name: other}))
+        state = made(**{name: other}).state_dict()
+        assert {key: tuple(x.shape) for key, x in state.items()} == wanted, name
 
 
 @pytest.mark.parametrize(("spec", "arch"), NETWORKS)

@@ -73,6 +73,9 @@ class Loops(Flows):
         if count.open:
             raise NotOpen(count.open)
         carried = self._carry(statement, rounds)
+        for base in carried.values():
+            if base is not None and base.open:
+                raise NotOpen(base.open)  # each round is made for what the one before gives
         variable = variable_name(statement.variable)
         inner = [frame for frames in rounds.values() for frame in frames]
         outer_statements, self.statements = self.statements, []
