@@ -38,6 +38,8 @@ COMMANDS = {
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",
+    "list": "show the shipped networks and blocks",
+    "show": "print a shipped spec or block",
 }
 """What there is, and what each is for. The module of a command has its name."""
 

@@ -1,0 +1,43 @@
+"""`archdsl list`: the shipped specs and blocks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from archdsl import library
+from archdsl.cli.output import FINE, write_out
+
+EPILOG = """\
+Each can be used by its name: archdsl build NAME, archdsl show NAME.
+
+examples:
+  archdsl list
+  archdsl list --format json
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    command.add_argument("--format", choices=("text", "json"), default="text", help="text")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line for each spec and each block."""
+    entries = library.entries()
+    if options.format == "json":
+        write_out(json.dumps([entry._asdict() for entry in entries], indent=2) + "\n")
+        return FINE
+    width = max(len(entry.name) for entry in entries)
+    lines = []
+    for kind, title in (("arch", "networks"), ("block", "blocks")):
+        lines.append(f"{title}:")
+        for entry in entries:
+            if entry.kind == kind:
+                lines.append(f"  {entry.name:{width}}  {entry.summary}")
+                if entry.variants:
+                    indent = " " * (width + 4)
+                    lines += library.wrapped(f"variants: {', '.join(entry.variants)}", indent)
+        lines.append("")
+    write_out("\n".join(lines[:-1]) + "\n")
+    return FINE

@@ -1,0 +1,26 @@
+"""`archdsl show`: the text of a shipped spec or block."""
+
+from __future__ import annotations
+
+import argparse
+
+from archdsl import library
+from archdsl.cli.output import FINE, write_out
+
+EPILOG = """\
+examples:
+  archdsl show mobilenet_v2                          a network
+  archdsl show mbconv                                a block
+  archdsl show mnasnet_a1 > my_net.arch              to begin with one
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    command.add_argument("name", metavar="NAME", help="of a shipped spec or block")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the text of a spec or a block."""
+    write_out(library.text(options.name))
+    return FINE
