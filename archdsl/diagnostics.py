@@ -34,6 +34,8 @@ class Diagnostic(Exception):
     """
 
     code: ClassVar[str]
+    severity: str = "error"
+    """`error`, or `warning` for what is legal and likely wrong. Denied, a warning is an error."""
     message: ClassVar[str]
     help: ClassVar[str] = ""
     fatal: ClassVar[bool] = False
@@ -78,7 +80,7 @@ class DiagnosticError(Exception):
 
 def render(diagnostic: Diagnostic) -> str:
     """The text of a diagnostic: sentence, place, the line with carets, notes, help."""
-    lines = [f"error[{diagnostic.code}]: {printable(diagnostic.title)}"]
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {printable(diagnostic.title)}"]
     if diagnostic.span is not None:
         lines += _excerpt(diagnostic.span, "^")
     notes = diagnostic.notes

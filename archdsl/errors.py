@@ -1,7 +1,7 @@
 """Every kind of mistake, with its code, its sentence and its help.
 
 A0xxx files and text, A1xxx names and calls, A2xxx numbers and values, A3xxx shapes,
-A4xxx what the spec itself demands, A5xxx limits, A6xxx weights and backends.
+A4xxx what the spec itself demands, A5xxx limits, A6xxx weights and backends, A7xxx warnings.
 """
 
 from __future__ import annotations
@@ -1080,3 +1080,16 @@ class NoSuchLayer(Diagnostic):
     help = "{hint}"
     name: str
     hint: str
+
+
+# A7: warnings, what is legal and likely wrong
+
+
+class UnusedParameter(Diagnostic):
+    severity = "warning"
+    code = "A7001"
+    message = "`{name}` is a parameter of {kind} `{unit}` that nothing uses"
+    help = "use it, take it away, or call it `_{name}` where it is there on purpose"
+    kind: str
+    name: str
+    unit: str

@@ -7,8 +7,9 @@ Every mistake of a spec, or of what is asked of it, is a `DiagnosticError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,6 +129,16 @@ class Spec:
         """Names of the variants of an arch."""
         with all_mistakes():
             return check_variants(self.unit(arch))
+
+    def warnings(self, networks: Sequence[Network]) -> list[Diagnostic]:
+        """What is legal and likely wrong, in the text and in these networks of the spec.
+
+        Some of it shows only in all networks that the spec can become: where these are given,
+        each arch as it stands and in its variants.
+        """
+        from archdsl.lint import lint
+
+        return lint(self.program, [network.graph for network in networks])
 
     def choose(self, arch: str | None = None, place: Span | None = None) -> str:
         """The name of the arch that is meant. `place` is where it was asked for."""
@@ -300,6 +311,11 @@ class Network:
             for scope, cost in by_scope(self.graph).items()
             if scope.parent is not None
         ]
+
+    @cached_property
+    def warnings(self) -> list[Diagnostic]:
+        """What is legal and likely wrong, each with its place; `str` of one is its text."""
+        return self.spec.warnings([self])
 
     # What it costs
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from archdsl import errors, limits
-from archdsl.cli.options import add_selection, chosen_network, open_spec
+from archdsl.cli.options import add_selection, chosen_network, heeded, open_spec
 from archdsl.cli.output import FINE, counted, report, write_out
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
-from archdsl.network import Spec
+from archdsl.network import Network, Spec
 
 EPILOG = """\
 Checks each arch of each file as it stands and in each of its variants; with --arch, --variant
@@ -39,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
             if selected:
                 fine.append(chosen_network(spec, options).name)
             else:
-                _check_all(spec, fine, problems)
+                warnings = _check_all(spec, fine, problems)
+                if warnings and not problems:
+                    report(each_once(heeded(warnings, options)), name)
         except DiagnosticError as problem:
             problems += problem.diagnostics
         if problems:
@@ -50,8 +52,12 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> None:
-    """Check every arch as it stands and in its variants, and that the blocks can be resolved."""
+def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[Diagnostic]:
+    """Check every arch as it stands and in its variants, and that the blocks can be resolved.
+
+    The warnings, which are all found only where nothing is wrong.
+    """
+    networks: list[Network] = []
     for block in spec.blocks:
         try:
             spec.unit(block)
@@ -71,9 +77,12 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> None:
             if spec.program.spent > limits.WORK:
                 raise DiagnosticError([errors.TooMuchWork(unit.span, limit=limits.WORK)])
             try:
-                fine.append(spec.network(arch, variant).name)
+                networks.append(spec.network(arch, variant))
             except DiagnosticError as problem:
                 problems += problem.diagnostics
+            else:
+                fine.append(networks[-1].name)
+    return [] if problems else spec.warnings(networks)
 
 
 def each_once(problems: list[Diagnostic]) -> list[Diagnostic]:

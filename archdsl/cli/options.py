@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from archdsl import errors, limits
-from archdsl.diagnostics import DiagnosticError
+from archdsl.cli.output import report
+from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.source import Source, Span
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ def add_selection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", metavar="name=value", type=_setting, action=_Once, default=[],
         help="a parameter of the arch, over the variant's; once for each",
+    )  # fmt: skip
+    command.add_argument(
+        "--deny", metavar="KIND", choices=("warnings",),
+        help="with `warnings` these are errors, and nothing is written",
     )  # fmt: skip
 
 
@@ -50,6 +55,7 @@ def open_spec(name: str) -> Spec:
 
 
 def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
+    """The network that the options select, its warnings told."""
     place = None if options.arch is None else option_place("--arch", options.arch)
     arch = spec.choose(options.arch, place)
     if options.variant is not None:
@@ -62,7 +68,19 @@ def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
     settings: dict[str, tree.Expression] = {
         name: spec.expression(Source(f"--set {name}", text)) for name, text in options.set
     }
-    return spec.network(arch, options.variant, settings)
+    network = spec.network(arch, options.variant, settings)
+    if warnings := heeded(network.warnings, options):
+        report(warnings, options.spec if "spec" in options else None)
+    return network
+
+
+def heeded(warnings: list[Diagnostic], options: argparse.Namespace) -> list[Diagnostic]:
+    """Warnings to tell; with `--deny warnings` they are raised as errors instead."""
+    if warnings and options.deny:
+        for warning in warnings:
+            warning.severity = "error"
+        raise DiagnosticError(warnings)
+    return warnings
 
 
 def option_place(name: str, text: str) -> Span:

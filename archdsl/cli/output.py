@@ -20,12 +20,17 @@ OPTION = "--"
 
 
 def report(problems: list[Diagnostic], spec: str | None = None) -> int:
-    """Print mistakes and their number; the exit status they deserve."""
+    """Print mistakes and warnings and their number; the exit status they deserve."""
     places = [problem.span.source.name for problem in problems if problem.span is not None]
     text = "\n\n".join(map(render, problems))
     where = spec or next((place for place in places if not place.startswith(OPTION)), None)
     tail = f" in {'<stdin>' if where == '-' else where}" if where else ""
-    say(f"{text}\n\n{counted(len(problems), 'error')}{printable(tail)}")
+    severities = [problem.severity for problem in problems]
+    counts = [(severities.count(severity), severity) for severity in ("error", "warning")]
+    total = ", ".join(counted(count, severity) for count, severity in counts if count)
+    say(f"{text}\n\n{total}{printable(tail)}")
+    if "error" not in severities:
+        return FINE
     all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)
     return WRONG_COMMAND if all_options else WRONG_SPEC
 
