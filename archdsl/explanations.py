@@ -20,6 +20,7 @@ SUBJECTS = {
     "A4": "What the spec itself demands",
     "A5": "Limits",
     "A6": "Weights and backends",
+    "A7": "Warnings",
 }
 """What the codes that start alike are about."""
 
@@ -48,7 +49,7 @@ def title(kind: type[Diagnostic]) -> str:
 
 def explanation(kind: type[Diagnostic]) -> str:
     """The page of a kind as plain text: examples are indented instead of fenced."""
-    lines = [f"{kind.code}: {title(kind)}", ""]
+    lines = [_heading(kind), ""]
     indent = ""
     for line in page(kind.code).rstrip("\n").split("\n"):
         if line.startswith("```"):
@@ -59,3 +60,37 @@ def explanation(kind: type[Diagnostic]) -> str:
         else:
             lines.append((indent + line).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def document() -> str:
+    """The text of docs/errors.md: every page."""
+    parts = [INTRODUCTION]
+    for start, subject in SUBJECTS.items():
+        found = [kind for code, kind in kinds().items() if code.startswith(start)]
+        rows = [
+            f"| [{kind.code}](#{_anchor(kind)}) | {kind.message.splitlines()[0]} |"
+            for kind in found
+        ]
+        parts.append("\n".join([f"## {subject}", "", "| code | message |", "| --- | --- |", *rows]))
+        parts += [f"### {_heading(kind)}\n\n{page(kind.code).strip()}" for kind in found]
+    return "\n\n".join(parts) + "\n"
+
+
+INTRODUCTION = """\
+# Every diagnostic
+
+Written by the tests from the classes in `archdsl/errors.py` and the pages in `errors/`;
+`archdsl explain CODE` prints a page. Each says why something is told, shows a spec, what the
+command says of it, and a right one. A spec without a name is `net.arch`; a right one without a
+command passes `archdsl check net.arch`.
+
+For programs, `--format json` and `--format sarif` tell the same as data:
+[diagnostics.md](diagnostics.md)."""
+
+
+def _heading(kind: type[Diagnostic]) -> str:
+    return f"{kind.code}: {title(kind)}"
+
+
+def _anchor(kind: type[Diagnostic]) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", _heading(kind).lower()).replace(" ", "-")

@@ -8,7 +8,7 @@ import tempfile
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PACKED = os.path.join(_HERE, "_data")
 ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_HERE)
-"""Holds `errors`, `grammars`, `templates`, `specs`: in a wheel inside the package, in a checkout its top."""
+"""Holds `errors`, `grammars`, `templates`, `specs`: in a wheel in the package, else beside it."""
 
 SPECS = os.path.join(ROOT, "specs")
 STANDARD = os.path.join(SPECS, "std")
