@@ -608,15 +608,15 @@ def read(path: str, name: str, span: Span | None = None) -> Source:
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise errors.NoSuchFile(span, path=name, reason=reason) from None
-    return decode(content, name)
+    return decode(content, name, path)
 
 
-def decode(content: bytes, name: str) -> Source:
-    """The text of bytes that should be UTF-8."""
+def decode(content: bytes, name: str, path: str | None = None) -> Source:
+    """The text of bytes that should be UTF-8; `path` is where they were read, if from a file."""
     try:
-        return Source(name, content.decode("utf-8-sig"))
+        return Source(name, content.decode("utf-8-sig"), path)
     except UnicodeDecodeError as problem:
-        readable = Source(name, content.decode("utf-8", errors="replace"))
+        readable = Source(name, content.decode("utf-8", errors="replace"), path)
         start = len(content[: problem.start].decode("utf-8", errors="replace"))
         span = Span(readable, start, start + 1)
         raise errors.NotUtf8(span, byte=f"0x{content[problem.start]:02x}") from None

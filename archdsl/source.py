@@ -10,11 +10,15 @@ from typing import NamedTuple
 
 
 class Source:
-    """One text, with the name under which people know it (a path, or `<text>`)."""
+    """One text, with the name under which people know it (a path, or `<text>`).
 
-    def __init__(self, name: str, text: str) -> None:
+    `path` is where the file is, if it is one; the name may leave out where the specs are.
+    """
+
+    def __init__(self, name: str, text: str, path: str | None = None) -> None:
         self.name = name
         self.text = text
+        self.path = path
         self._starts: list[int] | None = None
 
     def __repr__(self) -> str:

@@ -17,15 +17,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from archdsl import __version__, limits
-from archdsl.cli.options import add_limits
+from archdsl.cli.options import FORMATS, add_limits
 from archdsl.cli.output import (
     CLOSED_PIPE,
     DEFECT,
     INTERRUPTED,
     WRONG_COMMAND,
+    collected,
     report,
     say,
     silence_stdout,
+    write_out,
 )
 from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
 from archdsl.diagnostics import DiagnosticError, printable
@@ -82,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         options = _parser(arguments).parse_args(arguments)
         with limits.adjusted(dict(options.limit)):
-            return int(options.command(options))
+            return _run(options)
     except SystemExit as exit:  # argparse, having said all
         return exit.code if isinstance(exit.code, int) else WRONG_COMMAND
     except BrokenPipeError:
@@ -107,6 +109,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " (ARCHDSL_DEBUG=1 shows where it happened)"
         )
         return DEFECT
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command; what it reports as data, where that is asked for."""
+    write = FORMATS.get(options.format) if "told_on" in options else None
+    if write is None:
+        return int(options.command(options))
+    with collected() as problems:
+        try:
+            status = int(options.command(options))
+        except DiagnosticError as problem:
+            status = report(problem.diagnostics)
+    text = write(problems, getattr(options, "checked", {}))
+    if options.told_on == "stdout":
+        write_out(text + "\n")
+    else:
+        say(text)
+    return status
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archdsl import errors, limits
@@ -21,7 +22,42 @@ def add_spec(command: argparse.ArgumentParser) -> None:
     command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
 
 
-def add_selection(command: argparse.ArgumentParser) -> None:
+def _json(problems: list[Diagnostic], specs: dict[str, bool]) -> str:
+    from archdsl.report_json import json_report
+
+    return json_report(problems, specs)
+
+
+def _sarif(problems: list[Diagnostic], specs: dict[str, bool]) -> str:
+    from archdsl.report_sarif import sarif_report
+
+    return sarif_report(problems)
+
+
+FORMATS: dict[str, Callable[[list[Diagnostic], dict[str, bool]], str]] = {
+    "json": _json,
+    "sarif": _sarif,
+}
+"""How diagnostics are told to programs: all of a run at its end, with what was checked."""
+
+
+def add_format(command: argparse.ArgumentParser, *contents: str) -> None:
+    """How diagnostics are told, and, of a command whose result has forms too, the result.
+
+    `contents` are the forms of the result, `text` left out. Diagnostics as data go to standard
+    error, since the result is on standard output.
+    """
+    of_result = f"; of the result: {', '.join(contents)}" if contents else ""
+    command.add_argument(
+        "--format", metavar="FORM", default="text",
+        choices=tuple(dict.fromkeys(("text", *FORMATS, *contents))),
+        help=f"of diagnostics: text, {', '.join(FORMATS)} (docs/diagnostics.md){of_result}",
+    )  # fmt: skip
+    command.set_defaults(told_on="stderr")
+
+
+def add_selection(command: argparse.ArgumentParser, *contents: str) -> None:
+    """Which network of a spec, and how diagnostics are told; for `contents` see `add_format`."""
     command.add_argument("--arch", metavar="NAME", help="which arch, where a file has several")
     command.add_argument("--variant", metavar="NAME", help="which row of the arch's `variants`")
     command.add_argument(
@@ -32,6 +68,7 @@ def add_selection(command: argparse.ArgumentParser) -> None:
         "--deny", metavar="KIND", choices=("warnings",),
         help="with `warnings` these are errors, and nothing is written",
     )  # fmt: skip
+    add_format(command, *contents)
 
 
 def add_limits(command: argparse.ArgumentParser) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archdsl import errors
@@ -19,6 +21,21 @@ OPTION = "--"
 """How the sources that are options are called; no file of a spec has to start like this."""
 
 
+_waiting: list[Diagnostic] | None = None
+"""What was reported and is to be told as data, in the end; none where it is told at once."""
+
+
+@contextmanager
+def collected() -> Iterator[list[Diagnostic]]:
+    """Collect what is reported, each once, instead of printing it at once."""
+    global _waiting
+    _waiting = []
+    try:
+        yield _waiting
+    finally:
+        _waiting = None
+
+
 def report(problems: list[Diagnostic], spec: str | None = None) -> int:
     """Print mistakes and warnings and their number; the exit status they deserve."""
     places = [problem.span.source.name for problem in problems if problem.span is not None]
@@ -28,7 +45,11 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
     severities = [problem.severity for problem in problems]
     counts = [(severities.count(severity), severity) for severity in ("error", "warning")]
     total = ", ".join(counted(count, severity) for count, severity in counts if count)
-    say(f"{text}\n\n{total}{printable(tail)}")
+    if _waiting is None:
+        say(f"{text}\n\n{total}{printable(tail)}")
+    else:
+        told = set(map(render, _waiting))
+        _waiting.extend(problem for problem in problems if render(problem) not in told)
     if "error" not in severities:
         return FINE
     all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)

@@ -38,7 +38,7 @@ def read_map(path: str) -> list[tuple[Span, Span]]:
             content = file.read(_LARGEST)
     except OSError as problem:
         raise errors.NoSuchFile(path=path, reason=problem.strerror or str(problem)) from None
-    source = decode(content, path)
+    source = decode(content, path, path)
     found: list[tuple[Span, Span]] = []
     problems: list[Diagnostic] = []
     for number, start in enumerate(source.starts, 1):

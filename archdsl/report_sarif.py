@@ -1,0 +1,113 @@
+"""Diagnostics as SARIF 2.1.0, the form that code scanning takes.
+
+OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0, 2020.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from archdsl import __version__
+from archdsl.diagnostics import Diagnostic
+from archdsl.explanations import explanation, kinds, page, title
+from archdsl.report_json import shortest
+from archdsl.source import Source, Span
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def sarif_report(problems: Sequence[Diagnostic]) -> str:
+    """The log of a run. Its rules are the kinds that occur, with their pages as help."""
+    codes = sorted({problem.code for problem in problems})
+    artifacts = _Artifacts()
+    driver = {
+        "name": "archdsl",
+        "version": __version__,
+        "rules": [_rule(kinds()[code]) for code in codes],
+    }
+    run: dict[str, Any] = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(p, codes.index(p.code), artifacts) for p in problems],
+    }
+    if artifacts.embedded:
+        run["artifacts"] = artifacts.embedded
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _rule(kind: type[Diagnostic]) -> dict[str, Any]:
+    prose = page(kind.code).split("\n\n", 1)[0].replace("\n", " ")
+    return {
+        "id": kind.code,
+        "name": kind.__name__,
+        "shortDescription": {"text": _literal(title(kind).capitalize())},
+        "fullDescription": {"text": _literal(prose)},
+        "help": {"text": explanation(kind), "markdown": page(kind.code)},
+        "defaultConfiguration": {"level": kind.severity},
+    }
+
+
+def _result(problem: Diagnostic, rule: int, artifacts: _Artifacts) -> dict[str, Any]:
+    text = "\n".join(filter(None, (problem.title, problem.advice)))
+    result: dict[str, Any] = {
+        "ruleId": problem.code,
+        "ruleIndex": rule,
+        "level": problem.severity,
+        "message": {"text": _literal(text)},
+        "locations": [],
+    }
+    if problem.span is not None:
+        result["locations"] = [{"physicalLocation": artifacts.place(problem.span)}]
+    if problem.notes:
+        result["relatedLocations"] = [
+            {
+                "id": number,
+                "message": {"text": _literal(note.text)},
+                "physicalLocation": artifacts.place(note.span),
+            }
+            for number, note in enumerate(problem.notes, 1)
+        ]
+    return result
+
+
+class _Artifacts:
+    """Where things are: files by their URI; texts that are no files are part of the log."""
+
+    def __init__(self) -> None:
+        self.embedded: list[dict[str, Any]] = []
+        self._index: dict[int, int] = {}
+
+    def place(self, span: Span) -> dict[str, Any]:
+        source = span.source
+        start, end = source.position(span.start), source.position(span.end)
+        region = {"startLine": start[0], "startColumn": start[1]}
+        region |= {"endLine": end[0], "endColumn": end[1]}
+        return {"artifactLocation": self._location(source), "region": region}
+
+    def _location(self, source: Source) -> dict[str, Any]:
+        if source.path is not None:
+            return {"uri": uri(source.path)}
+        index = self._index.setdefault(id(source), len(self.embedded))
+        if index == len(self.embedded):
+            self.embedded.append(
+                {"description": {"text": _literal(source.name)}, "contents": {"text": source.text}}
+            )
+        return {"index": index}
+
+
+def uri(path: str) -> str:
+    """The URI of a file: relative for one below the present folder, as code scanning wants it."""
+    short = shortest(path)
+    if os.path.isabs(short):
+        return PurePath(short).as_uri()
+    return quote(os.fsencode(PurePath(short).as_posix()))
+
+
+def _literal(text: str) -> str:
+    """A message without placeholders and links (sections 3.11.5 and 3.11.6)."""
+    return text.replace("{", "{{").replace("}", "}}")
