@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from archdsl import errors, limits
@@ -125,11 +125,8 @@ class _Search:
         same = self._same_names()
         if same is not None:
             return same
-        kinds = [kind for kind in ("head", "input", "named") if getattr(self._skipped, kind)]
         reader: Reader | None = None
-        # What is skipped has other shapes in the file, or is not in it.
-        for there in itertools.product((True, False), repeat=len(kinds)):
-            task = self._task(dict(zip(kinds, there)))
+        for task in self._tasks():
             found, tried = read(self._network, self._checkpoint, task)
             if found is not None:
                 return self._certain(found, task)
@@ -137,6 +134,15 @@ class _Search:
                 reader = tried
         assert reader is not None
         raise DiagnosticError(self._misfits(reader))
+
+    def _tasks(self, drop: bool = False) -> Iterator[Task]:
+        """What to look for: what is skipped has other shapes in the file, or is not in it; pairs
+        are in their places, or wherever they are said to be.
+        """
+        kinds = [kind for kind in ("head", "input", "named") if getattr(self._skipped, kind)]
+        for in_place in (True, False) if self._pairs else (True,):
+            for there in itertools.product((True, False), repeat=len(kinds)):
+                yield self._task(dict(zip(kinds, there)), in_place, drop)
 
     def _same_names(self) -> dict[int, int | None] | None:
         """The layers by their names, where the file has the names of the network."""
@@ -153,12 +159,19 @@ class _Search:
             return None
         return image
 
-    def _task(self, there: dict[str, bool], drop: bool = False) -> Task:
+    def _task(self, there: dict[str, bool], in_place: bool = True, drop: bool = False) -> Task:
         """The search where each kind of what is skipped is in the file with other shapes, or not.
 
         To `drop` is to let anything that is too much go, in order to say what it is.
         """
-        taken = sum(1 << j for j in self._pairs.values() if j is not None)
+        ours, theirs = list(self._our_keys), list(self._their_keys)
+        settled: dict[int, int | None] = {}
+        for i, j in self._pairs.items():
+            if in_place and j is not None and not self._skipped.all >> j & 1:
+                ours[j] = theirs[i] = ("the layer", j)
+            else:
+                settled[i] = j
+        taken = sum(1 << j for j in settled.values() if j is not None)
         relaxed: dict[int, Callable[[int], bool]] = {}
         for kind, is_there in there.items():
             layers = getattr(self._skipped, kind) & ~taken & ~self._fresh
@@ -177,8 +190,7 @@ class _Search:
                 or (there.get("input") is False and now == start)
             )
 
-        gone = sum(1 << i for i in self._pairs)
-        return Task(self._our_keys, self._their_keys, taken, gone, relaxed, may_drop)
+        return Task(ours, theirs, taken, settled, relaxed, may_drop)
 
     def _fits(self, kind: str, j: int) -> Callable[[int], bool]:
         """Whether a layer of the file can be where the network begins anew."""
@@ -200,19 +212,17 @@ class _Search:
 
     def _certain(self, found: Reading, task: Task) -> dict[int, int | None]:
         """What was found, if there is no doubt, or what else speaks settles it. Raises."""
-        known = dict(self._pairs)
         while True:
             doubts = {i: c for i, c in found.doubts.items() if not self._is_idle(c)}
             if not doubts:
-                return {**known, **found.image}
+                return found.image
             told = self._told(found, doubts)
             if not told:
                 raise DiagnosticError([self._ambiguous(found, doubts)])
-            known.update(told)
-            task = task._replace(
-                taken=task.taken | sum(1 << j for j in told.values()),
-                gone=task.gone | sum(1 << i for i in told),
-            )
+            ours, theirs = list(task.ours), list(task.theirs)
+            for i, j in told.items():
+                ours[j] = theirs[i] = ("the layer", j)
+            task = task._replace(ours=ours, theirs=theirs)
             more, _ = read(self._network, self._checkpoint, task)
             if more is None:
                 raise DiagnosticError([self._ambiguous(found, doubts)])
@@ -288,20 +298,18 @@ class _Search:
             if not begun >> j & 1:
                 places[key].append(j)
         lacking = [js for key, js in places.items() if held[key] < len(js)]
-        kinds = [kind for kind in ("head", "input", "named") if getattr(self._skipped, kind)]
         if lacking:
-            return self._others(lacking, kinds) or self._missing(lacking, held)
+            return self._others(lacking) or self._missing(lacking, held)
         if any(n > len(places[key]) for key, n in held.items()):
-            for there in itertools.product((True, False), repeat=len(kinds)):
-                task = self._task(dict(zip(kinds, there)), drop=True)
+            for task in self._tasks(drop=True):
                 found, _ = read(self._network, self._checkpoint, task)
                 if found is not None:
                     return self._left_over(found)
         return [self._disorder(reader)]
 
-    def _others(self, lacking: list[list[int]], kinds: list[str]) -> list[Diagnostic]:
+    def _others(self, lacking: list[list[int]]) -> list[Diagnostic]:
         """Layers of other shapes where the file has one for each that is missing."""
-        task = self._task({kind: True for kind in kinds})
+        task = next(self._tasks())
         relaxed = {j: self._fits("named", j) for js in lacking for j in js}
         task = task._replace(relaxed={**relaxed, **task.relaxed})
         try:

@@ -13,7 +13,7 @@ one another, and that a module hangs together. Where there is no way then, they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from archdsl.weights.layers import Checkpoint, Module, Network, bits
@@ -21,8 +21,8 @@ from archdsl.weights.layers import Checkpoint, Module, Network, bits
 _VARIANTS = 16
 """Different ways with the same outcome that are told apart inside a module."""
 
-_STEPS = 200_000
-"""Attempts after which there is taken to be no way to tell."""
+_STEPS = 30_000
+"""Ways that are followed for a part before there is taken to be no end of them."""
 
 State = tuple[int, int]
 """Layers of the graph that are taken up, and of the file that are dropped, as bits."""
@@ -41,13 +41,14 @@ class Reading(NamedTuple):
 class Task(NamedTuple):
     """What is to be found: layers may stand for one another where their keys are equal.
 
-    `taken` are layers of the graph that are settled or left fresh, `gone` those of the file.
+    `taken` are layers of the graph that are settled or left fresh.
     """
 
     ours: list[Hashable]
     theirs: list[Hashable]
     taken: int
-    gone: int
+    settled: dict[int, int | None]
+    """What is known of layers of the file."""
     relaxed: dict[int, Callable[[int], bool]]
     """For layers of the graph that other layers may stand for: which of the file do."""
     may_drop: Callable[[int], bool]
@@ -72,7 +73,7 @@ class Reader:
             if i not in task.relaxed and not task.taken >> i & 1:
                 self._keys.setdefault(key, []).append(i)
         wanted = {key: len(found) for key, found in self._keys.items()}
-        held = Counter(key for i, key in enumerate(task.theirs) if not task.gone >> i & 1)
+        held = Counter(key for i, key in enumerate(task.theirs) if i not in task.settled)
         self._surplus = {k: n - wanted.get(k, 0) for k, n in held.items() if n > wanted.get(k, 0)}
         self.furthest = task.taken
         """The most layers that were taken up on a way that did not lead on."""
@@ -81,7 +82,7 @@ class Reader:
 
     def read(self, root: Module) -> Reading | None:
         """What the file is, or none where it cannot be read so."""
-        start = (self._task.taken, self._task.gone)
+        start = (self._task.taken, 0)
         ends = self._module(root, start, whole=True)
         found = [r for (taken, _), r in ends.items() if taken == self._network.all]
         return _joined(found) if found else None
@@ -98,12 +99,9 @@ class Reader:
         return known
 
     def _layer(self, layer: int, state: State) -> dict[State, Reading]:
-        self._steps[0] += 1
-        if self._steps[0] > _STEPS:
-            raise TooManyWays
         task, (taken, dropped) = self._task, state
-        if task.gone >> layer & 1:
-            return {state: Reading({}, {})}
+        if layer in task.settled:
+            return {state: Reading({layer: task.settled[layer]}, {})}
         fits = self._keys.get(task.theirs[layer], [])
         candidates = [*fits, *(i for i, fit in task.relaxed.items() if fit(layer))]
         found = {}
@@ -120,10 +118,11 @@ class Reader:
         if not self._surplus or not self._task.may_drop(taken):
             return
         theirs = self._task.theirs
-        inside = [i for i in range(module.first, module.last) if not self._task.gone >> i & 1]
-        more = [theirs[i] for i in bits(dropped & ~self._task.gone)]
-        counts = Counter([*more, *(theirs[i] for i in inside)])
-        if inside and all(n <= self._surplus.get(key, 0) for key, n in counts.items()):
+        inside = range(module.first, module.last)
+        if any(i in self._task.settled for i in inside):
+            return
+        counts = Counter([theirs[i] for i in (*bits(dropped), *inside)])
+        if all(n <= self._surplus.get(key, 0) for key, n in counts.items()):
             end = (taken, dropped | sum(1 << i for i in inside))
             found.setdefault(end, Reading({i: None for i in inside}, {}))
 
@@ -134,10 +133,13 @@ class Reader:
         if not ends and not self._trust:
             ends = self._ways(module, start, series=False)
         if self._trust and not whole:
-            together = [end for end in ends if self._network.connected(end[0] & ~start[0])]
-            if together:
-                ends = {end: ends[end] for end in together}
+            together = {end: [r for r in ways if self._hangs(r)] for end, ways in ends.items()}
+            ends = {end: ways for end, ways in together.items() if ways} or ends
         return {end: _joined(readings) for end, readings in ends.items()}
+
+    def _hangs(self, reading: Reading) -> bool:
+        """Whether what was found hangs together."""
+        return self._network.connected(_bits(reading.image.values()))
 
     def _ways(self, module: Module, start: State, series: bool) -> dict[State, list[Reading]]:
         """Every state that taking the module leads to, with the ways that lead there."""
@@ -149,6 +151,9 @@ class Reader:
                     if done >> i & 1 or module.needs[i] & ~done:
                         continue
                     before = module.follows[i] if series else None
+                    self._steps[0] += len(readings)
+                    if self._steps[0] > _STEPS:
+                        raise TooManyWays
                     for end, found in self._part(part, state).items():
                         more = [
                             Reading({**r.image, **found.image}, {**r.doubts, **found.doubts})
@@ -161,10 +166,13 @@ class Reader:
 
     def _depends(self, found: Reading, reading: Reading, before: Module) -> bool:
         """Whether what was found for a part depends on what the part before it is."""
-        earlier = [reading.image.get(i) for i in range(before.first, before.last)]
-        sources = sum(1 << i for i in earlier if i is not None)
-        results = sum(1 << i for i in found.image.values() if i is not None)
+        sources = _bits(reading.image.get(i) for i in range(before.first, before.last))
+        results = _bits(found.image.values())
         return not sources or not results or bool(self._network.after_any(sources) & results)
+
+
+def _bits(layers: Iterable[int | None]) -> int:
+    return sum(1 << i for i in layers if i is not None)
 
 
 def _add(
