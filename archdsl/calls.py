@@ -18,6 +18,9 @@ from archdsl.operations import OPERATIONS, WORDS, Operation
 from archdsl.resolve import Program, Unit, did_you_mean, nearest
 from archdsl.source import Span
 
+ROUNDED = 0.1
+"""How far channels may be rounded without a warning, as a fraction of them."""
+
 
 class Signature(NamedTuple):
     """What a block or a primitive takes."""
@@ -101,6 +104,11 @@ class Call:
         spans = [a.span for a in self.arguments if a.parameter == parameter]
         return spans[-1] if spans else None
 
+    def written(self, parameter: str) -> tree.Expression | None:
+        """The argument for a parameter as it is written."""
+        given = [a.expression for a in self.arguments if a.parameter == parameter]
+        return given[-1] if given else None
+
 
 class Run:
     """Where in a run of steps an evaluation is: see `Caller._flatten`."""
@@ -128,6 +136,10 @@ class Caller(Evaluator):
 
     def record(self, problem: Diagnostic, scope: Scope) -> None:
         """Keep a mistake, with the uses of blocks that led to it."""
+        raise NotImplementedError
+
+    def warn(self, warning: Diagnostic, scope: Scope) -> None:
+        """Keep a warning, likewise."""
         raise NotImplementedError
 
     # From the text to a call
@@ -197,10 +209,25 @@ class Caller(Evaluator):
                 raise errors.NamedForFunction(argument.span, function=call.name)
             values.append(self.evaluate(argument.value, frame))
         try:
-            return numbers.call(call.name, values)
+            value = numbers.call(call.name, values)
         except Diagnostic as problem:
             problem.span = call.span
             raise
+        if call.name == "divisible" and frame.scope.parent is None:
+            text = call.arguments[0].value.span.text
+            self.check_rounding(call.span, text, values[0], value, frame)
+        return value
+
+    def check_rounding(
+        self, span: Span, text: str, exact: float, rounded: int, frame: Frame
+    ) -> None:
+        """Warn where rounding makes another width of a width."""
+        if abs(rounded - exact) > ROUNDED * abs(exact):
+            change = rounded / exact - 1 if exact else float("inf")
+            warning = errors.RoundedFar(
+                span, text=text, exact=float(exact), rounded=rounded, change=change
+            )
+            self.warn(warning, frame.scope)
 
     def _find(self, call: tree.Call | tree.Row, frame: Frame) -> Callee | None:
         """The block or primitive of a name."""

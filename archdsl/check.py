@@ -34,9 +34,11 @@ def check(graph: Graph, settled: bool) -> costs.Total:
     check_class_name(graph.class_name, graph.unit.span)
     total = costs.total(graph)
     if settled:
-        problems = Expectations(graph, total).problems()
+        expectations = Expectations(graph, total)
+        problems = expectations.problems()
         if problems:
             raise DiagnosticError(problems)
+        graph.promised = expectations.promised()
     return total
 
 
@@ -95,6 +97,16 @@ class Expectations:
                 problem.span = problem.span or condition.span
                 found.append(problem)
         return found
+
+    def promised(self) -> frozenset[str]:
+        """The measures that are said to equal a number."""
+        return frozenset(
+            operand.name
+            for condition in self._conditions()
+            if isinstance(condition, tree.Comparison) and "==" in condition.operators
+            for operand in condition.operands
+            if isinstance(operand, tree.Name)
+        )
 
     def _conditions(self) -> list[tree.Expression]:
         """Those of `expect` for the spec as it stands, those of its row for a variant."""

@@ -77,6 +77,7 @@ def elaborate(
             gc.enable()
     if graph is None or elaborator.problems:
         raise DiagnosticError(in_order(elaborator.problems, unit.span.source))
+    graph.warnings = elaborator.warnings
     return graph
 
 
@@ -98,19 +99,30 @@ class Elaborator(Stager):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.problems: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
         self._told: set[object] = set()
 
     def record(self, problem: Diagnostic, scope: Scope) -> None:
         """Keep a mistake found in a scope, once, with the uses of blocks that led to it."""
-        inner = problem.span
-        assert inner is not None
-        key = (problem.code, id(inner.source), inner.start, inner.end, problem.title)
-        if key not in self._told:
-            self._told.add(key)
+        if self._is_new(problem):
             lead_to(problem, scope)
             self.problems.append(problem)
         if problem.fatal or len(self.problems) >= limits.MISTAKES:
             raise Stop
+
+    def warn(self, warning: Diagnostic, scope: Scope) -> None:
+        """Keep a warning, likewise."""
+        if len(self.warnings) < limits.MISTAKES and self._is_new(warning):
+            lead_to(warning, scope)
+            self.warnings.append(warning)
+
+    def _is_new(self, problem: Diagnostic) -> bool:
+        inner = problem.span
+        assert inner is not None
+        key = (problem.code, id(inner.source), inner.start, inner.end, problem.title)
+        is_new = key not in self._told
+        self._told.add(key)
+        return is_new
 
     # The network
 
@@ -287,6 +299,11 @@ class Elaborator(Stager):
             if not self.truth(statement.condition, frame):
                 text = self._message(statement, frame)
                 raise errors.RequirementFailed(statement.condition.span, text=text)
+        elif isinstance(statement, tree.Warn):
+            if self.truth(statement.condition, frame):
+                text = self._message(statement, frame)
+                span = statement.condition.span
+                self.warn(errors.SpecWarns(span, text=text), frame.scope)
 
     def _assign(self, statement: tree.Assign, frame: Frame) -> None:
         targets, expression = statement.targets, statement.value
@@ -368,8 +385,8 @@ class Elaborator(Stager):
         merged = {**frame.defaults.get(callee, {}), **values}
         frame.defaults = {**frame.defaults, callee: merged}
 
-    def _message(self, statement: tree.Require, frame: Frame) -> str:
-        """The text of `require`, its `{names}` filled in."""
+    def _message(self, statement: tree.Require | tree.Warn, frame: Frame) -> str:
+        """The text of `require` or `warn`, its `{names}` filled in."""
 
         def value(match: re.Match[str]) -> str:
             name = match[1]

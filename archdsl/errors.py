@@ -143,6 +143,13 @@ class NoSuchSpec(Diagnostic):
     hint: str
 
 
+class NoSpecs(Diagnostic):
+    code = "A0020"
+    message = "there is no .arch file in {path}"
+    help = "name a folder that holds specs, itself or in folders below it"
+    path: str
+
+
 # A5: limits
 
 
@@ -1088,8 +1095,71 @@ class NoSuchLayer(Diagnostic):
 class UnusedParameter(Diagnostic):
     severity = "warning"
     code = "A7001"
-    message = "`{name}` is a parameter of {kind} `{unit}` that nothing uses"
+    message = "the {what} `{name}` of the {kind} `{unit}` is never used"
     help = "use it, take it away, or call it `_{name}` where it is there on purpose"
+    what: str
     kind: str
     name: str
     unit: str
+
+
+class UnusedValue(Diagnostic):
+    severity = "warning"
+    code = "A7002"
+    message = "nothing that is returned needs `{name}`"
+    help = "use it, take the line away, or call it `_{name}` where it is there on purpose"
+    name: str
+
+
+class UnusedBlock(Diagnostic):
+    severity = "warning"
+    code = "A7003"
+    message = "the block `{name}` is never used"
+    help = "use it, move it to a file of blocks, or call it `_{name}`"
+    name: str
+
+
+class RoundedFar(Diagnostic):
+    """Told unless the spec states the `params` of the network: then they are as meant."""
+
+    severity = "warning"
+    code = "A7004"
+    message = "{text} = {exact:.6g} channels, rounded to {rounded}: {change:+.0%}"
+    help = "choose another width or a smaller divisor; where it is meant, state the `params`"
+    text: str
+    exact: float
+    rounded: int
+    change: float
+
+
+class LeftOut(Diagnostic):
+    """Told unless the spec states the `macs` of the network: then they are as meant."""
+
+    severity = "warning"
+    code = "A7005"
+    message = "`{operation}` never sees the last {count} of {axis} {size}: {arithmetic}"
+    help = "`p=same` or a size of {fits} sees all; where it is meant, state the `macs`"
+    operation: str
+    count: int
+    axis: str
+    size: int
+    arithmetic: str
+    fits: int
+
+
+class SpecWarns(Diagnostic):
+    severity = "warning"
+    code = "A7006"
+    message = "{text}"
+    text: str
+
+
+class GuardSettled(Diagnostic):
+    severity = "warning"
+    code = "A7007"
+    message = "`{condition}` is {outcome} in each of the {uses} uses of `{block}`"
+    help = "write the line without the condition, or move the block to a file of blocks"
+    condition: str
+    outcome: str
+    uses: int
+    block: str

@@ -12,6 +12,7 @@ from archdsl.operations import Operation, Shape
 from archdsl.source import Span
 
 if TYPE_CHECKING:
+    from archdsl.diagnostics import Diagnostic
     from archdsl.resolve import Program, Unit
 
 
@@ -182,6 +183,10 @@ class Graph:
         self.outputs = outputs
         self.nodes = nodes
         self.root = root
+        self.warnings: list[Diagnostic] = []
+        """What elaboration found likely wrong."""
+        self.promised: frozenset[str] = frozenset()
+        """The measures for which its spec states a number that holds."""
 
     @property
     def name(self) -> str:

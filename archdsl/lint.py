@@ -1,32 +1,284 @@
-"""What is legal and likely wrong: warnings on a spec whose networks are sound."""
+"""What is legal and likely wrong: warnings on a spec whose networks are sound.
+
+Here are those that show in the text of a file, in a finished graph, or in all graphs together.
+Those that show while a network is elaborated (`warn`, rounding) are in the graph already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from archdsl import errors, tree
 from archdsl.diagnostics import Diagnostic
-from archdsl.graph import Graph
-from archdsl.resolve import Program
+from archdsl.elaborate import in_order, lead_to
+from archdsl.graph import Frame, Graph, Scope, Stage
+from archdsl.operations import OPERATIONS
+from archdsl.operations.padding import unseen
+from archdsl.resolve import Program, Unit, bound_names
+
+MEANT = {errors.RoundedFar: "params", errors.LeftOut: "macs"}
+"""The measures that say, where a spec states them, that something is as it should be."""
+
+PLAIN = (tree.Number, tree.Truth, tree.Tuple, tree.List)
 
 
-def lint(program: Program, graphs: Sequence[Graph]) -> list[Diagnostic]:
-    """The warnings on the text of a spec's own file, and on these networks of it."""
-    found = [*_unused(program)]
-    return sorted(found, key=lambda warning: warning.span.start if warning.span else 0)
+def lint(program: Program, graphs: Sequence[Graph], complete: bool) -> list[Diagnostic]:
+    """The warnings on the text of a spec's own file, and on networks of it.
+
+    `complete` says that these are all networks that the spec offers.
+    """
+    found = list(_unused(program))
+    for graph in graphs:
+        for warning in (*graph.warnings, *_left_out(graph)):
+            if MEANT.get(type(warning)) not in graph.promised:
+                found.append(warning)
+    if complete:
+        found += _settled_guards(program, graphs)
+    once = {(w.code, w.title, w.span): w for w in reversed(found)}
+    return in_order(list(once.values()), program.main.source)
+
+
+# What nothing uses
+
+
+class _Mentions:
+    """The names that pieces of text mention: as values, and as operations."""
+
+    def __init__(self, nodes: Iterable[object] = ()) -> None:
+        self.values: set[str] = set()
+        self.calls: set[str] = set()
+        for node in nodes:
+            self.add(node)
+
+    def add(self, node: object) -> None:
+        columns: set[int] = set()
+        for inner in tree.walk(node):
+            if isinstance(inner, tree.Header | tree.Variants):
+                columns |= set(map(id, inner.columns))
+            elif isinstance(inner, tree.Name):
+                if id(inner) not in columns:
+                    self.values.add(inner.name)
+            elif isinstance(inner, tree.Call | tree.Row):
+                self.calls.add(inner.name)
+
+    def mean(self, parameter: tree.Parameter, program: Program) -> bool:
+        """Whether they mention a parameter. A number is not what a call of its name calls."""
+        name = parameter.name
+        if isinstance(parameter.default, PLAIN) and (
+            name in OPERATIONS or program.find(name, parameter.span.source) is not None
+        ):
+            return name in self.values
+        return name in self.values or name in self.calls
 
 
 def _unused(program: Program) -> Iterator[Diagnostic]:
-    """Parameters that nothing mentions."""
-    for definition in program.main.own.values():
-        mentioned = {
-            node.name
-            for node in tree.walk((definition.parameters, definition.body))
-            if isinstance(node, tree.Name | tree.Call | tree.Row)
-        }
-        for parameter in definition.parameters or ():
-            name = parameter.name
-            if name not in mentioned and not name.startswith("_"):
+    """Parameters, inputs, lines and blocks of the spec's own file that nothing needs."""
+    own = program.main.own
+    units: list[Unit] = []
+    for name in own:
+        try:
+            unit = program.find(name, program.main.source)
+        except Diagnostic:
+            continue  # another network of the spec; who wants that one is told
+        if unit is not None:
+            units.append(unit)
+    used: set[tuple[int, str]] = set()
+    for unit in units:
+        used |= _used_in(unit, program)
+    for unit in units:
+        definition = own[unit.name]
+        slots: list[tuple[str, tree.Parameter | tree.Input]] = []
+        for parameter in unit.parameters:
+            if parameter.span == definition.span:  # the `x` that nobody writes
+                slots.append(("input", parameter))
+            elif parameter in (definition.parameters or ()):
+                slots.append(("parameter", parameter))
+        slots += [("input", i) for i in definition.body if isinstance(i, tree.Input)]
+        for what, slot in slots:
+            if (slot.span.start, slot.name) not in used and not slot.name.startswith("_"):
                 yield errors.UnusedParameter(
-                    parameter.span, kind=definition.kind, name=name, unit=definition.name
+                    slot.span, what=what, kind=unit.kind, name=slot.name, unit=unit.name
                 )
+        for statement in _statements(definition.body):
+            if isinstance(statement, tree.Assign):
+                lost = [t for t in statement.targets if (t.span.start, t.name) not in used]
+                if lost and not all(target.name.startswith("_") for target in lost):
+                    name = ", ".join(target.name for target in lost)
+                    yield errors.UnusedValue(lost[0].span.to(lost[-1].span), name=name)
+            elif isinstance(statement, tree.Let) and not statement.name.startswith("_"):
+                if (statement.span.start, statement.name) not in used:
+                    yield errors.UnusedValue(statement.span, name=statement.name)
+    if not any(definition.kind == "arch" for definition in own.values()):
+        return  # a file of blocks
+    for name, definition in own.items():
+        others = [other for other in own.values() if other is not definition]
+        mentions = _Mentions(others)
+        extended = {other.extends.name for other in others if other.extends is not None}
+        if definition.kind == "block" and not name.startswith("_"):
+            if name not in mentions.calls | mentions.values | extended:
+                yield errors.UnusedBlock(definition.span, name=name)
+
+
+def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
+    """The parameters, inputs and lines that a unit uses, its parents' included: place and name."""
+    body = unit.written or unit.body
+    everywhere = _Mentions((unit.parameters, unit.inputs, body))
+    needed = _Mentions([unit.inputs, unit.variants, *(p.default for p in unit.parameters)])
+    pending: list[tree.Assign | tree.Let] = []
+    for statement in _statements(body):
+        if isinstance(statement, tree.Assign | tree.Let):
+            pending.append(statement)
+        elif isinstance(statement, tree.Repeat):
+            needed.add((statement.start, statement.stop))
+        else:
+            needed.add(statement)
+    size = -1
+    while size != len(pending):  # what a needed line mentions is needed
+        size = len(pending)
+        for statement in pending[::-1]:
+            names = bound_names(statement)
+            if names & needed.values or isinstance(statement, tree.Let) and names & needed.calls:
+                needed.add(statement.value)
+                pending.remove(statement)
+    for old, new in unit.aliases:
+        if old in everywhere.values:
+            everywhere.values.add(new)
+    used = {(i.span.start, i.name) for i in unit.inputs if i.name in everywhere.values}
+    used |= {
+        (parameter.span.start, parameter.name)
+        for parameter in unit.parameters
+        if everywhere.mean(parameter, program)
+    }
+    for statement in _statements(body):
+        if isinstance(statement, tree.Assign) and statement not in pending:
+            used |= {(t.span.start, t.name) for t in statement.targets if t.name in needed.values}
+        elif isinstance(statement, tree.Let) and statement not in pending:
+            used.add((statement.span.start, statement.name))
+    return used
+
+
+def _statements(body: tuple[tree.Statement, ...]) -> Iterator[tree.Statement]:
+    """The statements of a body and of its repeats, in order."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, tree.Repeat):
+            yield from _statements(statement.body)
+
+
+# What no window sees
+
+
+def _left_out(graph: Graph) -> Iterator[Diagnostic]:
+    """Strides that leave out the end of a map."""
+    for node in graph.nodes:
+        for axis, size, count, arithmetic in unseen(node.operation):
+            warning = errors.LeftOut(
+                node.span,
+                operation=node.operation.name,
+                count=count,
+                axis=axis,
+                size=size,
+                arithmetic=arithmetic,
+                fits=size - count,
+            )
+            lead_to(warning, node.scope)
+            yield warning
+
+
+# Conditions that are no conditions
+
+
+def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagnostic]:
+    """Conditions in the spec's own blocks that are the same in all uses in all networks."""
+    main = program.main.source
+    uses: dict[Unit, list[Scope]] = {}
+    most: dict[Unit, int] = {}
+    for graph in graphs:
+        here: dict[Unit, list[Scope]] = {}
+        for scope in _scopes(graph.root.frame):
+            here.setdefault(scope.unit, []).append(scope)
+        for unit, scopes in here.items():
+            uses.setdefault(unit, []).extend(scopes)
+            most[unit] = max(most.get(unit, 0), len(scopes))
+    sized = any(
+        not isinstance(size, tree.Number)
+        for graph in graphs for slot in graph.unit.inputs for size in slot.sizes[1:]
+    )  # fmt: skip
+    for unit, scopes in uses.items():
+        if unit.kind != "block" or unit.span.source is not main or most[unit] < 2:
+            continue
+        for node in tree.walk(unit.body):
+            if not isinstance(node, tree.Guard | tree.Conditional):
+                continue
+            condition = node.condition
+            outcomes = {
+                frame.trace[id(condition)]
+                for scope in scopes
+                for frame in _frames(scope.frame)
+                if id(condition) in frame.trace
+            }
+            if len(outcomes) != 1 or condition.span.source is not main:
+                continue
+            if not _is_open(condition, unit, uses, sized, set()):
+                yield errors.GuardSettled(
+                    condition.span,
+                    condition=condition.span.text,
+                    outcome="true" if True in outcomes else "false",
+                    uses=most[unit],
+                    block=unit.name,
+                )
+
+
+def _is_open(
+    expression: tree.Node,
+    unit: Unit,
+    uses: dict[Unit, list[Scope]],
+    sized: bool,
+    seen: set[tuple[Unit, str]],
+) -> bool:
+    """Whether a value depends on a parameter of an arch, which whoever builds may set."""
+    lets = {s.name: s.value for s in _statements(unit.body) if isinstance(s, tree.Let)}
+    parameters = {parameter.name: parameter for parameter in unit.numbers}
+    for node in tree.walk(expression):
+        if isinstance(node, tree.Field) and node.name in ("h", "w", "d") and sized:
+            return True
+        if not isinstance(node, tree.Name) or (unit, node.name) in seen:
+            continue
+        name = node.name
+        seen.add((unit, name))
+        if name in lets and _is_open(lets[name], unit, uses, sized, seen):
+            return True
+        if name not in parameters:
+            continue
+        if unit.kind == "arch":
+            return True
+        default = parameters[name].default
+        if default is not None and _is_open(default, unit, uses, sized, seen):
+            return True
+        for scope in uses.get(unit, ()):
+            given = None if scope.origin is None else scope.origin.written(name)
+            if given is not None and scope.parent is not None:
+                if _is_open(given, scope.parent.unit, uses, sized, seen):
+                    return True
+    return False
+
+
+def _frames(frame: Frame) -> Iterator[Frame]:
+    """A frame and those of the repeats in it."""
+    yield frame
+    for loop in frame.loops.values():
+        for item in loop:
+            if isinstance(item, Frame):
+                yield from _frames(item)
+
+
+def _scopes(frame: Frame) -> Iterator[Scope]:
+    """The uses of blocks in a frame, and those in them."""
+    for inner in _frames(frame):
+        made = list(inner.made.values())
+        for loop in inner.loops.values():
+            made += [r.made for stage in loop if isinstance(stage, Stage) for r in stage.repeats]
+        for scope in made:
+            if isinstance(scope, Scope):
+                yield scope
+                yield from _scopes(scope.frame)

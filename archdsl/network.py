@@ -138,7 +138,13 @@ class Spec:
         """
         from archdsl.lint import lint
 
-        return lint(self.program, [network.graph for network in networks])
+        made = {(n._arch, n._variant) for n in networks if not n._parameters}
+        complete = all(
+            (arch, variant) in made
+            for arch in self.archs
+            for variant in self.variants(arch) or (None,)
+        )
+        return lint(self.program, [network.graph for network in networks], complete)
 
     def choose(self, arch: str | None = None, place: Span | None = None) -> str:
         """The name of the arch that is meant. `place` is where it was asked for."""

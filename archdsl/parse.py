@@ -186,6 +186,10 @@ class Builder(lark.Transformer[Any, Any]):
         condition, message = children
         return tree.Require(condition.span, condition, _unquoted(message), self._at(message))
 
+    def warn(self, children: Children) -> tree.Warn:
+        condition, message = children
+        return tree.Warn(condition.span, condition, _unquoted(message), self._at(message))
+
     def expect(self, children: Children) -> tree.Expect:
         return tree.Expect(self._at(children[0], children[-1]), tuple(children))
 

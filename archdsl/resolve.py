@@ -154,7 +154,7 @@ class Program:
         return module
 
     def _use(self, use: tree.Use, module: Module, chain: tuple[str, ...]) -> Module:
-        path = self._find_file(use, module)
+        path, name = self._find_file(use, module)
         if path in chain:
             folder = os.path.dirname(chain[0])
             circle = (*chain[chain.index(path) :], path)
@@ -162,10 +162,13 @@ class Program:
             raise errors.FilesUseEachOther(use.span, chain=" -> ".join(names))
         if path in self._by_path:
             return self._by_path[path]
-        return self._load(read(path, use.path, use.span), path, chain)
+        return self._load(read(path, name, use.span), path, chain)
 
-    def _find_file(self, use: tree.Use, module: Module) -> str:
-        """The real path of a used file: beside the user's file and in its tree, or shipped."""
+    def _find_file(self, use: tree.Use, module: Module) -> tuple[str, str]:
+        """The real path of a used file, and what people know it by.
+
+        It is beside the user's file and in its tree, or shipped.
+        """
         wanted = use.path
         if not wanted.endswith(".arch") or os.path.isabs(wanted) or "\0" in wanted:
             raise errors.NotASpecPath(use.span, path=wanted)
@@ -173,15 +176,16 @@ class Program:
         if module.path is not None:
             shipped = _within(module.path, resources.SPECS)
             root = resources.SPECS if shipped else self._root
-            tried.append((os.path.join(os.path.dirname(module.path), wanted), root))
-        tried.append((os.path.join(resources.SPECS, wanted), resources.SPECS))
-        for place, root in tried:
+            name = os.path.normpath(os.path.join(os.path.dirname(module.source.name), wanted))
+            tried.append((os.path.join(os.path.dirname(module.path), wanted), root, name))
+        tried.append((os.path.join(resources.SPECS, wanted), resources.SPECS, wanted))
+        for place, root, name in tried:
             real = os.path.realpath(place)
             if root is not None and not _within(real, os.path.realpath(root)):
                 if os.path.exists(real) or ".." in wanted.split("/"):
                     raise errors.OutsideTheTree(use.span, path=wanted)
             elif os.path.isfile(real):
-                return real
+                return real, name
         raise errors.NoSuchFile(use.span, path=wanted, reason="there is no such file")
 
     # Finding and extending

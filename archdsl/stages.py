@@ -45,6 +45,10 @@ class Row:
         """The cell for a parameter."""
         return next((entry.span for name, entry, _ in self.entries if name == parameter), None)
 
+    def written(self, parameter: str) -> tree.Expression | None:
+        """What the cell for a parameter says."""
+        return next((entry.value for name, entry, _ in self.entries if name == parameter), None)
+
 
 class Use(NamedTuple):
     """A row in one evaluation of its table: what its name brings along, and how often it runs."""
@@ -242,6 +246,9 @@ class Stager(Caller):
         divisor = self._setting(row, "divisor", frame)
         scaled = numbers.calculate("*", channels, width)
         result: int = numbers.call("divisible", [scaled, DIVISOR if divisor is None else divisor])
+        text = f"{describe(channels)} * {describe(width)}"
+        place = row.place("c") or row.plan.row.span
+        self.check_rounding(place, text, scaled, result, frame)
         return result
 
     def _row(self, row: Row, value: Value, repeat: RowRepeat, name: tuple[str, ...]) -> Value:

@@ -197,6 +197,14 @@ class Require(Statement):
     message_span: Span
 
 
+class Warn(Statement):
+    """`warn width < 0.25, "..."`: told where the condition is true."""
+
+    condition: Expression
+    message: str
+    message_span: Span
+
+
 class Expect(Statement):
     conditions: tuple[Expression, ...]
 

@@ -123,3 +123,22 @@ def test_what_shapes_the_network_is_settled() -> None:
     source = generate(build(spec), "spec.arch")
     assert "deep" not in source
     assert "n:" not in source
+
+
+GUARDED = """
+block b(c, s=1) {
+  main   = x -> conv(c)
+  pooled = main -> max_pool(3, s=s, p=1)   if s != 1
+  return pooled + (x -> conv(c, s=s))
+}
+arch net {
+  input x: 8x16x16
+  y = x -> b(16, s=2)
+  z = y -> b(16)
+  return z
+}
+"""
+
+
+def test_a_guarded_layer_without_weights_is_guarded() -> None:
+    assert "nn.MaxPool2d(3, stride=s, padding=1) if s != 1 else nn.Identity()" in agree(GUARDED)

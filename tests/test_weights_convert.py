@@ -540,3 +540,241 @@ def test_never_wrong(seed: int) -> None:
             assert {type(p) for p in problem.diagnostics} <= {
                 errors.Ambiguous, errors.OrderDiffers, errors.TooManyReadings
             }  # fmt: skip
+
+
+# Other heads and inputs
+
+HEADS = [
+    # what the checkpoint is, what of it is skipped, what is left over
+    ("squeezenet1_1", tv("squeezenet1_1", num_classes=7), {"skip_head": True}, ["classifier.1"]),
+    ("resnet50", tv("resnet50", num_classes=7), {"skip_head": True}, ["fc"]),
+    ("resnet50", tv("resnet50"), {"skip_head": True}, ["fc"]),
+    ("resnet50", from_timm("resnet50", num_classes=0), {"skip_head": True}, []),
+    ("resnet50", from_timm("resnet50", in_chans=1), {"skip_input": True}, ["conv1"]),
+    (
+        "resnet50", from_timm("resnet50", in_chans=4, num_classes=2),
+        {"skip_input": True, "skip_head": True}, ["conv1", "fc"],
+    ),
+    ("resnet50", tv("resnet50", num_classes=7), {"skip": ["logits"]}, ["fc"]),
+    ("resnet50", tv("resnet50"), {"skip": ["stem", "logits"]}, ["conv1", "bn1", "fc"]),
+    ("densenet121", from_timm("densenet121", num_classes=5), {"skip_head": True}, ["classifier"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["defined", "sorted"])
+@pytest.mark.parametrize("spec, make, options, unused", HEADS, ids=str)
+def test_skipped(
+    spec: str, make: Make, options: dict[str, Any], unused: list[str], order: str
+) -> None:
+    network = archdsl.load(spec)
+    state = arranged(make().state_dict(), order)
+    found = convert(network, state, **options)
+    assert sorted(found.unused) == sorted(unused)
+    again = convert(network, state, **options, seed=0).tensors
+    other = convert(network, state, **options, seed=1).tensors
+    fresh = {name for name in other if not np.array_equal(other[name], again[name])}
+    drawn = {n for n in found.fresh if n.endswith("weight") and found.tensors[n].ndim > 1}
+    assert drawn <= fresh <= set(found.fresh) and drawn
+    assert {n.rpartition(".")[0] for n in found.fresh} == set(found.begun)
+    loaded(network, found.tensors)
+    for theirs, ours in found.mapping.items():
+        assert np.array_equal(found.tensors[ours].ravel(), state[theirs].numpy().ravel())
+
+
+def test_what_is_skipped_begins_as_the_spec_says() -> None:
+    state = tv("mobilenet_v2", num_classes=3)().state_dict()
+    tensors = convert(archdsl.load("mobilenet_v2"), state, skip_head=True).tensors
+    (weight,) = (x for name, x in tensors.items() if x.shape == (1000, 1280))
+    assert abs(weight.std() / 0.01 - 1) < 0.05  # normal(0.01)
+
+
+# What does not fit
+
+
+def told(network: archdsl.Network, state: Any, **options: Any) -> str:
+    return "\n".join(map(str, refused(lambda: convert(network, state, **options))))
+
+
+def test_a_missing_tensor() -> None:
+    network, state = archdsl.load("resnet50"), tv("resnet50")().state_dict()
+    for lost, expected in [
+        ("fc.bias", "`fc` as 1000x2048 where `logits` is 1000x2048 and a bias"),
+        ("conv1.weight", "has nothing for `stem.0`, 64x3x7x7"),
+        ("layer1.0.bn1.weight", "1 of 7 layers that are a batch norm of 64"),
+        ("layer3.1.conv2.weight", "1 of 6 layers that are 256x256x3x3"),
+    ]:
+        state_without = {name: x for name, x in state.items() if name != lost}
+        for order in ("defined", "shuffled"):
+            assert expected in told(network, arranged(state_without, order)), lost
+    counted = {n: x for n, x in state.items() if not n.endswith("num_batches_tracked")}
+    found = convert(network, counted)
+    assert len(found.fresh) == 53 and not found.begun
+    assert all(found.tensors[name] == 0 for name in found.fresh)
+
+
+def test_a_surplus_tensor() -> None:
+    network, state = archdsl.load("resnet50"), tv("resnet50")().state_dict()
+    for name, x in {
+        "aux.weight": torch.zeros(10, 1024),
+        "layer2.1.gamma": torch.zeros(512),
+        "aux.conv2.weight": torch.zeros(256, 256, 3, 3),  # as some that the network has
+    }.items():
+        more = {**state, name: x}
+        layer = name.removesuffix(".weight")
+        assert f"has `{layer}`, {'x'.join(map(str, x.shape))}, for which" in told(network, more)
+        assert "--allow-unused" in told(network, more)
+        found = convert(network, more, allow_unused=True)
+        assert found.unused == [layer]
+        assert found.mapping == convert(network, state).mapping
+        assert convert(network, more, map={layer: None}).mapping == found.mapping
+
+
+def test_auxiliary_heads_are_left_out() -> None:
+    """A second head in the middle, with layers of shapes that the network has as well."""
+    module = tv("resnet50")()
+    module.aux = nn.Sequential(nn.Conv2d(1024, 256, 1, bias=False), nn.BatchNorm2d(256))
+    state = drawn(lambda: module).state_dict()
+    network = archdsl.load("resnet50")
+    for order in ("defined", "sorted"):
+        given = arranged(state, order)
+        assert "`aux.0`, 256x1024x1x1" in told(network, given)
+        found = convert(network, given, allow_unused=True)
+        assert found.unused == ["aux.0", "aux.1"]
+
+
+def test_a_wrong_shape() -> None:
+    network, state = archdsl.load("resnet50"), tv("resnet50")().state_dict()
+    for name, shape, expected in [
+        ("layer3.2.conv2.weight", (256, 256, 5, 5), "body.c4.2.main.3` is 256x256x3x3"),
+        ("layer1.0.downsample.0.weight", (256, 64, 3, 3), "body.c2.0.skip.0` is 256x64x1x1"),
+        ("fc.weight", (1000, 2048, 2, 2), "logits` is 1000x2048 and a bias"),
+    ]:
+        text = told(network, {**state, name: torch.zeros(shape)})
+        layer = name.removesuffix(".weight")
+        given = "x".join(map(str, shape))
+        assert f"has `{layer}` as {given}" in text and expected in text and "1 error" not in text
+    whole = {**state, "fc.weight": state["fc.weight"].int()}
+    assert "has `fc.weight` as int32; expected floating-point numbers" in told(network, whole)
+
+
+def test_another_network() -> None:
+    state = tv("squeezenet1_1")().state_dict()
+    assert "it is another network" in told(archdsl.load("resnet50"), state)
+    assert "has nothing for" in told(archdsl.load("resnet50"), {})
+    text = told(archdsl.load("squeezenet1_0"), state)
+    assert "`features.0` as 64x3x3x3 and a bias where `stem.0` is 96x3x7x7 and a bias" in text
+
+
+def test_the_same_layers_in_another_order() -> None:
+    """Norm before convolution is another network, though every tensor fits."""
+    swapped = CHAIN.replace(
+        "second -> conv(8, k=3) -> bn -> relu", "second -> bn -> relu -> conv(8, k=3)"
+    )
+    state = chain("stem.conv stem.bn a.0 a.1 b.0 b.1 fc").state_dict()
+    assert "in no order that agrees" in told(archdsl.loads(swapped), state)
+    mapping = convert(archdsl.loads(swapped), state, map={"b.0": "third.2", "b.1": "third.0"})
+    assert mapping.mapping["b.0.weight"] == "third.2.weight"
+
+
+def test_a_matrix_may_be_stored_as_a_kernel() -> None:
+    network, model = archdsl.loads(CHAIN), chain()
+    state = dict(model.state_dict())
+    state["fc.weight"] = state["fc.weight"][:, :, None, None]
+    found = convert(network, state)
+    assert "fc -> logits  # 4x8x1x1 and a bias, stored as 4x8 and a bias" in [*found.lines()]
+    assert found.tensors["logits.weight"].shape == (4, 8)
+
+
+# Maps
+
+
+def test_maps_are_checked(tmp_path: Path) -> None:
+    network, state = archdsl.loads(CHAIN), chain().state_dict()
+    path = tmp_path / "which.map"
+    for text, expected in [
+        ("conv1 = first.0", "A6026"),
+        ("conv1 ->", "A6026"),
+        ("# nothing\n\nconv1 -> fisrt.0", "which.map:3:10"),
+        ("conv9 -> first.0", "has no layer or module `conv9`"),
+        ("conv1 -> second.0", "`conv1` is 8x3x3x3 and cannot be `second.0`, which is 8x8x3x3"),
+        ("conv2 -> second.0\nconv2 -> third.0", "`conv2` is settled twice"),
+        ("conv2 -> second.0\nconv3 -> second.0", "`second.0` is settled twice"),
+    ]:
+        path.write_text(text)
+        assert expected in told(network, state, map=path), text
+    path.write_bytes(b"\xff")
+    assert "not UTF-8" in told(network, state, map=path)
+    assert "cannot read" in told(network, state, map=tmp_path / "none.map")
+    path.write_text("conv3 -> second.0  # against the order\nconv2 -> third.0\n")
+    mapping = convert(network, state, map=path).mapping
+    assert mapping["conv3.weight"] == "second.0.weight" and mapping["fc.bias"] == "logits.bias"
+    path.write_text("- -> logits\nfc -> -\n")
+    found = convert(network, state, map=path)
+    assert (found.begun, found.unused) == (["logits"], ["fc"])
+    assert "no layer or block `logit`" in told(network, state, skip=["logit"])
+
+
+# Files that lie
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, ("evil",))
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content in (Evil(), {"state_dict": Evil()}, {"conv.weight": Evil()}):
+        torch.save(content, "evil.pth")
+        (problem,) = refused(lambda: convert(archdsl.loads(CHAIN), "evil.pth"))
+        assert isinstance(problem, errors.NotACheckpoint)
+    assert os.listdir() == ["evil.pth"]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_lying_headers(lie: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(LIES[lie])
+    (problem,) = refused(lambda: convert(archdsl.loads(CHAIN), path))
+    assert isinstance(problem, errors.NotSafetensors)
+
+
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_truncated_files(ending: str, tmp_path: Path, command: Command) -> None:
+    path = tmp_path / f"w.{ending}"
+    state = chain().state_dict()
+    torch.save(state, path) if ending == "pth" else save_file(state, path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    (tmp_path / "net.arch").write_text(CHAIN)
+    done = command("weights", "convert", "net.arch", path.name)
+    assert done.returncode == 1
+    assert "A6003" in done.stderr or "A6002" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == sorted(["net.arch", path.name])
+
+
+def test_several_states_in_a_file(tmp_path: Path, command: Command) -> None:
+    one, two = chain().state_dict(), chain().state_dict()
+    path = tmp_path / "w.pth"
+    torch.save({"model": one, "ema": {"state": two}, "epoch": 1}, path)
+    (tmp_path / "net.arch").write_text(CHAIN)
+    done = command("weights", "convert", "net.arch", "w.pth")
+    assert done.returncode == 1 and "several state_dicts: model, ema.state" in done.stderr
+    done = command("weights", "convert", "net.arch", "w.pth", "--entry", "ema.state")
+    assert done.returncode == 0, done.stderr
+    written = load_file(tmp_path / "net.safetensors")
+    assert torch.equal(written["first.0.weight"], two["conv1.weight"])
+    for entry in ("eam", ""):
+        done = command("weights", "convert", "net.arch", "w.pth", "--entry", entry)
+        assert done.returncode == 1, entry
+
+
+def test_nothing_that_is_read_is_written_over(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "net.arch").write_text(CHAIN)
+    save_file(chain().state_dict(), tmp_path / "w.safetensors")
+    before = (tmp_path / "w.safetensors").read_bytes()
+    for output in ("w.safetensors", "net.arch", "out.pth", "-", "none/out.safetensors"):
+        done = command("weights", "convert", "net.arch", "w.safetensors", "-o", output)
+        assert done.returncode == 1 and "A0016" in done.stderr, output
+    assert (tmp_path / "w.safetensors").read_bytes() == before
+    done = command("weights", "change", "net.arch", "w.safetensors")
+    assert done.returncode == 2

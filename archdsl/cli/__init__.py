@@ -121,7 +121,8 @@ def _run(options: argparse.Namespace) -> int:
             status = int(options.command(options))
         except DiagnosticError as problem:
             status = report(problem.diagnostics)
-    text = write(problems, getattr(options, "checked", {}))
+    wrong = any(problem.severity == "error" for problem in problems)
+    text = write(problems, options.checked if "checked" in options else {options.spec: not wrong})
     if options.told_on == "stdout":
         write_out(text + "\n")
     else:

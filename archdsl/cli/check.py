@@ -3,53 +3,106 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from archdsl import errors, limits
-from archdsl.cli.options import add_selection, chosen_network, heeded, open_spec
-from archdsl.cli.output import FINE, counted, report, write_out
-from archdsl.diagnostics import Diagnostic, DiagnosticError, render
+from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
+from archdsl.cli.output import FINE, WRONG_SPEC, counted, identity, report, say, write_out
+from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.network import Network, Spec
 
 EPILOG = """\
 Checks each arch of each file as it stands and in each of its variants; with --arch, --variant
-or --set, just what these select.
+or --set, just what these select. Of a folder all *.arch files in it and below it are checked, but
+for hidden folders. With --format json or sarif the diagnostics are on standard output.
 
 examples:
   archdsl check my_net.arch
-  archdsl check specs/*.arch
+  archdsl check specs other/net.arch resnet50
+  archdsl check . --quiet --deny warnings
+  archdsl check specs --format sarif > archdsl.sarif
   archdsl check my_net.arch --variant large --set resolution=256
 """
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    command.add_argument("specs", metavar="SPEC", nargs="+", help="files or shipped specs, or -")
+    command.add_argument(
+        "specs", metavar="SPEC", nargs="+", help="files, folders, shipped specs, or -"
+    )
     add_selection(command)
+    command.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is fine")
+    command.set_defaults(told_on="stdout")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say what is wrong with specs, and how much is fine."""
+    """Say what is wrong with specs, and how many are fine."""
+    options.checked = checked = dict[str, bool]()
+    as_text = options.format not in FORMATS
+    quiet = options.quiet or not as_text
+    told: set[tuple[str, str | None]] = set()
     status = FINE
-    selected = options.arch or options.variant or options.set
     for name in options.specs:
-        problems: list[Diagnostic] = []
-        fine: list[str] = []
         try:
-            spec = open_spec(name)
-            if selected:
-                fine.append(chosen_network(spec, options).name)
-            else:
-                warnings = _check_all(spec, fine, problems)
-                if warnings and not problems:
-                    report(each_once(heeded(warnings, options)), name)
+            names = _specs_in(name) if os.path.isdir(name) else [name]
         except DiagnosticError as problem:
-            problems += problem.diagnostics
-        if problems:
-            status = max(status, report(each_once(problems), name))
-        else:
-            nothing = f"no arch; {counted(len(spec.blocks), 'block')}"
-            write_out(f"{name}: {counted(len(fine), 'network') + ' fine' if fine else nothing}\n")
+            status = max(status, report(problem.diagnostics))
+            continue
+        for spec in names:
+            if spec not in checked:
+                found, fine = _check(spec, options)
+                new = {identity(problem): problem for problem in found}
+                for old in told & new.keys():
+                    del new[old]
+                told |= new.keys()
+                if new:
+                    status = max(status, report([*new.values()], spec))
+                checked[spec] = not any(problem.severity == "error" for problem in found)
+                if not checked[spec]:
+                    status = max(status, WRONG_SPEC)
+                    if not new and as_text:
+                        say(f"{spec}: wrong by what is told above")
+                elif not quiet:
+                    write_out(f"{spec}: {fine}\n")
+    if len(checked) > 1 and not quiet:
+        wrong = list(checked.values()).count(False)
+        total = counted(len(checked) - wrong, "spec") + " fine"
+        write_out(f"{total}, {wrong} wrong\n" if wrong else f"{total}\n")
     return status
+
+
+def _specs_in(folder: str) -> list[str]:
+    """The specs in a folder and below it, in the order of their paths."""
+    found = []
+
+    def refuse(problem: OSError) -> None:
+        reason = problem.strerror or str(problem)
+        raise DiagnosticError([errors.NoSuchFile(path=problem.filename, reason=reason)])
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(place, name) for name in files if name.endswith(".arch")]
+    if not found:
+        raise DiagnosticError([errors.NoSpecs(path=folder)])
+    return sorted(map(os.path.normpath, found), key=lambda path: path.split(os.sep))
+
+
+def _check(name: str, options: argparse.Namespace) -> tuple[list[Diagnostic], str]:
+    """What is to be said of a spec, and what is fine in it."""
+    problems: list[Diagnostic] = []
+    fine: list[str] = []
+    try:
+        spec = open_spec(name)
+        if options.arch or options.variant or options.set:
+            network = chosen_network(spec, options)
+            fine.append(network.name)
+        else:
+            warnings = _check_all(spec, fine, problems)
+            problems += heeded(warnings, options)
+    except DiagnosticError as problem:
+        return problems + problem.diagnostics, ""
+    nothing = f"no arch; {counted(len(spec.blocks), 'block')}"
+    return problems, counted(len(fine), "network") + " fine" if fine else nothing
 
 
 def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[Diagnostic]:
@@ -83,8 +136,3 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[
             else:
                 fine.append(networks[-1].name)
     return [] if problems else spec.warnings(networks)
-
-
-def each_once(problems: list[Diagnostic]) -> list[Diagnostic]:
-    """A mistake in a block shows in each network that uses it; it is told once."""
-    return list({render(problem): problem for problem in problems}.values())

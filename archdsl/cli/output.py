@@ -48,12 +48,17 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
     if _waiting is None:
         say(f"{text}\n\n{total}{printable(tail)}")
     else:
-        told = set(map(render, _waiting))
-        _waiting.extend(problem for problem in problems if render(problem) not in told)
+        told = set(map(identity, _waiting))
+        _waiting.extend(problem for problem in problems if identity(problem) not in told)
     if "error" not in severities:
         return FINE
     all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)
     return WRONG_COMMAND if all_options else WRONG_SPEC
+
+
+def identity(problem: Diagnostic) -> tuple[str, str | None]:
+    """What is equal for two that tell the same: a mistake in a block shows wherever it is used."""
+    return render(problem), problem.span.source.path if problem.span else None
 
 
 def counted(number: int, what: str) -> str:

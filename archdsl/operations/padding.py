@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from archdsl import errors
-from archdsl.operations.base import Kind, Shape, Word, axis_text
+from archdsl.operations.base import Kind, Operation, Shape, Word, axis_text
 from archdsl.operations.kinds import describe, per_axis
 
 Pads = tuple[tuple[int, int], ...]
@@ -81,3 +82,29 @@ def slide(
         pads.append((low, high))
         counts.append(count)
     return tuple(pads), tuple(counts)
+
+
+def unseen(operation: Operation) -> Iterator[tuple[str, int, int, str]]:
+    """What no window of an operation reaches at the end of its map: the names of the axes of one
+    size, this size, how many positions are left out, and the arithmetic.
+
+    Positions that a stride larger than its window skips between windows are no remainder, and so
+    none at the end either if they are no more.
+    """
+    k, s, pads = (getattr(operation, name, None) for name in ("k", "s", "pads"))
+    if not (k and s and pads):
+        return
+    d = getattr(operation, "d", (1,) * len(k))
+    sizes, counts = operation.inputs[0][1:], operation.outputs[0][1:]
+    found: dict[tuple[int, int, str], list[str]] = {}
+    for axis, (size, (low, high)) in enumerate(zip(sizes, pads, strict=True)):
+        window, stride = d[axis] * (k[axis] - 1) + 1, s[axis]
+        left = size - ((counts[axis] - 1) * stride + window - low)
+        if left > max(0, stride - window):
+            padded = f" + {low + high}" if low + high else ""
+            steps = f"{(size + low + high - window) / stride:.6g}"
+            arithmetic = f"({size}{padded} - {window}) / {stride} = {steps}"
+            name = axis_text(axis + 1, len(sizes))
+            found.setdefault((size, left, arithmetic), []).append(name)
+    for (size, left, arithmetic), names in found.items():
+        yield " and ".join(names), size, left, arithmetic

@@ -265,7 +265,7 @@ class Flows(Expressions):
             nonlocal run, stateful
             if run:
                 (piece,) = self._fitting([piece], line)
-                piece = self._register(name, run, piece, stateful, deep)
+                piece = self._register(name, run, piece, stateful or always, deep)
             run, stateful = [], False
             return piece
 

@@ -75,7 +75,7 @@ def open_parameters(graph: Graph) -> frozenset[str]:
         for size in slot.sizes[1:]:
             settled |= _names(size)
     for statement in unit.body:
-        if isinstance(statement, tree.Require | tree.Return | tree.Assign):
+        if isinstance(statement, tree.Require | tree.Warn | tree.Return | tree.Assign):
             for node in walk(statement):
                 if isinstance(node, tree.Stages):
                     settled |= _names(node)
