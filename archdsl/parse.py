@@ -300,7 +300,8 @@ class Builder(lark.Transformer[Any, Any]):
     product = sum
 
     def not_(self, children: Children) -> tree.Negation:
-        return tree.Negation(self._at(children[0]), children[0])
+        sign, operand = children
+        return tree.Negation(self._at(sign, operand), operand)
 
     def comparison(self, children: Children) -> tree.Comparison:
         operators = tuple(map(str, children[1::2]))

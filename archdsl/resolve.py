@@ -260,7 +260,7 @@ class Merger:
         definition, parent = self.definition, self.parent
         docs: list[str] = []
         inputs: list[tree.Input] = []
-        variants = parent.variants if parent else None
+        variants = _inherited(parent.variants) if parent and parent.variants else None
         sets: list[tree.Set] = []
         own: list[tree.Statement] = []
         self.body = [s for s in self.body if not isinstance(s, tree.Expect)]
@@ -656,6 +656,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def did_you_mean(near: str) -> str:
     """The help for an unknown name."""
     return f"did you mean `{near}`?" if near else ""
+
+
+def _inherited(variants: tree.Variants) -> tree.Variants:
+    """Variants for a child: what a row says of parameters. What it costs is the parent's alone."""
+
+    def cell(cell: tree.Cell, place: int) -> tree.Cell:
+        columns = variants.columns
+        name = cell.name or (columns[place].name if place < len(columns) else None)
+        return tree.Cell(cell.span, cell.name, None if name in ("params", "macs", "as") else cell.value)
+
+    rows = (
+        tree.Variant(row.span, row.name, tuple(cell(c, i) for i, c in enumerate(row.cells)))
+        for row in variants.rows
+    )
+    return tree.Variants(variants.span, variants.columns, tuple(rows))
 
 
 def _within(path: str, folder: str) -> bool:

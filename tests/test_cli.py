@@ -65,7 +65,8 @@ def test_check_takes_defaults_and_variants(command: Command, spec: Path) -> None
     done = command("check", "net.arch", "blocks.arch", "mnasnet_a1")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout == (
-        "net.arch: 3 networks fine\nblocks.arch: no arch; 1 block\nmnasnet_a1: 1 network fine\n"
+        "net.arch: 3 networks fine\nblocks.arch: no arch; 1 block\nmnasnet_a1: 5 networks fine\n"
+        "3 specs fine\n"
     )
     selected = command("check", "net.arch", "--variant", "many")
     assert selected.stdout == "net.arch: 1 network fine\n"
@@ -135,11 +136,27 @@ def test_several_errors_are_told_once_each(command: Command, spec: Path) -> None
     assert done.stderr.endswith("\n\n2 errors in net.arch\n")
 
 
+def test_check_takes_folders(command: Command, spec: Path) -> None:
+    for name in ("below/one.arch", "below/deep/two.arch", ".hidden/three.arch"):
+        (spec.parent / name).parent.mkdir(exist_ok=True)
+        (spec.parent / name).write_text(BLOCK)
+    (spec.parent / "empty").mkdir()
+    done = command("check", ".", "below/one.arch")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "below/deep/two.arch", "below/one.arch", "net.arch", "3 specs fine",
+    ]  # fmt: skip
+    done = command("check", "empty", "below", "--quiet")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error[A0020]: there is no .arch file in empty\n")
+    assert command("check", "below", "--quiet").stderr == ""
+
+
 def test_check_goes_on_after_a_wrong_file(command: Command, spec: Path) -> None:
     (spec.parent / "wrong.arch").write_text("arch")
     done = command("check", "wrong.arch", "net.arch", "missing.arch")
     assert done.returncode == 1
-    assert done.stdout == "net.arch: 3 networks fine\n"
+    assert done.stdout == "net.arch: 3 networks fine\n1 spec fine, 2 wrong\n"
     assert "1 error in wrong.arch" in done.stderr and "1 error in missing.arch" in done.stderr
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from archdsl import errors, tree
+import archdsl
+from archdsl import errors, limits, tree
 from archdsl.diagnostics import DiagnosticError
 from archdsl.elaborate import elaborate
 from archdsl.graph import Graph
@@ -1117,10 +1118,9 @@ def test_every_node_has_its_place() -> None:
 
 
 def test_ten_thousand_blocks() -> None:
-    graph = build(
-        UNIT
-        + "arch net {\n input x: 8x4x4\n return x -> stages {\n  block c n\n  unit 8 10000\n }\n}"
-    )
+    rows = "arch net {\n input x: 8x4x4\n return x -> stages {\n  block c n\n  unit 8 10000\n }\n}"
+    with limits.adjusted({"operations": 30_000}):
+        graph = build(UNIT + rows)
     assert len(graph.nodes) == 30_000
 
 
@@ -1145,3 +1145,24 @@ def test_paths_are_unique(body: str) -> None:
     assert len(set(taken)) == len(taken)
     # None is inside another: that would be a layer and a container at once.
     assert not any(a != b and b.startswith(a + ".") for a in taken for b in taken)
+
+
+def test_what_a_child_inherits_of_variants() -> None:
+    """A row's parameters; what it costs and its class are the parent's alone."""
+    text = """
+arch parent(c=4) {
+  variants {
+    name   c  as    params
+    small  2  Tiny  8
+  }
+  input image: 3x8x8
+  return image -> conv(c, k=1, bias=true)
+}
+arch child extends parent {
+  input image: 5x8x8
+}
+"""
+    parent = archdsl.loads(text, arch="parent", variant="small")
+    child = archdsl.loads(text, arch="child", variant="small")
+    assert (parent.params, parent.class_name) == (8, "Tiny")
+    assert (child.params, child.class_name) == (12, "ChildSmall")

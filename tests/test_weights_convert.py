@@ -25,6 +25,7 @@ from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.weights import convert
 from tests.conftest import Command
 from tests.reference import randomise
+from tests.test_onnx_weights import LIES
 
 State = dict[str, Tensor]
 Make = Callable[[], nn.Module]
@@ -522,7 +523,7 @@ def test_never_wrong(seed: int) -> None:
     choose = random.Random(seed)
     text = random_spec(choose)
     network = archdsl.loads(text)
-    shapes = convert(network, {k: v for k, v in network.module().state_dict().items()}).shapes
+    shapes = convert(network, network.module().state_dict()).shapes
     layers = list(dict.fromkeys(name.rpartition(".")[0] for name in shapes))
     lines = defined_otherwise(text, choose)
     layers.sort(key=lambda name: lines.index(name.split(".")[0].partition("_")[0]))
