@@ -1,6 +1,6 @@
 # make demo    builds three networks from a fresh clone; needs Python 3.10 or newer, no torch
 # make test    runs all tests; installs torch and the public implementations they compare with
-# make lint    ruff and mypy
+# make lint    ruff, mypy and the layout of the specs
 # make bench   times the compiler against torch, timm and torch's ONNX exporters
 # make clean   removes what the others made
 
@@ -38,6 +38,7 @@ test: $(VENV)/test.stamp
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check archdsl tests benchmarks
 	$(BIN)/mypy
+	$(BIN)/archdsl fmt --check specs
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/build.py

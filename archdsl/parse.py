@@ -44,6 +44,14 @@ def parse_expression(source: Source) -> tree.Expression:
     return expression
 
 
+def lex(source: Source) -> list[Token]:
+    """The words of a file, its layout settled; the file must be one that `parse` takes."""
+    parser, _, layout = _parser()
+    with _lock:
+        layout.source = source
+        return list(parser.lex(source.text))
+
+
 def _parse(source: Source, start: str, text: str) -> Any:
     """The tree of a text; its places are those of the source."""
     parser, builder, layout = _parser()

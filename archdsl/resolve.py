@@ -664,7 +664,8 @@ def _inherited(variants: tree.Variants) -> tree.Variants:
     def cell(cell: tree.Cell, place: int) -> tree.Cell:
         columns = variants.columns
         name = cell.name or (columns[place].name if place < len(columns) else None)
-        return tree.Cell(cell.span, cell.name, None if name in ("params", "macs", "as") else cell.value)
+        value = None if name in ("params", "macs", "as") else cell.value
+        return tree.Cell(cell.span, cell.name, value)
 
     rows = (
         tree.Variant(row.span, row.name, tuple(cell(c, i) for i, c in enumerate(row.cells)))

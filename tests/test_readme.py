@@ -1,4 +1,7 @@
-"""The README's commands print what it says they print."""
+"""The commands and examples of README.md and docs/ print what these say they print.
+
+On a page, `console` blocks are run in one folder, in order; an `arch NAME` block is a file there.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,17 @@ import pytest
 
 from tests.conftest import ROOT
 
-README = ROOT / "README.md"
-BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+BLOCK = re.compile(r"^```(console|arch) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = [
+    path
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if path.name != "errors.md"  # made of pages that have a test of their own
+]
+
+
+def has(language: str) -> list[Path]:
+    """The pages with a block of a language."""
+    return [path for path in PAGES if f"\n```{language}\n" in path.read_text(encoding="utf-8")]
 
 
 @pytest.fixture
@@ -23,18 +35,27 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the shipped specs, and a command `archdsl`."""
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     (tmp_path / "bin").mkdir()
-    script = tmp_path / "bin" / "archdsl"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m archdsl "$@"\n')
-    script.chmod(0o755)
+    for name, call in (("archdsl", "-m archdsl"), ("python", "")):
+        script = tmp_path / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call} "$@"\n')
+        script.chmod(0o755)
     return tmp_path
 
 
-def test_commands(folder: Path, update_golden: bool) -> None:
-    text = README.read_text(encoding="utf-8")
-    actual = BLOCK.sub(lambda match: _run(match[0], folder), text)
+@pytest.mark.parametrize("page", has("console"), ids=lambda path: path.stem)
+def test_commands(page: Path, folder: Path, update_golden: bool) -> None:
+    def block(match: re.Match[str]) -> str:
+        language, name, text = match.groups()
+        if language == "console":
+            return f"```console\n{_run(text, folder)}```"
+        if name:
+            (folder / name).write_text(text, encoding="utf-8")
+        return match[0]
+
+    actual = BLOCK.sub(block, page.read_text(encoding="utf-8"))
     if update_golden:
-        README.write_text(actual, encoding="utf-8")
-    assert actual == README.read_text(encoding="utf-8")
+        page.write_text(actual, encoding="utf-8")
+    assert actual == page.read_text(encoding="utf-8")
 
 
 def _run(block: str, folder: Path) -> str:
@@ -57,6 +78,8 @@ def _run(block: str, folder: Path) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def test_python() -> None:
-    results = doctest.testfile(str(README), module_relative=False)
+@pytest.mark.parametrize("page", has("pycon"), ids=lambda path: path.stem)
+def test_python(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    results = doctest.testfile(str(page), module_relative=False)
     assert results.attempted and not results.failed

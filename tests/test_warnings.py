@@ -252,9 +252,10 @@ def test_warn_in_a_block_leads_to_its_use() -> None:
     text = net("y = image -> b(4) -> b(16) -> b(16) -> b(9)", "return y", before=[block])
     first, second = archdsl.loads(text).warnings  # each value once
     assert (first.title, second.title) == ("16 are many", "9 are many")
-    places = [(warning.span and warning.span.text, warning.notes[0].text, warning.notes[0].span.text)
-              for warning in (first, second)]  # fmt: skip
-    assert places == [("16", "in `b`, here", "c > 8"), ("9", "in `b`, here", "c > 8")]
+    for warning, cause in ((first, "16"), (second, "9")):
+        assert warning.span is not None and warning.span.text == cause
+        (note,) = warning.notes
+        assert (note.text, note.span.text) == ("in `b`, here", "c > 8")
 
 
 @pytest.mark.parametrize(

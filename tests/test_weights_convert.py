@@ -104,7 +104,7 @@ PUBLIC: list[tuple[str, str | None, Make, int]] = [
 
 
 def _titled(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) else "" if callable(value) else str(value)
 
 
 @pytest.mark.parametrize("spec, variant, make, size", PUBLIC, ids=_titled)
@@ -563,7 +563,7 @@ HEADS = [
 
 
 @pytest.mark.parametrize("order", ["defined", "sorted"])
-@pytest.mark.parametrize("spec, make, options, unused", HEADS, ids=str)
+@pytest.mark.parametrize("spec, make, options, unused", HEADS, ids=_titled)
 def test_skipped(
     spec: str, make: Make, options: dict[str, Any], unused: list[str], order: str
 ) -> None:

@@ -35,6 +35,7 @@ from archdsl.diagnostics import DiagnosticError, printable
 COMMANDS = {
     "build": "write the PyTorch module of a network",
     "check": "say what is wrong with specs",
+    "fmt": "give specs the layout that all have",
     "explain": "say what the code of a diagnostic means",
     "summary": "show stages and blocks with shapes, parameters and MACs",
     "onnx": "write the ONNX graph of a network",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from archdsl import errors, limits
+from archdsl.cli.folders import specs_at
 from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, identity, report, say, write_out
 from archdsl.diagnostics import Diagnostic, DiagnosticError
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     status = FINE
     for name in options.specs:
         try:
-            names = _specs_in(name) if os.path.isdir(name) else [name]
+            names = specs_at(name)
         except DiagnosticError as problem:
             status = max(status, report(problem.diagnostics))
             continue
@@ -69,22 +69,6 @@ def run(options: argparse.Namespace) -> int:
         total = counted(len(checked) - wrong, "spec") + " fine"
         write_out(f"{total}, {wrong} wrong\n" if wrong else f"{total}\n")
     return status
-
-
-def _specs_in(folder: str) -> list[str]:
-    """The specs in a folder and below it, in the order of their paths."""
-    found = []
-
-    def refuse(problem: OSError) -> None:
-        reason = problem.strerror or str(problem)
-        raise DiagnosticError([errors.NoSuchFile(path=problem.filename, reason=reason)])
-
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(place, name) for name in files if name.endswith(".arch")]
-    if not found:
-        raise DiagnosticError([errors.NoSpecs(path=folder)])
-    return sorted(map(os.path.normpath, found), key=lambda path: path.split(os.sep))
 
 
 def _check(name: str, options: argparse.Namespace) -> tuple[list[Diagnostic], str]:

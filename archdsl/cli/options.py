@@ -83,12 +83,17 @@ def open_spec(name: str) -> Spec:
 
     if name != "-":
         return Spec.open(name)
+    with all_mistakes():
+        return Spec(read_standard_input())
+
+
+def read_standard_input() -> Source:
+    """The text of standard input. Raises `Diagnostic`."""
     from archdsl.resolve import decode
 
-    with all_mistakes():
-        if sys.stdin is None:
-            raise errors.NoSuchFile(path="<stdin>", reason="it is closed")
-        return Spec(decode(sys.stdin.buffer.read(), "<stdin>"))
+    if sys.stdin is None:
+        raise errors.NoSuchFile(path="<stdin>", reason="it is closed")
+    return decode(sys.stdin.buffer.read(), "<stdin>")
 
 
 def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:

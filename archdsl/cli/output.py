@@ -100,12 +100,18 @@ def silence_stdout() -> None:
 
 
 def write_file(path: str, text: str, spec: Spec) -> None:
+    """Write what was made of a spec."""
+    if spec.path is not None and os.path.exists(path) and os.path.samefile(path, spec.path):
+        problem: Diagnostic = errors.CannotWrite(path=path, reason="it is the spec itself")
+        raise DiagnosticError([problem])
+    replace_file(path, text)
+
+
+def replace_file(path: str, text: str) -> None:
+    """Write a file whole or not at all."""
     from archdsl import resources
 
     try:
-        if spec.path is not None and os.path.exists(path) and os.path.samefile(path, spec.path):
-            problem: Diagnostic = errors.CannotWrite(path=path, reason="it is the spec itself")
-            raise DiagnosticError([problem])
         resources.write_whole(path, text.encode())
     except OSError as trouble:
         reason = trouble.strerror or str(trouble)

@@ -2,7 +2,8 @@
 
 A row is the length of the longest way from a start. A chain of boxes has a column; the first holds
 the longest chain. A flow over several rows goes down a column that is free there; one tensor's
-flows share it. A box with many ports spans as many columns. The sizes of rows and columns are not decided here: they follow from what is open.
+flows share it. A box with many ports spans as many columns. The sizes of rows and columns are not
+decided here: they follow from what is open.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MANY = 3
 
 
 class Slots(Record):
-    """`cells` has row, column and number of columns of each item, `lanes` a column for each edge."""
+    """`cells`: row, column, number of columns of each item; `lanes`: a column for each edge."""
 
     rows: int
     columns: int

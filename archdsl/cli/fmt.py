@@ -1,0 +1,96 @@
+"""`archdsl fmt`: give specs the layout that all have."""
+
+from __future__ import annotations
+
+import argparse
+
+from archdsl.cli.folders import specs_at
+from archdsl.cli.options import read_standard_input
+from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
+from archdsl.diagnostics import DiagnosticError
+from archdsl.format import format_text
+from archdsl.network import all_mistakes
+from archdsl.resolve import read
+
+EPILOG = """\
+Rewrites the files whose layout differs; of a folder all *.arch files in it and below it, but for
+hidden folders. `-` reads standard input and prints the result. Words, comments and the breaks of
+long lines stay as they are, so a spec means what it meant.
+
+exit status: with --check or --diff 1 where a layout differs; 1 for a file that is no spec, which
+stays as it is
+
+examples:
+  archdsl fmt my_net.arch
+  archdsl fmt specs other/net.arch
+  archdsl fmt --check .
+  archdsl fmt --diff my_net.arch
+  archdsl fmt - < my_net.arch
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    command.add_argument("paths", metavar="PATH", nargs="+", help="files, folders, or -")
+    command.add_argument(
+        "--check", action="store_true", help="write nothing; say which files would change"
+    )
+    command.add_argument(
+        "--diff", action="store_true", help="write nothing; show what would change"
+    )
+    command.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Format specs; the exit status."""
+    status, changed, same, wrong = FINE, 0, 0, 0
+    done: set[str] = set()
+    for path in options.paths:
+        try:
+            names = specs_at(path)
+        except DiagnosticError as problem:
+            status = max(status, report(problem.diagnostics))
+            continue
+        for name in names:
+            if name in done:
+                continue
+            done.add(name)
+            try:
+                differs = _format(name, options)
+            except DiagnosticError as problem:
+                status = max(status, report(problem.diagnostics, name))
+                wrong += 1
+                continue
+            changed += differs
+            same += not differs
+    dry = options.check or options.diff
+    if not options.quiet and options.paths != ["-"]:
+        parts = [f"{counted(changed, 'spec')} {'would change' if dry else 'changed'}"]
+        parts += [f"{same} as before"] * bool(same) + [f"{wrong} wrong"] * bool(wrong)
+        say(", ".join(parts))
+    return max(status, WRONG_SPEC if dry and changed else FINE)
+
+
+def _format(name: str, options: argparse.Namespace) -> bool:
+    """Format one spec; whether its layout differed."""
+    with all_mistakes():
+        source = read_standard_input() if name == "-" else read(name, name)
+        text = format_text(source.text, source.name)
+    differs = text != source.text
+    if options.diff and differs:
+        write_out(_diff(source.text, text, source.name))
+    elif name == "-" and not (options.diff or options.check):
+        write_out(text)
+    elif differs and not options.check:
+        replace_file(name, text)
+    if differs and not options.quiet and not options.diff and name != "-":
+        write_out(f"{name}: {'would change' if options.check else 'changed'}\n")
+    return differs
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    from difflib import unified_diff
+
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    lines = unified_diff(old, new, name, f"{name} (formatted)")
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)

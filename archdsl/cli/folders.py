@@ -1,0 +1,29 @@
+"""The specs that paths of a command line name."""
+
+from __future__ import annotations
+
+import os
+
+from archdsl import errors
+from archdsl.diagnostics import DiagnosticError
+
+
+def specs_at(path: str) -> list[str]:
+    """A path itself; of a folder the specs in it and below it, in the order of their paths.
+
+    Raises `DiagnosticError` where a folder cannot be read or has no specs.
+    """
+    if not os.path.isdir(path):
+        return [path]
+    found = []
+
+    def refuse(problem: OSError) -> None:
+        reason = problem.strerror or str(problem)
+        raise DiagnosticError([errors.NoSuchFile(path=problem.filename, reason=reason)])
+
+    for place, folders, files in os.walk(path, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(place, name) for name in files if name.endswith(".arch")]
+    if not found:
+        raise DiagnosticError([errors.NoSpecs(path=path)])
+    return sorted(map(os.path.normpath, found), key=lambda path: path.split(os.sep))
