@@ -22,20 +22,33 @@ MEANT = {errors.RoundedFar: "params", errors.LeftOut: "macs"}
 PLAIN = (tree.Number, tree.Truth, tree.Tuple, tree.List)
 
 
-def lint(program: Program, graphs: Sequence[Graph], complete: bool) -> list[Diagnostic]:
+def lint(
+    program: Program, graphs: Sequence[Graph], others: Sequence[Graph], complete: bool
+) -> list[Diagnostic]:
     """The warnings on the text of a spec's own file, and on networks of it.
 
-    `complete` says that these are all networks that the spec offers.
+    `complete` says that these are all networks that the spec offers. `others` are networks that it
+    offers, too: what they state to be meant is meant in these.
     """
     found = list(_unused(program))
+    meant = {_key(warning) for graph in (*graphs, *others) for warning in _doubtful(graph, True)}
     for graph in graphs:
-        for warning in (*graph.warnings, *_left_out(graph)):
-            if MEANT.get(type(warning)) not in graph.promised:
-                found.append(warning)
+        found += [warning for warning in _doubtful(graph, False) if _key(warning) not in meant]
     if complete:
         found += _settled_guards(program, graphs)
-    once = {(w.code, w.title, w.span): w for w in reversed(found)}
+    once = {_key(warning): warning for warning in reversed(found)}
     return in_order(list(once.values()), program.main.source)
+
+
+def _key(warning: Diagnostic) -> tuple[object, ...]:
+    return warning.code, warning.title, warning.span
+
+
+def _doubtful(graph: Graph, meant: bool) -> Iterator[Diagnostic]:
+    """The warnings on a network of which its spec states, or does not, that they are meant."""
+    for warning in (*graph.warnings, *_left_out(graph)):
+        if (MEANT.get(type(warning)) in graph.promised) == meant:
+            yield warning
 
 
 # What nothing uses

@@ -94,8 +94,10 @@ class Spec:
     def open(cls, name: str) -> Spec:
         """The spec of a file, or the shipped one of this name."""
         with all_mistakes():
-            path = name if os.path.exists(name) else _shipped(name)
-            return cls(read(path, path), path)
+            if os.path.exists(name):
+                return cls(read(name, name), name)
+            path = _shipped(name)
+            return cls(read(path, os.path.basename(path)), path)
 
     @classmethod
     def of_text(cls, text: str, name: str = "<text>") -> Spec:
@@ -144,7 +146,15 @@ class Spec:
             for arch in self.archs
             for variant in self.variants(arch) or (None,)
         )
-        return lint(self.program, [network.graph for network in networks], complete)
+        # What the spec states of a network holds for it with other parameters as far as they agree.
+        others = []
+        for network in networks:
+            if network._parameters:
+                try:
+                    others.append(self.network(network._arch, network._variant).graph)
+                except DiagnosticError:
+                    pass  # not asked for
+        return lint(self.program, [network.graph for network in networks], others, complete)
 
     def choose(self, arch: str | None = None, place: Span | None = None) -> str:
         """The name of the arch that is meant. `place` is where it was asked for."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 
 def _conv_bn(inputs: int, outputs: int, k: int = 1, s: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, k, s, k // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
+    conv = nn.Conv2d(inputs, outputs, k, s, k // 2, groups=groups, bias=False)
+    return nn.Sequential(OrderedDict(conv=conv, bn=nn.BatchNorm2d(outputs)))
 
 
 class CifarResNeXt(nn.Module):

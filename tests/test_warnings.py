@@ -173,6 +173,15 @@ def test_rounding_is_as_meant_where_the_params_are_stated() -> None:
     assert [w.code for w in stated.override(width=0.3).warnings] == ["A7004", "A7004"]
 
 
+def test_what_is_meant_is_meant_with_other_parameters() -> None:
+    count = archdsl.loads(table(0.75)).params
+    text = table(0.75, f"expect params == {count}").replace("width=0.75)", "width=0.75, k=1)")
+    text = text.replace("block c\n", "block c k\n").replace("conv 16", "conv 16 k")
+    stated = archdsl.loads(text)
+    assert stated.override(k=3).warnings == []
+    assert [w.code for w in stated.override(k=3, width=0.3).warnings] == ["A7004", "A7004"]
+
+
 def test_rounding_in_the_lines_of_an_arch() -> None:
     text = net("return image -> conv(divisible(32 * w))", head="net(w=0.35)")
     assert warned(text) == [("A7004", "divisible(32 * w)")]

@@ -116,7 +116,9 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[
             try:
                 networks.append(spec.network(arch, variant))
             except DiagnosticError as problem:
-                problems += problem.diagnostics
+                # The same mistake has other numbers in another variant; once is enough.
+                told = {(known.code, known.span) for known in problems}
+                problems += [p for p in problem.diagnostics if (p.code, p.span) not in told]
             else:
                 fine.append(networks[-1].name)
     return [] if problems else spec.warnings(networks)

@@ -68,7 +68,7 @@ class MBConv(nn.Module):
 
 
 class SepConv(nn.Module):
-    """Depthwise separable convolution, linear at the end. Sandler et al., CVPR 2018."""
+    """Depthwise separable convolution. Howard et al., 2017."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,11 @@ class SepConv(nn.Module):
             nn.BatchNorm2d(32),
             nn.ReLU(inplace=True),
         )
-        self.pointwise = nn.Sequential(nn.Conv2d(32, 16, 1, bias=False), nn.BatchNorm2d(16))
+        self.pointwise = nn.Sequential(
+            nn.Conv2d(32, 16, 1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.Identity(),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)
@@ -88,7 +92,7 @@ class SepConv(nn.Module):
 class MnasNetA1(nn.Module):
     """MnasNet-A1: image (N, 3, 224, 224) to logits (N, num_classes)."""
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, dropout: float = 0.2) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
@@ -121,7 +125,7 @@ class MnasNetA1(nn.Module):
             nn.ReLU(inplace=True),
             nn.AdaptiveAvgPool2d(1),
         )
-        self.logits = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, num_classes))
+        self.logits = nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, num_classes))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
