@@ -1,6 +1,7 @@
 # make demo    builds three networks from a fresh clone; needs Python 3.10 or newer, no torch
 # make test    runs all tests; installs torch and the public implementations they compare with
 # make lint    ruff, mypy and the layout of the specs
+# make fuzz    tries random specs for MINUTES=30
 # make bench   times the compiler against torch, timm and torch's ONNX exporters
 # make clean   removes what the others made
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 DEMO := mnasnet_a1 mobilenet_v2 resnext50
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint fuzz bench clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -40,9 +41,13 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 	$(BIN)/archdsl fmt --check specs
 
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),30)
+
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/build.py
 	$(BIN)/python benchmarks/onnx.py
+	$(BIN)/python benchmarks/forward.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("archdsl needs Python 3.10 or newer: make PYTHON=...")'

@@ -152,32 +152,31 @@ NETWORKS = [
         "SqueezeNet 1.1", "squeezenet1_1", None, 1_235_496, 349_151_936, **tv("squeezenet1_1")
     ),
     Published("ResNet-50", "resnet50", "resnet50", 25_557_032, 4_089_184_256, **tv("resnet50")),
+    Published("ResNet-101", "resnet50", "resnet101", 44_549_160, 7_801_405_440, **tv("resnet101")),
+    Published("ResNet-152", "resnet50", "resnet152", 60_192_808, 11_513_626_624, **tv("resnet152")),
     Published(
-        "ResNeXt-50 32x4d", "resnext50", None, 25_028_904, 4_230_479_872, **tv("resnext50_32x4d")
-    ),
-    Published(
-        "ResNeXt-50 32x4d, as a ResNet", "resnet50", "resnext50_32x4d", 25_028_904, 4_230_479_872,
+        "ResNeXt-50 32x4d", "resnext50", "resnext50_32x4d", 25_028_904, 4_230_479_872,
         **tv("resnext50_32x4d"),
     ),
     Published(
-        "ResNeXt-101 32x4d", "resnet50", "resnext101_32x4d", 44_177_704, 7_969_996_800,
+        "ResNeXt-101 32x4d", "resnext50", "resnext101_32x4d", 44_177_704, 7_969_996_800,
         **from_timm("resnext101_32x4d"),
     ),
     Published(
-        "ResNeXt-101 32x8d", "resnet50", "resnext101_32x8d", 88_791_336, 16_414_015_488,
+        "ResNeXt-101 32x8d", "resnext50", "resnext101_32x8d", 88_791_336, 16_414_015_488,
         **tv("resnext101_32x8d"),
     ),
     Published(
-        "ResNeXt-101 64x4d", "resnet50", "resnext101_64x4d", 83_455_272, 15_460_270_080,
+        "ResNeXt-101 64x4d", "resnext50", "resnext101_64x4d", 83_455_272, 15_460_270_080,
         **tv("resnext101_64x4d"),
     ),
     Published(
-        "ResNeXt-152 32x4d", "resnet50", "resnext152_32x4d", 59_951_400, 11_709_513_728,
+        "ResNeXt-152 32x4d", "resnext50", "resnext152_32x4d", 59_951_400, 11_709_513_728,
         "timm `ResNet`",
         lambda: ResNet(Bottleneck, (3, 8, 36, 3), cardinality=32, base_width=4),
     ),
     Published(
-        "SE-ResNeXt-50 32x4d", "resnet50", "seresnext50_32x4d", 27_559_896, 4_232_994_816,
+        "SE-ResNeXt-50 32x4d", "resnext50", "seresnext50_32x4d", 27_559_896, 4_232_994_816,
         **from_timm("seresnext50_32x4d"),
     ),
     Published(

@@ -44,9 +44,9 @@ def test_every_entry_says_what_it_is() -> None:
 def test_variants_can_be_built(capsys: pytest.CaptureFixture[str]) -> None:
     entries = json.loads(said(capsys, "list", "--format", "json"))
     by_name = {entry["name"]: entry for entry in entries}
-    assert "resnext101_32x4d" in by_name["resnet50"]["variants"]
-    for variant in by_name["resnet50"]["variants"]:
-        assert "class " in said(capsys, "build", "resnet50", "--variant", variant)
+    assert "resnext101_32x4d" in by_name["resnext50"]["variants"]
+    for variant in by_name["resnext50"]["variants"]:
+        assert "class " in said(capsys, "build", "resnext50", "--variant", variant)
 
 
 @pytest.mark.parametrize("name", ["mnasnet_a1", "mbconv"])

@@ -6,6 +6,7 @@ generated source.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,30 @@ arch net {
 
 def test_a_guarded_layer_without_weights_is_guarded() -> None:
     assert "nn.MaxPool2d(3, stride=s, padding=1) if s != 1 else nn.Identity()" in agree(GUARDED)
+
+
+def test_lines_that_nobody_needs_leave_nothing() -> None:
+    source = agree("""
+arch net {
+  input image: 1x7
+  v1 = image - image
+  v2 = v1 -> stages {
+    block    c
+    sepconv  4
+  }
+  v3 = v2 -> mbconv(4, drop=0.1)
+  return image -> conv(6, k=3), v1
+}
+""")
+    assert re.findall(r"^class (\w+)", source, re.M) == ["Net"]
+    source = agree("""
+arch net {
+  input image: 3x8x8
+  v1 = image -> stages {
+    block           c
+    first: sepconv  4
+  }
+  return image -> conv(6, k=3)
+}
+""")
+    assert "forward_features" not in source

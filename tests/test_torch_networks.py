@@ -11,6 +11,7 @@ from torch import nn
 
 from archdsl.torch.source import generate
 from tests.agreement import load
+from tests.networks import NETWORKS as PUBLISHED
 from tests.reference import randomise, weight_names
 from tests.shipped import SHIPPED, graph_of
 
@@ -24,8 +25,15 @@ def network(spec: str, arch: str) -> nn.Module:
     return module.eval()
 
 
-def images(batch: int) -> torch.Tensor:
-    return torch.randn(batch, 3, 64, 64, generator=torch.Generator().manual_seed(batch))
+def inputs(spec: str, arch: str, batch: int) -> tuple[torch.Tensor, ...]:
+    """Inputs of the size at which the network is compared with the public one."""
+    sizes = next((p.sizes for p in PUBLISHED if p.spec == spec and arch == (p.arch or spec)), (64,))
+    values = graph_of(spec, arch).inputs
+    generator = torch.Generator().manual_seed(batch)
+    return tuple(
+        torch.randn(batch, value.shape[0], *[size] * (len(value.shape) - 1), generator=generator)
+        for value, size in zip(values, sizes * len(values) if len(sizes) == 1 else sizes)
+    )
 
 
 @pytest.mark.parametrize(("spec", "arch"), NETWORKS)
@@ -43,35 +51,38 @@ def test_arguments_of_the_class_are_parameters_of_the_spec(spec: str, arch: str)
 
 @pytest.mark.parametrize(("spec", "arch"), NETWORKS)
 def test_torchscript(spec: str, arch: str) -> None:
-    module, x = network(spec, arch), images(2)
+    module, x = network(spec, arch), inputs(spec, arch, 2)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.testing.assert_close(torch.jit.script(module)(x), module(x))
+        torch.testing.assert_close(torch.jit.script(module)(*x), module(*x))
 
 
 @pytest.mark.parametrize(("spec", "arch"), NETWORKS)
 def test_export_with_any_batch(spec: str, arch: str) -> None:
-    module, x = network(spec, arch), images(5)
+    module, x = network(spec, arch), inputs(spec, arch, 5)
     exported = torch.export.export(
-        module, (images(2),), dynamic_shapes=({0: torch.export.Dim("batch")},)
+        module, inputs(spec, arch, 2), dynamic_shapes=[{0: torch.export.Dim("batch")} for _ in x]
     )
     with torch.no_grad():
-        torch.testing.assert_close(exported.module()(x), module(x))
+        torch.testing.assert_close(exported.module()(*x), module(*x))
 
 
 @pytest.mark.parametrize(("spec", "arch"), NETWORKS)
 def test_compile_in_one_graph(spec: str, arch: str) -> None:
-    module, x = network(spec, arch), images(2)
+    module, x = network(spec, arch), inputs(spec, arch, 2)
     torch._dynamo.reset()
     compiled = torch.compile(module, fullgraph=True, backend="eager")
     with torch.no_grad():
-        torch.testing.assert_close(compiled(x), module(x))
+        torch.testing.assert_close(compiled(*x), module(*x))
 
 
 @pytest.mark.slow
 def test_compile_to_machine_code() -> None:
-    module, x = network("squeezenet1_1", "squeezenet1_1"), images(2)
+    module, x = (
+        network("squeezenet1_1", "squeezenet1_1"),
+        inputs("squeezenet1_1", "squeezenet1_1", 2),
+    )
     torch._dynamo.reset()
     with torch.no_grad():
         compiled = torch.compile(module, fullgraph=True)
-        torch.testing.assert_close(compiled(x), module(x), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(compiled(*x), module(*x), rtol=1e-3, atol=1e-3)

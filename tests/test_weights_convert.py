@@ -96,7 +96,7 @@ PUBLIC: list[tuple[str, str | None, Make, int]] = [
     ("resnet50", None, from_timm("resnet50"), 32),
     ("resnext50", None, tv("resnext50_32x4d"), 32),
     ("resnext50", None, from_timm("resnext50_32x4d"), 32),
-    ("resnet50", "seresnext50_32x4d", from_timm("seresnext50_32x4d"), 32),
+    ("resnext50", "seresnext50_32x4d", from_timm("seresnext50_32x4d"), 32),
     ("densenet121", None, tv("densenet121"), 32),
     ("densenet121", None, from_timm("densenet121"), 32),
     ("xception", None, from_timm("legacy_xception"), 75),
@@ -196,10 +196,11 @@ def test_numbers_stay_as_they_are(dtype: torch.dtype, tmp_path: Path) -> None:
 def test_a_large_network_takes_seconds(tmp_path: Path, command: Command) -> None:
     torch.save(tv("resnext101_64x4d")().state_dict(), tmp_path / "w.pth")
     program = (
-        "import resource, sys, time; from archdsl import cli; start = time.time()\n"
+        "import re, sys, time; from archdsl import cli; start = time.time()\n"
         "status = cli.main(['weights', 'convert', 'resnext50', '--variant', 'resnext101_64x4d',"
         " 'w.pth', '-o', 'out.safetensors'])\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        # Of this process alone; `getrusage` would count what the tests had when they began it.
+        "peak = int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])\n"
         "print(status, time.time() - start, peak * 1024, file=sys.stderr)\n"
     )
     import subprocess
@@ -215,7 +216,7 @@ def test_a_large_network_takes_seconds(tmp_path: Path, command: Command) -> None
     status, seconds, peak = map(float, done.stderr.split())
     assert status == 0 and seconds < 30
     size = os.path.getsize(tmp_path / "w.pth")
-    assert peak < 500e6 + 1.1 * size  # torch itself, and the file as it is mapped
+    assert peak < 600e6 + 1.1 * size  # torch itself, and the file as it is mapped
 
 
 # Small networks of our own
@@ -601,7 +602,7 @@ def test_a_missing_tensor() -> None:
     for lost, expected in [
         ("fc.bias", "`fc` as 1000x2048 where `logits` is 1000x2048 and a bias"),
         ("conv1.weight", "has nothing for `stem.0`, 64x3x7x7"),
-        ("layer1.0.bn1.weight", "1 of 7 layers that are a batch norm of 64"),
+        ("layer1.0.bn1.weight", "as a batch norm of 64 without weight where `body.c2.0.main.1` is"),
         ("layer3.1.conv2.weight", "1 of 6 layers that are 256x256x3x3"),
     ]:
         state_without = {name: x for name, x in state.items() if name != lost}
@@ -706,7 +707,10 @@ def test_maps_are_checked(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     assert "not UTF-8" in told(network, state, map=path)
     assert "cannot read" in told(network, state, map=tmp_path / "none.map")
-    path.write_text("conv3 -> second.0  # against the order\nconv2 -> third.0\n")
+    swapped = "conv3 -> second.0  # against the order\nconv2 -> third.0\n"
+    path.write_text(swapped)  # which norm is which is open then
+    assert "bn2 -> second.1  # or first.1, third.1" in told(network, state, map=path)
+    path.write_text(f"{swapped}bn1 -> first.1\nbn2 -> third.1\nbn3 -> second.1\n")
     mapping = convert(network, state, map=path).mapping
     assert mapping["conv3.weight"] == "second.0.weight" and mapping["fc.bias"] == "logits.bias"
     path.write_text("- -> logits\nfc -> -\n")

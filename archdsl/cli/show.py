@@ -10,7 +10,7 @@ from archdsl.cli.output import FINE, write_out
 EPILOG = """\
 examples:
   archdsl show mobilenet_v2                          a network
-  archdsl show mbconv                                a block
+  archdsl show BLOCK                                 a block that `archdsl list` shows
   archdsl show mnasnet_a1 > my_net.arch              to begin with one
 """
 

@@ -189,9 +189,12 @@ class ClassText:
         builder.build()
         found: dict[str, Piece] = {}
         for line, names in labels.items():
-            for name in names:
+            taps = builder.taps.get(line, {})  # none where nobody needs the table
+            for name in [name for name in names if name in taps]:
                 key = f"{line}.{name}" if name in found else name
-                found[key] = Piece(builder.taps[line][name], typed=True)
+                found[key] = Piece(taps[name], typed=True)
+        if not found:
+            return []
         inputs = self._inputs(builder)
         body = Forward(inputs, _needed(builder.statements, found), self.writer.fixed)
         body.keep(piece for piece in found.values())

@@ -582,7 +582,7 @@ class Flows(Expressions):
         self, name: str, run: list[Code], piece: Piece, stateful: bool, deep: bool = False
     ) -> Piece:
         """Make a run of layers an attribute, and call it. A deep one is a sequence in any case."""
-        while len(run) > 1 and run[-1] == IDENTITY:  # does nothing at the end, where no index counts
+        while len(run) > 1 and run[-1] == IDENTITY:  # does nothing, and no index counts it
             run, deep = run[:-1], True
         code = run[0] if len(run) == 1 and not deep else Invoke(
             "nn.Sequential", tuple(("", item) for item in run), True

@@ -139,7 +139,7 @@ class Writer:
             maker is not None
             and maker.scope is node.scope
             and maker.operation.name in FRESH
-            and self._readers[value] == 1
+            and self._readers.get(value) == 1
         )
 
     def taps_of(self, unit: Unit) -> dict[str, set[str]]:
@@ -265,7 +265,7 @@ class Writer:
 
     def render(self, spec: str) -> str:
         """The text of the module."""
-        classes = self.classes
+        classes = self._wanted()
         classes[-1].initialise = initialise.reset_parameters(
             self.graph.nodes, self._layer_class, self._place
         )
@@ -279,6 +279,16 @@ class Writer:
             helpers=helpers,
             classes=classes,
         )
+
+    def _wanted(self) -> list[ClassText]:
+        """The classes that the network's mentions, or these do: not those of lines nobody needs."""
+        *others, network = self.classes
+        kept, text = [network], "\n".join(network.all_lines())
+        for item in reversed(others):
+            if re.search(rf"\b{item.name}\(", text):
+                kept.insert(0, item)
+                text += "\n".join(item.all_lines())
+        return kept
 
     def _helpers(self, lines: list[str]) -> list[str]:
         """The texts of the helpers that lines, or these helpers, mention; functions first."""

@@ -77,11 +77,7 @@ class SepConv(nn.Module):
             nn.BatchNorm2d(32),
             nn.ReLU(inplace=True),
         )
-        self.pointwise = nn.Sequential(
-            nn.Conv2d(32, 16, 1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.Identity(),
-        )
+        self.pointwise = nn.Sequential(nn.Conv2d(32, 16, 1, bias=False), nn.BatchNorm2d(16))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.depthwise(x)

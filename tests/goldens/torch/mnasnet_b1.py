@@ -56,7 +56,6 @@ class SepConv(nn.Module):
         self.pointwise = nn.Sequential(
             nn.Conv2d(32, 16, 1, bias=False),
             nn.BatchNorm2d(16, momentum=0.0003),
-            nn.Identity(),
         )
 
     def forward(self, x: Tensor) -> Tensor:

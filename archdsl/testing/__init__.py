@@ -1,0 +1,16 @@
+"""Strategies for hypothesis: specs that are valid, their networks, and specs that are damaged.
+
+    from hypothesis import given
+    from archdsl.testing import specs
+
+    @given(specs())
+    def test_my_backend(text): ...
+
+Needs the extra `testing`. docs/testing.md shows how to fuzz blocks of one's own.
+"""
+
+from archdsl.testing.arguments import arguments
+from archdsl.testing.mutations import mutations
+from archdsl.testing.specs import networks, specs, uses
+
+__all__ = ["arguments", "mutations", "networks", "specs", "uses"]

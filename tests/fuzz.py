@@ -1,0 +1,69 @@
+"""The properties of all specs, for as long as one likes: `python -m tests.fuzz --minutes 30`.
+
+Prints how many examples were tried of each and what was found; ends with status 1 for a defect,
+shrunk to what hypothesis can make of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+import warnings
+from time import monotonic
+
+from hypothesis import HealthCheck, Verbosity, given, seed, settings
+
+from tests.properties import PROPERTIES
+
+EXAMPLES = 40
+"""In one round of a property."""
+
+
+def main() -> int:
+    """Try until the time is over; the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--properties", nargs="+", choices=[*PROPERTIES], default=[*PROPERTIES])
+    parser.add_argument("--seed", type=int, default=0, help="of the first round")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    start = monotonic()
+    counts = dict.fromkeys(options.properties, 0)
+    defects: dict[str, str] = {}
+    number = options.seed
+    while monotonic() - start < 60 * options.minutes and len(defects) < len(counts):
+        for name in counts:
+            if name in defects or monotonic() - start >= 60 * options.minutes:
+                continue
+            try:
+                _round(name, number, counts)
+            except Exception:
+                defects[name] = traceback.format_exc()
+                print(f"{name}, seed {number}:\n{defects[name]}", flush=True)
+        number += 1
+    for name, count in counts.items():
+        print(f"{name:28}{count:8} examples  {'DEFECT' if name in defects else 'none found'}")
+    minutes = (monotonic() - start) / 60
+    print(f"{sum(counts.values())} examples in {minutes:.1f} minutes, {len(defects)} defects")
+    return 1 if defects else 0
+
+
+def _round(name: str, number: int, counts: dict[str, int]) -> None:
+    check, strategy, _ = PROPERTIES[name]
+
+    @seed(number)
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, verbosity=Verbosity.quiet,
+        suppress_health_check=[*HealthCheck],
+    )  # fmt: skip
+    @given(strategy())
+    def holds(text: str) -> None:
+        counts[name] += 1
+        check(text)
+
+    holds()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

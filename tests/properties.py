@@ -1,0 +1,149 @@
+"""What holds of every spec: each function takes a spec that `archdsl.testing` made, and asserts it.
+
+`test_properties.py` tries some in every run of the tests; `python -m tests.fuzz` many more.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from archdsl import testing
+from archdsl.diagnostics import Diagnostic, DiagnosticError, render
+from archdsl.format import format_text
+from archdsl.network import Network, Spec
+from archdsl.onnx import export
+from archdsl.parse import parse
+from archdsl.report_json import json_report
+from archdsl.source import Source
+from archdsl.torch.source import generate
+from tests import agreement, onnx_tools
+from tests.test_format import bare
+from tests.test_torch_style import PYPROJECT
+
+
+def network(text: str) -> Network:
+    spec = Spec.of_text(text)
+    return spec.network(spec.archs[-1])
+
+
+def formatting_keeps_the_tree(text: str) -> None:
+    """Printing and parsing is the identity, and printing again changes nothing."""
+    done = format_text(text)
+    assert bare(parse(Source("text", done))) == bare(parse(Source("text", text)))
+    assert format_text(done) == done
+    assert network(done).params == network(text).params
+
+
+def torch_agrees(text: str) -> None:
+    """The module has the graph's weights, shapes and costs, and computes what the graph says: in
+    use, in training with its gradients, and scripted."""
+    graph = network(text).graph
+    source = generate(graph, "spec.arch")
+    agreement.assert_imports_only_torch(source)
+    agreement.same_network(graph, agreement.load(source, graph.class_name)())
+
+
+def onnx_agrees(text: str) -> None:
+    """The file is sound, its shapes are those that onnx infers at every value, and onnxruntime
+    computes what the graph says; folded and unfolded, with a free batch."""
+    made = network(text)
+    graph = made.graph
+    state = onnx_tools.state_of(graph)
+    weights = {name: tensor.numpy() for name, tensor in state.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        for fold in (True, False):
+            path = Path(folder) / f"{fold}.onnx"
+            export(graph, str(path), spec="spec.arch", weights=weights, fold=fold)
+            model = onnx_tools.checked(path)
+            told = {v.name: v for v in model.graph.output}
+            for output in graph.outputs:
+                if not output.training:
+                    dims = told[output.name].type.tensor_type.shape.dim[1:]
+                    assert tuple(d.dim_value for d in dims) == output.value.shape
+            inputs = onnx_tools.inputs_of(graph, 3)
+            expected = onnx_tools.expected(graph, state, inputs)
+            if all(np.isfinite(x).all() and np.abs(x).max() < 1e6 for x in expected):
+                onnx_tools.close(onnx_tools.run(path, inputs), expected, 1e-3)
+
+
+def source_is_clean(text: str) -> None:
+    """ruff finds nothing in the module, its layout included, and Python compiles it."""
+    source = network(text).source()
+    compile(source, "net.py", "exec")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "pyproject.toml").write_text(PYPROJECT)
+        (Path(folder) / "net.py").write_text(source, encoding="utf-8")
+        for command in (["check"], ["format", "--diff"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *command, "--no-cache", "net.py"],
+                cwd=folder, capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{source}\n{done.stdout}{done.stderr}"
+
+
+def same_bytes(text: str) -> None:
+    """The same input gives the same bytes."""
+    assert network(text).source() == network(text).source()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / "a.onnx", Path(folder) / "b.onnx"]
+        for path in paths:
+            network(text).onnx(path, seed=3)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def mistakes_are_told(text: str) -> None:
+    """Whatever a text is, it compiles or there are diagnostics, which point into it."""
+    try:
+        spec = Spec.of_text(text)
+        for arch in spec.archs:
+            made = spec.network(arch)
+            made.source()
+            if sum(np.prod(w.shape) for n in made.graph.nodes for w in n.operation.weights) < 1e6:
+                with tempfile.TemporaryDirectory() as folder:
+                    made.onnx(Path(folder) / "net.onnx")
+            _sound(made.warnings)
+    except DiagnosticError as problem:
+        assert problem.diagnostics
+        _sound(problem.diagnostics)
+    try:
+        format_text(text)
+    except DiagnosticError as problem:
+        _sound(problem.diagnostics)
+
+
+def _sound(problems: list[Diagnostic]) -> None:
+    for problem in problems:
+        told = render(problem)
+        assert re.match(r"(error|warning)\[A\d{4}\]: \S", told)
+        for span in (problem.span, *(note.span for note in problem.notes)):
+            if span is not None:
+                assert 0 <= span.start <= span.end <= len(span.source.text) + 1
+                line, _ = span.source.position(span.start)
+                assert 1 <= line <= span.source.text.count("\n") + 1
+    json_report(problems, {})
+
+
+PROPERTIES: dict[str, tuple[Callable[[str], None], Callable[[], st.SearchStrategy[str]], int]] = {
+    "formatting_keeps_the_tree": (formatting_keeps_the_tree, testing.specs, 60),
+    "torch_agrees": (torch_agrees, testing.specs, 25),
+    "onnx_agrees": (onnx_agrees, testing.specs, 25),
+    "source_is_clean": (source_is_clean, testing.specs, 25),
+    "same_bytes": (same_bytes, testing.specs, 15),
+    "mistakes_are_told": (
+        mistakes_are_told,
+        lambda: testing.specs(4).flatmap(testing.mutations),
+        150,
+    ),
+}
+"""Each with what it is tried on, and how often in a run of the tests."""
+
+torch.set_num_threads(1)
