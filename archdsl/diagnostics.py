@@ -6,6 +6,7 @@ The kinds are in `errors.py`.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl.source import Span
@@ -78,21 +79,41 @@ class DiagnosticError(Exception):
         return "\n\n".join(map(render, self.diagnostics))
 
 
-def render(diagnostic: Diagnostic) -> str:
+Paint = Callable[[str, str], str]
+"""Gives a piece of text (its part in the diagnostic, the text) the looks that it should have."""
+
+COLOURS = {"error": "1;31", "warning": "1;33", "note": "1;32", "help": "1;36", "frame": "1;34"}
+"""The graphic rendition (ECMA-48) of each part; `title` is bold."""
+
+
+def plain(part: str, text: str) -> str:
+    """No colours."""
+    return text
+
+
+def coloured(part: str, text: str) -> str:
+    """For a terminal."""
+    return f"\033[{COLOURS.get(part, '1')}m{text}\033[0m"
+
+
+def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:
     """The text of a diagnostic: sentence, place, the line with carets, notes, help."""
-    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {printable(diagnostic.title)}"]
+    severity = diagnostic.severity
+    head = paint(severity, f"{severity}[{diagnostic.code}]")
+    lines = [head + paint("title", f": {printable(diagnostic.title)}")]
     if diagnostic.span is not None:
-        lines += _excerpt(diagnostic.span, "^")
+        lines += _excerpt(diagnostic.span, "^", severity, paint)
     notes = diagnostic.notes
     left_out = len(notes) - 2 * NOTES if len(notes) > 2 * NOTES + 1 else 0
     for i, note in enumerate(notes):
         if left_out and NOTES <= i < NOTES + left_out:
             if i == NOTES:
-                lines.append(f"note: and {left_out} more between these")
+                lines.append(f"{paint('note', 'note')}: and {left_out} more between these")
             continue
-        lines += [f"note: {printable(note.text)}", *_excerpt(note.span, "-")]
+        lines.append(f"{paint('note', 'note')}: {printable(note.text)}")
+        lines += _excerpt(note.span, "-", "frame", paint)
     if diagnostic.advice:
-        lines.append(f"help: {printable(diagnostic.advice)}")
+        lines.append(f"{paint('help', 'help')}: {printable(diagnostic.advice)}")
     return "\n".join(lines)
 
 
@@ -101,7 +122,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
 
 
-def _excerpt(span: Span, mark: str) -> list[str]:
+def _excerpt(span: Span, mark: str, part: str, paint: Paint) -> list[str]:
     """The line of a place, the place marked; of a long line, what is around it."""
     source = span.source
     number, column = source.position(span.start)
@@ -110,11 +131,13 @@ def _excerpt(span: Span, mark: str) -> list[str]:
     lead = line[start : column - 1]
     marked = line[column - 1 : column - 1 + span.end - span.start][:LONGEST]
     margin = " " * len(str(number))
+    shown = printable(_tabs(line[start : start + LONGEST]))
+    marks = paint(part, mark * max(1, _width(marked)))
     return [
-        f"{margin}--> {printable(source.name)}:{number}:{column}",
-        f"{margin} |",
-        f"{number} | {printable(_tabs(line[start : start + LONGEST]))}".rstrip(),
-        f"{margin} | {' ' * _width(lead)}{mark * max(1, _width(marked))}",
+        f"{paint('frame', f'{margin}-->')} {printable(source.name)}:{number}:{column}",
+        paint("frame", f"{margin} |"),
+        f"{paint('frame', f'{number} |')} {shown}".rstrip(),
+        f"{paint('frame', f'{margin} |')} {' ' * _width(lead)}{marks}",
     ]
 
 

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archdsl import errors
-from archdsl.diagnostics import Diagnostic, DiagnosticError, printable, render
+from archdsl.diagnostics import (
+    Diagnostic,
+    DiagnosticError,
+    coloured,
+    plain,
+    printable,
+    render,
+)
 
 if TYPE_CHECKING:
     from archdsl.network import Spec
@@ -39,7 +46,8 @@ def collected() -> Iterator[list[Diagnostic]]:
 def report(problems: list[Diagnostic], spec: str | None = None) -> int:
     """Print mistakes and warnings and their number; the exit status they deserve."""
     places = [problem.span.source.name for problem in problems if problem.span is not None]
-    text = "\n\n".join(map(render, problems))
+    paint = coloured if _has_colours() else plain
+    text = "\n\n".join(render(problem, paint) for problem in problems)
     where = spec or next((place for place in places if not place.startswith(OPTION)), None)
     tail = f" in {'<stdin>' if where == '-' else where}" if where else ""
     severities = [problem.severity for problem in problems]
@@ -54,6 +62,13 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
         return FINE
     all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)
     return WRONG_COMMAND if all_options else WRONG_SPEC
+
+
+def _has_colours() -> bool:
+    """Whether standard error is a terminal that takes colours and nobody refused them."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # https://no-color.org
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def identity(problem: Diagnostic) -> tuple[str, str | None]:

@@ -1,0 +1,75 @@
+"""Diagnostics are coloured on a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Command
+
+pty = pytest.importorskip("pty")
+WRONG = "arch net {\n  input x: 4x8x8\n  return x -> conv(6, groups=4)\n}\n"
+
+
+def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
+    """What a command writes to standard error where that is a terminal."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
+    environment.pop("NO_COLOR", None) if "NO_COLOR" not in variables else None
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archdsl", *arguments],
+        cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    told = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        told += piece
+    process.wait()
+    os.close(leader)
+    return told.decode().replace("\r\n", "\n")
+
+
+def test_colours_on_a_terminal(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "net.arch").write_text(WRONG)
+    told = on_terminal(tmp_path, "check", "net.arch")
+    assert told.startswith("\033[1;31merror[A3014]\033[0m\033[1m: groups=4")
+    plain = command("check", "net.arch").stderr
+    assert "\033" not in plain
+    assert re.sub(r"\033\[[0-9;]*m", "", told) == plain
+    for refused in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert on_terminal(tmp_path, "check", "net.arch", **refused) == plain
+    assert on_terminal(tmp_path, "check", "net.arch", NO_COLOR="") == told  # empty means nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("\u5e45", 2), ("e\u0301", 1), ("\u00e9", 1), ("\uff21b", 3)],
+    ids=["wide", "combining", "accent", "fullwidth"],
+)
+def test_carets_stand_under_what_is_wrong(
+    text: str, columns: int, tmp_path: Path, command: Command
+) -> None:
+    """Whatever comes before it on the line takes as many columns as on a terminal."""
+    spec = f'arch net {{\n  input x: 4x8x8\n  let a = max("{text}", nosuch)\n  return x\n}}\n'
+    (tmp_path / "net.arch").write_text(spec, encoding="utf-8")
+    lines = command("check", "net.arch").stderr.splitlines()
+    caret = next(line for line in lines if line.endswith("^^^^^^"))
+    assert caret.index("^") == len('3 |   let a = max("') + columns + len('", ')
+
+
+def test_carets_after_tabs(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "net.arch").write_text("arch net {\n\tinput x:\t4x8\n\treturn x\t-> nosuch\n}\n")
+    lines = command("check", "net.arch").stderr.splitlines()
+    caret = next(line for line in lines if line.endswith("^^^^^^"))
+    assert caret.index("^") == lines[lines.index(caret) - 1].index("nosuch")
