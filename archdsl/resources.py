@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _PACKED = os.path.join(_HERE, "_data")
@@ -42,27 +41,3 @@ def cache_folder() -> str | None:
     except OSError:
         return None
     return place
-
-
-def write_whole(path: str, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all. Raises `OSError`."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe is written as it is
-        with open(path, "wb") as file:
-            file.write(content)
-        return
-    descriptor, temporary = tempfile.mkstemp(prefix=".archdsl-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        try:
-            mode = os.stat(path).st_mode & 0o777
-        except FileNotFoundError:
-            mask = os.umask(0)
-            os.umask(mask)
-            mode = 0o666 & ~mask
-        os.chmod(temporary, mode)
-        os.replace(temporary, os.path.realpath(path))
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -124,10 +124,11 @@ def write_file(path: str, text: str, spec: Spec) -> None:
 
 def replace_file(path: str, text: str) -> None:
     """Write a file whole or not at all."""
-    from archdsl import resources
+    from archdsl.whole import whole
 
     try:
-        resources.write_whole(path, text.encode())
+        with whole([path]) as (file,):
+            file.write(text.encode())
     except OSError as trouble:
         reason = trouble.strerror or str(trouble)
         raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
