@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from archdsl.diagnostics import printable
+from archdsl.graph import Graph
 from archdsl.records import Record
 from archdsl.view import colours
-from archdsl.view.boxes import Box
+from archdsl.view.boxes import Box, boxes_of
+from archdsl.view.depths import opened
 from archdsl.view.geometry import LABEL, TEXT, TITLE, Geometry, Spot, fitted, text_width
 from archdsl.view.pages import render
 from archdsl.view.texts import costs_text, share, short, spoken
@@ -31,6 +34,12 @@ class Drawn(Record):
     spoken: str
     bars: tuple[tuple[str, float, float, float, str], ...]
     """Class, x, y, length and text of each bar."""
+
+
+def picture(graph: Graph, depth: str = "stages", names: Collection[str] = ()) -> str:
+    """The picture of a network: open down to a depth of `DEPTHS`, and where `names` are."""
+    top = boxes_of(graph)
+    return svg(top, opened(top, depth, names))
 
 
 def svg(top: Box, open_boxes: set[Box]) -> str:
