@@ -19,6 +19,7 @@ from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.elaborate import elaborate
 from archdsl.graph import Graph, Value
 from archdsl.parse import parse_expression
+from archdsl.progress import Progress, untold
 from archdsl.resolve import Program, Unit, nearest, read
 from archdsl.source import Source, Span
 
@@ -380,13 +381,15 @@ class Network:
         dynamic: str = "batch",
         external_data: str = "auto",
         functions: bool = False,
+        progress: Progress = untold,
     ) -> int:
         """Write the ONNX graph to a file; the number of its nodes. Does not need torch.
 
         `weights` is true for random ones, drawn from `seed`; a `.safetensors`, `.pt` or `.pth`
         file, or a `state_dict`; or false, and they are inputs of the graph. `fold` puts batch
-        normalisation into the layer before, by default where there are weights. The rest is as
-        on the command line (docs/onnx.md).
+        normalisation into the layer before, by default where there are weights. `progress` is
+        called with what is being done and the part of it that is done. The rest is as on the
+        command line (docs/onnx.md).
         """
         from archdsl.onnx import export
 
@@ -402,6 +405,7 @@ class Network:
             dynamic=dynamic,
             external_data=external_data,
             functions=functions,
+            progress=progress,
         )
         return len(content.nodes)
 

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from math import prod
 from typing import Any
 
 from archdsl import errors
 from archdsl.diagnostics import DiagnosticError
 from archdsl.network import Network
+from archdsl.progress import Progress, untold
 from archdsl.records import Record
 
 TOLERANCE = 1e-4
 """The largest difference of float32 results, relative to the largest number of an output."""
 BATCHES = (1, 2, 5)
-
-Progress = Callable[[str], None]
 
 
 class OutputReport(Record):
@@ -77,7 +75,7 @@ class Report(Record):
 
 
 def verify(
-    network: Network, seeds: int = 3, progress: Progress | None = None, **options: Any
+    network: Network, seeds: int = 3, progress: Progress = untold, **options: Any
 ) -> Report:
     """Compare the backends; `options` are those of `archdsl.onnx.export`.
 
@@ -89,9 +87,8 @@ def verify(
         except ImportError:
             problem = errors.NeedsPackage(what="`archdsl verify`", package=package)
             raise DiagnosticError([problem]) from None
-    tell = progress or (lambda text: None)
     with tempfile.TemporaryDirectory(prefix="archdsl-verify-") as folder:
-        return _compare(network, os.path.join(folder, "net.onnx"), seeds, tell, options)
+        return _compare(network, os.path.join(folder, "net.onnx"), seeds, progress, options)
 
 
 def _compare(
@@ -101,7 +98,7 @@ def _compare(
 
     from archdsl.onnx import export
 
-    tell("building the module")
+    tell("building the module", 0)
     module = network.module().eval()
     names = list(network.outputs)
     worst = dict.fromkeys(names, (0.0, 0.0))
@@ -110,13 +107,14 @@ def _compare(
     for seed in range(seeds):
         state = _weights(module.state_dict(), seed)
         module.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
-        tell(f"seed {seed + 1} of {seeds}: writing the graph")
+        tell(f"seed {seed + 1} of {seeds}: writing the graph", seed / seeds)
         content = export(network.graph, path, spec=network.spec.name, weights=state, **options)
         folded = sum(prod(tensor.shape) for tensor in content.tensors if _is_parameter(tensor.name))
         session = _session(path)
         told = {item.name: item.shape for item in session.get_outputs()}
-        for batch in BATCHES:
-            tell(f"seed {seed + 1} of {seeds}: batch {batch}")
+        for i, batch in enumerate(BATCHES):
+            part = (seed + (i + 1) / (len(BATCHES) + 1)) / seeds
+            tell(f"seed {seed + 1} of {seeds}: batch {batch}", part)
             if options.get("dynamic") == "none" and batch > 1:
                 continue
             inputs = _inputs(network, seed, batch)

@@ -14,6 +14,8 @@ from time import monotonic
 
 from hypothesis import HealthCheck, Verbosity, given, seed, settings
 
+from archdsl.cli.output import write_out
+from archdsl.cli.progress import progress
 from tests.properties import PROPERTIES
 
 EXAMPLES = 40
@@ -26,22 +28,27 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--properties", nargs="+", choices=[*PROPERTIES], default=[*PROPERTIES])
     parser.add_argument("--seed", type=int, default=0, help="of the first round")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     start = monotonic()
     counts = dict.fromkeys(options.properties, 0)
     defects: dict[str, str] = {}
     number = options.seed
-    while monotonic() - start < 60 * options.minutes and len(defects) < len(counts):
-        for name in counts:
-            if name in defects or monotonic() - start >= 60 * options.minutes:
-                continue
-            try:
-                _round(name, number, counts)
-            except Exception:
-                defects[name] = traceback.format_exc()
-                print(f"{name}, seed {number}:\n{defects[name]}", flush=True)
-        number += 1
+    limit = 60 * options.minutes
+    with progress(options) as tell:
+        while monotonic() - start < limit and len(defects) < len(counts):
+            for name in counts:
+                if name in defects or monotonic() - start >= limit:
+                    continue
+                tried = f"{sum(counts.values())} examples, {len(defects)} defects: {name}"
+                tell(tried, (monotonic() - start) / limit)
+                try:
+                    _round(name, number, counts)
+                except Exception:
+                    defects[name] = traceback.format_exc()
+                    write_out(f"{name}, seed {number}:\n{defects[name]}\n")
+            number += 1
     for name, count in counts.items():
         print(f"{name:28}{count:8} examples  {'DEFECT' if name in defects else 'none found'}")
     minutes = (monotonic() - start) / 60

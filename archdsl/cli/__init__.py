@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from archdsl import __version__, limits
-from archdsl.cli.options import FORMATS, add_limits
+from archdsl.cli.options import FORMATS, add_common
 from archdsl.cli.output import (
     CLOSED_PIPE,
     DEFECT,
@@ -148,7 +148,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
                 name, help=told, description=told + ".", epilog=module.EPILOG
             )
             module.arguments(command)
-            add_limits(command)
+            add_common(command)
             command.set_defaults(command=module.run)
     return parser
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 
 from archdsl import errors, limits
-from archdsl.cli.folders import specs_at
+from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
-from archdsl.cli.output import FINE, WRONG_SPEC, counted, identity, report, say, write_out
+from archdsl.cli.output import WRONG_SPEC, counted, identity, report, say, write_out
+from archdsl.cli.progress import progress
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.network import Network, Spec
 
@@ -31,7 +32,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "specs", metavar="SPEC", nargs="+", help="files, folders, shipped specs, or -"
     )
     add_selection(command)
-    command.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is fine")
     command.set_defaults(told_on="stdout")
 
 
@@ -41,29 +41,25 @@ def run(options: argparse.Namespace) -> int:
     as_text = options.format not in FORMATS
     quiet = options.quiet or not as_text
     told: set[tuple[str, str | None]] = set()
-    status = FINE
-    for name in options.specs:
-        try:
-            names = specs_at(name)
-        except DiagnosticError as problem:
-            status = max(status, report(problem.diagnostics))
-            continue
-        for spec in names:
-            if spec not in checked:
-                found, fine = _check(spec, options)
-                new = {identity(problem): problem for problem in found}
-                for old in told & new.keys():
-                    del new[old]
-                told |= new.keys()
-                if new:
-                    status = max(status, report([*new.values()], spec))
-                checked[spec] = not any(problem.severity == "error" for problem in found)
-                if not checked[spec]:
-                    status = max(status, WRONG_SPEC)
-                    if not new and as_text:
-                        say(f"{spec}: wrong by what is told above")
-                elif not quiet:
-                    write_out(f"{spec}: {fine}\n")
+    specs, status = found_specs(options.specs)
+    with progress(options) as tell:
+        for number, spec in enumerate(specs):
+            if len(specs) > 1:
+                tell(spec, number / len(specs))
+            found, fine = _check(spec, options)
+            new = {identity(problem): problem for problem in found}
+            for old in told & new.keys():
+                del new[old]
+            told |= new.keys()
+            if new:
+                status = max(status, report([*new.values()], spec))
+            checked[spec] = not any(problem.severity == "error" for problem in found)
+            if not checked[spec]:
+                status = max(status, WRONG_SPEC)
+                if not new and as_text:
+                    say(f"{spec}: wrong by what is told above")
+            elif not quiet:
+                write_out(f"{spec}: {fine}\n")
     if len(checked) > 1 and not quiet:
         wrong = list(checked.values()).count(False)
         total = counted(len(checked) - wrong, "spec") + " fine"

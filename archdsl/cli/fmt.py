@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl.cli.folders import specs_at
+from archdsl.cli.folders import found_specs
 from archdsl.cli.options import read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
+from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError
 from archdsl.format import format_text
 from archdsl.network import all_mistakes
@@ -38,23 +39,16 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--diff", action="store_true", help="write nothing; show what would change"
     )
-    command.add_argument("-q", "--quiet", action="store_true", help="say only what is wrong")
 
 
 def run(options: argparse.Namespace) -> int:
     """Format specs; the exit status."""
-    status, changed, same, wrong = FINE, 0, 0, 0
-    done: set[str] = set()
-    for path in options.paths:
-        try:
-            names = specs_at(path)
-        except DiagnosticError as problem:
-            status = max(status, report(problem.diagnostics))
-            continue
-        for name in names:
-            if name in done:
-                continue
-            done.add(name)
+    changed, same, wrong = 0, 0, 0
+    specs, status = found_specs(options.paths)
+    with progress(options) as tell:
+        for number, name in enumerate(specs):
+            if len(specs) > 1:
+                tell(name, number / len(specs))
             try:
                 differs = _format(name, options)
             except DiagnosticError as problem:

@@ -5,7 +5,20 @@ from __future__ import annotations
 import os
 
 from archdsl import errors
+from archdsl.cli.output import FINE, report
 from archdsl.diagnostics import DiagnosticError
+
+
+def found_specs(paths: list[str]) -> tuple[list[str], int]:
+    """The specs that paths name, each once, and the exit status; what is wrong is reported."""
+    found: dict[str, None] = {}
+    status = FINE
+    for path in paths:
+        try:
+            found.update(dict.fromkeys(specs_at(path)))
+        except DiagnosticError as problem:
+            status = max(status, report(problem.diagnostics))
+    return [*found], status
 
 
 def specs_at(path: str) -> list[str]:

@@ -8,6 +8,7 @@ import os
 from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, write_out
+from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError
 
 EPILOG = """\
@@ -78,16 +79,19 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(other, str) and os.path.exists(path) and os.path.samefile(path, other):
             reason = "it is the spec itself" if other == spec.path else "it holds the weights"
             raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
-    nodes = network.onnx(
-        path,
-        opset=options.opset,
-        seed=options.seed,
-        weights=weights,
-        fold=options.fold,
-        dtype=options.dtype,
-        dynamic=options.dynamic,
-        external_data=options.external_data,
-        functions=options.functions,
-    )
-    write_out(f"{path}: {counted(nodes, 'node')}\n")
+    with progress(options) as tell:
+        nodes = network.onnx(
+            path,
+            opset=options.opset,
+            seed=options.seed,
+            weights=weights,
+            fold=options.fold,
+            dtype=options.dtype,
+            dynamic=options.dynamic,
+            external_data=options.external_data,
+            functions=options.functions,
+            progress=tell,
+        )
+    if not options.quiet:
+        write_out(f"{path}: {counted(nodes, 'node')}\n")
     return FINE

@@ -71,7 +71,12 @@ def add_selection(command: argparse.ArgumentParser, *contents: str) -> None:
     add_format(command, *contents)
 
 
-def add_limits(command: argparse.ArgumentParser) -> None:
+def add_common(command: argparse.ArgumentParser) -> None:
+    """What every command takes."""
+    command.add_argument(
+        "-q", "--quiet", action="store_true",
+        help="say nothing of what is fine, show no progress: results and diagnostics alone",
+    )  # fmt: skip
     command.add_argument(
         "--limit", metavar="NAME=N", type=_limit, action="append", default=[],
         help="how far a spec may go: docs/limits.md",

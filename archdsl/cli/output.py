@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,16 @@ OPTION = "--"
 
 _waiting: list[Diagnostic] | None = None
 """What was reported and is to be told as data, in the end; none where it is told at once."""
+
+
+_make_room: Callable[[], None] | None = None
+"""What has to be done before anything is written, if anything."""
+
+
+def before_text(action: Callable[[], None] | None) -> None:
+    """Do something before whatever is written from now on; with none no more."""
+    global _make_room
+    _make_room = action
 
 
 @contextmanager
@@ -81,6 +91,8 @@ def counted(number: int, what: str) -> str:
 
 
 def say(text: str) -> None:
+    if _make_room is not None:
+        _make_room()
     if sys.stderr is not None:
         try:
             print(text, file=sys.stderr)
@@ -91,6 +103,8 @@ def say(text: str) -> None:
 def write_out(text: str) -> None:
     """To standard output, in UTF-8 wherever it leads."""
     place = "standard output"
+    if _make_room is not None:
+        _make_room()
     if sys.stdout is None:
         raise DiagnosticError([errors.CannotWrite(path=place, reason="it is closed")])
     try:

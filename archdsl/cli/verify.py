@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from archdsl.cli.onnx import add_graph_options
 from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, positive
 from archdsl.cli.output import FINE, WRONG_SPEC, write_out
+from archdsl.cli.progress import progress
 
 EPILOG = """\
 Needs torch and onnxruntime. Exit status 1 where the two disagree.
@@ -31,16 +31,11 @@ def run(options: argparse.Namespace) -> int:
     from archdsl.verify import verify
 
     network = chosen_network(open_spec(options.spec), options)
-    shown = sys.stderr is not None and sys.stderr.isatty()
-
-    def tell(text: str) -> None:
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    report = verify(
-        network, options.seeds, tell if shown else None, opset=options.opset, fold=options.fold,
-        functions=options.functions,
-    )  # fmt: skip
-    if shown:
-        tell("")
-    write_out(f"{network.name}\n{report.text()}\n")
+    with progress(options) as tell:
+        report = verify(
+            network, options.seeds, tell, opset=options.opset, fold=options.fold,
+            functions=options.functions,
+        )  # fmt: skip
+    if not (options.quiet and report.agrees):
+        write_out(f"{network.name}\n{report.text()}\n")
     return FINE if report.agrees else WRONG_SPEC

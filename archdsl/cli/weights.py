@@ -8,6 +8,7 @@ import os
 from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, write_out
+from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError, printable
 
 EPILOG = """\
@@ -60,18 +61,22 @@ def run(options: argparse.Namespace) -> int:
     path = f"{network.name}.safetensors" if options.output is None else options.output
     _check_output(path, {"the spec": spec.path, "the checkpoint": options.checkpoint,
                          "the map": options.map})  # fmt: skip
-    found = convert(
-        network,
-        options.checkpoint,
-        map=options.map,
-        skip_head=options.skip_head,
-        skip_input=options.skip_input,
-        skip=options.skip,
-        allow_unused=options.allow_unused,
-        entry=options.entry,
-        seed=options.seed,
-    )
-    found.save(path)
+    with progress(options) as tell:
+        tell("finding the layers", 0)
+        found = convert(
+            network,
+            options.checkpoint,
+            map=options.map,
+            skip_head=options.skip_head,
+            skip_input=options.skip_input,
+            skip=options.skip,
+            allow_unused=options.allow_unused,
+            entry=options.entry,
+            seed=options.seed,
+        )
+        found.save(path, tell)
+    if options.quiet:
+        return FINE
     lines = [f"{line}\n" for line in found.lines()]
     written = counted(len(found.shapes), "tensor")
     fresh = f", {len(found.fresh)} of them fresh (seed {options.seed})" if found.fresh else ""

@@ -20,6 +20,7 @@ from archdsl.onnx.naming import name_all
 from archdsl.onnx.simplify import simplify
 from archdsl.onnx.write import EXTERNAL, Content, write
 from archdsl.operations.kinds import describe
+from archdsl.progress import Progress, untold
 from archdsl.records import Record
 from archdsl.weights.sources import Drawn, Source, Stored, Tensors, declared, open_file
 
@@ -86,7 +87,9 @@ class Options(Record):
         )
 
 
-def export(graph: Graph, path: str, *, spec: str = "", **options: Any) -> Content:
+def export(
+    graph: Graph, path: str, *, spec: str = "", progress: Progress = untold, **options: Any
+) -> Content:
     """Write a checked graph to an ONNX file; what was written.
 
     `spec` is the name of the spec that the file tells; the options are those of `Options`. Raises
@@ -95,7 +98,7 @@ def export(graph: Graph, path: str, *, spec: str = "", **options: Any) -> Conten
     settled = Options(**options).settled()
     try:
         content = build(graph, settled, spec)
-        write(path, content, settled.external_data)
+        write(path, content, settled.external_data, progress)
     except Diagnostic as problem:
         raise DiagnosticError([problem]) from None
     except OSError as problem:

@@ -12,7 +12,9 @@ from typing import IO, NamedTuple
 
 from archdsl import errors
 from archdsl.onnx import protobuf
-from archdsl.onnx.model import INT64, Function, Model, Tensor, Value, Written
+from archdsl.onnx.model import INT64, Function, Model, Tensor, Value
+from archdsl.onnx.model import Written as WrittenNode
+from archdsl.progress import Progress, Written, untold
 from archdsl.whole import whole
 
 LARGEST_FILE = 2**31 - 1
@@ -31,7 +33,7 @@ class Content(NamedTuple):
 
     model: Model
     ir_version: int
-    nodes: list[Written]
+    nodes: list[WrittenNode]
     values: list[Value]
     functions: list[Function]
     tensors: list[Tensor]
@@ -39,7 +41,7 @@ class Content(NamedTuple):
     """Weights that are inputs."""
 
 
-def write(path: str, content: Content, external: str = "auto") -> None:
+def write(path: str, content: Content, external: str = "auto", progress: Progress = untold) -> None:
     """Write a model; with weights of their own file that is `path` with `.data` behind it.
 
     Raises `OSError`, and a diagnostic where the model does not fit into one file and must.
@@ -48,10 +50,11 @@ def write(path: str, content: Content, external: str = "auto") -> None:
     if external == "never" and total + _size_of_rest(content) > LARGEST_FILE:
         raise errors.TooLargeForOneFile(size=total)
     apart = external == "always" or (external == "auto" and total > LARGEST_BY_CHOICE)
+    written = Written(total, progress)
     if not apart:
         with whole([path]) as (file,):
             for part in _parts(content, {}):
-                _put(file, part)
+                _put(file, part, written)
         return
     data_path = path + ".data"
     offsets = _offsets([tensor for tensor in content.tensors if _is_large(tensor)])
@@ -63,9 +66,9 @@ def write(path: str, content: Content, external: str = "auto") -> None:
     with whole([data_path, path]) as (data, file):
         for tensor, offset in offsets.values():
             data.write(bytes(offset - data.tell()))
-            _put(data, tensor)
+            _put(data, tensor, written)
         for part in _parts(content, ends):
-            _put(file, part)
+            _put(file, part, written)
 
 
 def _is_large(tensor: Tensor) -> bool:
@@ -120,7 +123,7 @@ def _parts(content: Content, ends: dict[int, bytes]) -> Iterator[bytes | Tensor]
     yield protobuf.model_end(model, content.functions)
 
 
-def _put(file: IO[bytes], part: bytes | Tensor) -> None:
+def _put(file: IO[bytes], part: bytes | Tensor, told: Written) -> None:
     if isinstance(part, bytes):
         file.write(part)
         return
@@ -129,5 +132,6 @@ def _put(file: IO[bytes], part: bytes | Tensor) -> None:
     for block in part.blocks():
         file.write(block.data)
         written += block.nbytes
+        told.add(block.nbytes)
     if written != part.size:
         raise AssertionError(f"{part.name} has {written} bytes, not {part.size}")

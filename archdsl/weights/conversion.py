@@ -13,6 +13,7 @@ from archdsl.arrays import Array
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph
 from archdsl.operations import Shape
+from archdsl.progress import Progress, untold
 from archdsl.resolve import did_you_mean, nearest
 from archdsl.weights.finding import Skipped, described, find, shown
 from archdsl.weights.layers import COUNTER, Checkpoint, Layer, Network
@@ -108,13 +109,13 @@ class Conversion:
             piece = self._file.rows(source, start, stop)
             yield np.asarray(piece.reshape(_rows(shape, stop - start)), dtype, order="C")
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], progress: Progress = untold) -> None:
         """Write a `.safetensors` file, whole or not at all. Raises `DiagnosticError`."""
         from archdsl.weights.safetensors import write
 
         name = os.fspath(path)
         try:
-            write(name, self.shapes, self.kinds, self.pieces)
+            write(name, self.shapes, self.kinds, self.pieces, progress)
         except OSError as problem:
             reason = problem.strerror or str(problem)
             raise DiagnosticError([errors.CannotWrite(path=name, reason=reason)]) from None

@@ -18,6 +18,7 @@ import numpy as np
 from archdsl import errors
 from archdsl.arrays import Array
 from archdsl.operations import Shape, shape_text
+from archdsl.progress import Progress, Written, untold
 from archdsl.whole import whole
 
 _LONGEST_HEADER = 100_000_000
@@ -143,6 +144,7 @@ def write(
     shapes: Mapping[str, Shape],
     kinds: Mapping[str, str],
     pieces: Callable[[str], Iterable[Array]],
+    progress: Progress = untold,
 ) -> None:
     """Write a file that appears whole or not at all. Raises `OSError`.
 
@@ -162,9 +164,11 @@ def write(
     with whole([path]) as (file,):
         file.write(len(text).to_bytes(8, "little") + text)
         begun = file.tell()
+        written = Written(end, progress)
         for name in names:
             dtype = types[kinds[name]][1]
             for piece in pieces(name):
                 file.write(np.ascontiguousarray(piece, dtype).data)
+                written.add(piece.size * dtype.itemsize)
             if file.tell() - begun != header[name]["data_offsets"][1]:
                 raise AssertionError(f"{name} has another length")

@@ -1,0 +1,135 @@
+"""`--quiet` of every command, and the line that long work shows on a terminal, nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archdsl.cli import COMMANDS
+from tests.conftest import ROOT, Command
+
+pty = pytest.importorskip("pty")
+
+NET = "arch net {\n  input x: 4x8x8\n  return x -> conv(6)\n}\n"
+WARNED = "arch net(unused=1) {\n  input x: 4x8x8\n  return x -> conv(6)\n}\n"
+LINE = re.compile(r"\r\x1b\[K\[[#.]{20}\] +\d+% [^\r]+")
+ERASED = "\r\x1b[K"
+
+TOLD = {
+    "check": ["check", "net.arch"],
+    "fmt": ["fmt", "net.arch"],
+    "onnx": ["onnx", "net.arch"],
+    "weights": ["weights", "convert", "net.arch", "theirs.safetensors"],
+    "verify": ["verify", "net.arch"],
+    "build": ["build", "net.arch", "-o", "net.py"],
+}
+"""What commands say of what went well, and with --quiet no more."""
+
+RESULTS = {
+    "build": ["build", "net.arch"],
+    "explain": ["explain", "A3014"],
+    "summary": ["summary", "net.arch"],
+    "list": ["list"],
+    "show": ["show", "mnasnet_a1"],
+}
+"""What was asked for is printed with --quiet, too."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a network, its weights under other names, and a spec with a warning."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    (tmp_path / "net.arch").write_text(NET)
+    (tmp_path / "warned.arch").write_text(WARNED)
+    save_file(
+        {"theirs.weight": np.zeros((6, 4, 1, 1), np.float32)}, tmp_path / "theirs.safetensors"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_it(command: Command, name: str) -> None:
+    assert "-q, --quiet" in command(name, "--help").stdout
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_nothing_is_said_of_what_is_fine(command: Command, folder: Path, name: str) -> None:
+    loud, quiet = command(*TOLD[name]), command(*TOLD[name], "--quiet")
+    assert (loud.returncode, quiet.returncode) == (0, 0)
+    assert name == "build" or loud.stdout + loud.stderr
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_are_printed_all_the_same(command: Command, folder: Path, name: str) -> None:
+    loud, quiet = command(*RESULTS[name]), command(*RESULTS[name], "-q")
+    assert loud.returncode == quiet.returncode == 0
+    assert loud.stdout and loud.stdout == quiet.stdout and loud.stderr == quiet.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["build", "check", "summary", "onnx"])
+def test_diagnostics_are_told_all_the_same(command: Command, folder: Path, name: str) -> None:
+    quiet = command(name, "warned.arch", "--quiet")
+    assert quiet.returncode == 0 and "warning[A7001]" in quiet.stderr
+    (folder / "net.arch").write_text(NET.replace("conv", "cnv"))
+    quiet = command(name, "net.arch", "--quiet")
+    assert quiet.returncode == 1 and "error[A1002]" in quiet.stderr
+
+
+def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
+    """What a command writes where both its outputs are one terminal."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archdsl", *arguments],
+        cwd=folder, env=environment, stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    told = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        told += piece
+    assert process.wait() == 0
+    os.close(leader)
+    return told.decode().replace("\r\n", "\n")
+
+
+LONG = {
+    "check": ["check", "net.arch", "warned.arch"],
+    "fmt": ["fmt", "net.arch", "warned.arch"],
+    "onnx": ["onnx", "net.arch"],
+    "weights": ["weights", "convert", "net.arch", "theirs.safetensors"],
+    "verify": ["verify", "net.arch", "--seeds", "1"],
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_progress_on_a_terminal_is_erased(command: Command, folder: Path, name: str) -> None:
+    told = on_terminal(folder, *LONG[name], NO_COLOR="1")
+    assert LINE.search(told), told
+    # What is left on the screen is what a pipe gets: each line of progress was written over.
+    shown = re.sub(LINE, "", told).replace(ERASED, "")
+    piped = command(*LONG[name])
+    assert "\x1b" not in piped.stdout + piped.stderr
+    assert sorted(shown.splitlines()) == sorted((piped.stdout + piped.stderr).splitlines())
+    for number, line in enumerate(LINE.findall(told)):
+        following = told.split(line, 1)[1]
+        assert following.startswith(ERASED), (number, line)
+
+
+@pytest.mark.parametrize("refused", [["--quiet"], []])
+def test_progress_can_be_refused(folder: Path, refused: list[str]) -> None:
+    told = on_terminal(folder, *LONG["onnx"], *refused, TERM="xterm" if refused else "dumb")
+    assert "\x1b" not in told
