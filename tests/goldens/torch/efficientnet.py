@@ -18,7 +18,7 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.rate == 0 or not self.training:
             return x
-        keep = 1 - self.rate
+        keep = 1.0 - self.rate
         mask = torch.empty([x.shape[0]] + [1] * (x.dim() - 1), dtype=x.dtype, device=x.device)
         return x * mask.bernoulli_(keep) / keep
 
