@@ -52,7 +52,7 @@ class Part(Record):
 
 def total(graph: Graph) -> Total:
     """Parameters, MACs and depth of a network."""
-    count = _Counts().params
+    count = Counts().params
     params = sum([count(node.operation) for node in graph.nodes])
     macs = 0
     depths: dict[Value, int] = dict.fromkeys(graph.inputs, 0)
@@ -70,7 +70,7 @@ def total(graph: Graph) -> Total:
 
 def by_scope(graph: Graph) -> dict[Scope, Cost]:
     """What each use of a block costs, with all that is in it; outer ones come first."""
-    counts = _Counts()
+    counts = Counts()
     inference = set(map(id, graph.inference_nodes()))
     params: dict[Scope, int] = {graph.root: 0}
     macs: dict[Scope, int] = {graph.root: 0}
@@ -103,14 +103,14 @@ def parts(graph: Graph) -> list[Part]:
     for node in graph.nodes:
         item: Node | Scope = node
         if node.scope is not graph.root:
-            item = _top(node.scope, graph.root, tops)
+            item = top(node.scope, graph.root, tops)
         if id(node) in inference:
             living.add(id(item))
         name = lines.name(item)
         group = groups.setdefault(name, [])
         if not group or group[-1] is not item:
             group.append(item)
-    counts = _Counts()
+    counts = Counts()
 
     def part(name: str, items: list[Node | Scope], inner: tuple[Part, ...] = ()) -> Part:
         params = macs = 0
@@ -136,7 +136,7 @@ def parts(graph: Graph) -> list[Part]:
     return found
 
 
-class _Counts:
+class Counts:
     """Numbers of parameters; equal operations are one object, so most are counted once."""
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class _Counts:
         return found
 
 
-def _top(scope: Scope, root: Scope, known: dict[Scope, Scope]) -> Scope:
+def top(scope: Scope, root: Scope, known: dict[Scope, Scope]) -> Scope:
     """The use of a block by the network itself that a scope belongs to."""
     way = []
     while scope not in known and scope.parent is not root and scope.parent is not None:

@@ -210,6 +210,30 @@ class Graph:
                 found.append(node)
         return found[::-1]
 
+    def named_values(self) -> Iterator[tuple[str, Value]]:
+        """The tensors with names that are paths, numbered where several would be equal."""
+        taken: dict[str, int] = {}
+
+        def unique(name: str) -> str:
+            count = taken[name] = taken.get(name, -1) + 1
+            return name if count == 0 else unique(f"{name}_{count}")
+
+        for value in self.inputs:
+            yield unique(value.name), value
+        for node in self.nodes:
+            name = unique(".".join(node.path))
+            for value in node.outputs:
+                yield (name if len(node.outputs) == 1 else f"{name}.{value.index}"), value
+
+    def node_names(self) -> dict[int, str]:
+        """For the id of each node: what it is called, as in `named_values`."""
+        names = {}
+        for name, value in self.named_values():
+            if value.node is not None and value.index == 0:
+                several = len(value.node.outputs) > 1
+                names[id(value.node)] = name.rpartition(".")[0] if several else name
+        return names
+
     def values(self) -> Iterator[Value]:
         """Every tensor: the inputs, then the outputs of the nodes."""
         yield from self.inputs

@@ -7,7 +7,7 @@ Every mistake of a spec, or of what is asked of it, is a `DiagnosticError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
@@ -46,6 +46,26 @@ class NodeInfo(NamedTuple):
     shape: Shape
     params: int
     macs: int
+
+
+class PartInfo(NamedTuple):
+    """A part of a network: a stage, a use of a block, or a primitive. docs/costs.md defines all."""
+
+    name: str
+    stage: str
+    """The line of the arch, or the row of one of its tables, that it is or belongs to."""
+    block: str
+    """The use of a block by the network that it is or belongs to; empty where there is none."""
+    kind: str
+    """Of which blocks and primitives it is made."""
+    shape: Shape
+    """What comes out; of several tensors the first."""
+    params: int
+    macs: int
+    memory: int
+    """Bytes of the tensors that its operations make."""
+    training: bool
+    """Whether it serves training alone; it has no MACs and no memory then."""
 
 
 class BlockInfo(NamedTuple):
@@ -294,18 +314,16 @@ class Network:
     @property
     def values(self) -> list[TensorInfo]:
         """Every tensor, inputs first, in the order of computation. Names are paths, each unique."""
-        return [TensorInfo(name, _shape(value)) for name, value in _named(self.graph)]
+        return [TensorInfo(name, _shape(value)) for name, value in self.graph.named_values()]
 
     @property
     def nodes(self) -> list[NodeInfo]:
         """Every operation, in the order of computation."""
         found = []
-        names = {id(value): name for name, value in _named(self.graph)}
+        names = self.graph.node_names()
         for node in self.graph.nodes:
             operation = node.operation
-            name = names[id(node.outputs[0])]
-            if len(node.outputs) > 1:
-                name = name.rpartition(".")[0]
+            name = names[id(node)]
             shape = _shape(node.outputs[0])
             count = operation.parameter_count
             block = node.scope.unit.name
@@ -350,6 +368,28 @@ class Network:
     def depth(self) -> int:
         """Layers with a trainable matrix on the longest way from an input to an output."""
         return self._total.depth
+
+    def table(
+        self, depth: str = "stages", batch: int = 1, dtype: str = "float32"
+    ) -> list[PartInfo]:
+        """The network part by part; `depth` is stages, blocks or primitives.
+
+        Each operation is in one row, so that every column of costs adds up to the network's. The
+        memory is that of activations of `dtype` for `batch` samples. pandas takes the list as it
+        is: `DataFrame(network.table())`.
+        """
+        from archdsl import memory, rows
+
+        with all_mistakes():
+            _one_of(depth, rows.DEPTHS)
+            bytes_ = memory.SIZES[_one_of(dtype, memory.SIZES)] * batch
+        return [
+            PartInfo(
+                row.name, row.stage, row.block, row.kind, ("N", *row.shapes[0]), row.params,
+                row.macs, row.activations * bytes_, row.training,
+            )
+            for row in rows.rows(self.graph, depth)
+        ]  # fmt: skip
 
     # What is made of it
 
@@ -454,20 +494,10 @@ def _shape(value: Value) -> Shape:
     return ("N", *value.shape)
 
 
-def _named(graph: Graph) -> Iterator[tuple[str, Value]]:
-    """The tensors of a graph with names that are paths, numbered where several would be equal."""
-    taken: dict[str, int] = {}
-
-    def unique(name: str) -> str:
-        count = taken[name] = taken.get(name, -1) + 1
-        return name if count == 0 else unique(f"{name}_{count}")
-
-    for value in graph.inputs:
-        yield unique(value.name), value
-    for node in graph.nodes:
-        name = unique(".".join(node.path))
-        for value in node.outputs:
-            yield (name if len(node.outputs) == 1 else f"{name}.{value.index}"), value
+def _one_of(value: str, known: Iterable[str]) -> str:
+    if value not in known:
+        raise errors.WrongValue(expected=f"one of {', '.join(known)}", value=repr(value))
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import archdsl
-from archdsl import costs
+from archdsl import costs, memory
 from archdsl.graph import Graph, Scope
 
 # design/NETWORKS.md: parameters and MACs of the public implementations; depths as the papers say.
@@ -112,3 +112,60 @@ def test_linear_time() -> None:
         return best
 
     assert seconds(2000) < 5 * 2 * seconds(1000)
+
+
+# The network as a table
+
+
+DEPTHS = ("stages", "blocks", "primitives")
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("spec", [spec for spec, *_ in KNOWN])
+def test_tables_add_up(spec: str, depth: str) -> None:
+    network = archdsl.load(spec)
+    table = network.table(depth)
+    assert sum(part.params for part in table) == network.params
+    assert sum(part.macs for part in table) == network.macs
+    assert sum(part.memory for part in table) == sum(part.memory for part in network.table())
+    assert len({part.name for part in table}) == len(table)
+
+
+def test_a_table_is_cut_at_its_depth() -> None:
+    network = archdsl.loads(SPEC)
+    stages, blocks, primitives = (network.table(depth) for depth in DEPTHS)
+    assert [part.name for part in stages] == [part.name for part in costs.parts(network.graph)]
+    assert [(part.kind, part.shape) for part in stages][1] == ("unit x2", ("N", 16, 32, 32))
+    assert [part.block for part in blocks if part.stage == "body.c1"] == ["body.c1.0", "body.c1.1"]
+    assert [part.name for part in primitives] == [node.name for node in network.nodes]
+    assert {part.stage for part in primitives} == {part.name for part in stages}
+
+
+def test_memory_is_what_operations_make() -> None:
+    network = archdsl.loads(
+        "arch a { input x: 4x8x8\n y = x -> conv(6, k=3) -> bn -> relu -> dropout\n"
+        " z = y -> flatten -> linear(5)\n return z, y -> relu if training }"
+    )
+    made = {part.name: part.memory for part in network.table()}
+    assert made == {"y": 3 * 6 * 64 * 4, "z": 5 * 4, "out": 0}
+    halves = network.table("stages", batch=3, dtype="float16")
+    assert [part.memory for part in halves] == [3 * 6 * 64 * 2 * 3, 5 * 2 * 3, 0]
+
+
+# The convolution's input and result; the sum needs both branches and overwrites one; a flattened
+# map and a slice are the tensor itself; an output is held to the end.
+PEAKS = {
+    "return x -> conv(8, k=3)": 4 * 64 + 8 * 64,
+    "return x -> conv(8) -> bn -> relu -> conv(2)": (4 + 8) * 64,
+    "y = x -> conv(4)\n return y + (y -> conv(8) -> conv(4))": (4 + 8 + 4) * 64,
+    "y = x -> conv(8) -> relu\n z = y -> conv(4)\n return y -> global_pool, z": (8 + 4) * 64 + 8,
+    "return x -> conv(8) -> slice(0, 2) -> flatten -> linear(3)": (4 + 8) * 64,
+    "return x -> sigmoid": 4 * 64,
+    "return x, x -> relu": 2 * 4 * 64,
+}
+
+
+@pytest.mark.parametrize("body", PEAKS)
+def test_peak(body: str) -> None:
+    made = graph(f"arch a {{ input x: 4x8x8\n {body} }}")
+    assert memory.peak(made) == PEAKS[body]

@@ -12,6 +12,7 @@ class _Activation(Operation):
 
     ranks = ANY_RANK
     elementwise = True
+    in_place = True
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return inputs
@@ -103,4 +104,5 @@ class Softmax(_Activation):
 
     name = "softmax"
     elementwise = False
+    in_place = False
     axis: int = parameter(AXIS, "the axis that adds up to 1; 0 is the channels", 0)

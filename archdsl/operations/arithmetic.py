@@ -26,6 +26,7 @@ class _Pairwise(Operation):
 
     tensors = ("a", "b?")
     operator = True
+    in_place = True
     ranks = ANY_RANK
     number: float | None = _NUMBER
 

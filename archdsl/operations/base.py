@@ -91,6 +91,10 @@ class Operation:
     """Whether it treats every number alike: flattening may come before it or after."""
     gives_list: ClassVar[bool] = False
     """Whether what comes out is a list also where it is one tensor."""
+    view: ClassVar[bool] = False
+    """Whether, in inference, it only hands on numbers that are there: what it gives is no copy."""
+    in_place: ClassVar[bool] = False
+    """Whether a number of the result can be written over the one that it is made of."""
     flattens: ClassVar[bool] = False
     """Whether it takes a flat vector and a 1x1 map may stand for one."""
     ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)

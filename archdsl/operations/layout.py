@@ -52,6 +52,7 @@ class Split(Operation):
     """Consecutive parts along an axis: equal ones by a count, or ones of given sizes."""
 
     name = "split"
+    view = True
     operator = True
     gives_list = True
     ranks = ANY_RANK
@@ -82,6 +83,7 @@ class Slice(Operation):
     """Positions start, start + step, ... below stop, along an axis; negative ones from the end."""
 
     name = "slice"
+    view = True
     operator = True
     ranks = ANY_RANK
     start: int = parameter(INTEGER, "first position", 0)
@@ -317,6 +319,7 @@ class Flatten(Operation):
     """All numbers as a flat vector, the last axis changing fastest."""
 
     name = "flatten"
+    view = True
     ranks = ANY_RANK
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
@@ -335,6 +338,7 @@ class Permute(Operation):
     """Put the axes in another order: axis i of the result is axis axes[i]. 0 is the channels."""
 
     name = "permute"
+    view = True
     operator = True
     ranks = ANY_RANK
     axes: tuple[int, ...] = parameter(
@@ -360,6 +364,7 @@ class Reshape(Operation):
     """The same numbers in another shape, the last axis changing fastest; -1 is what is left."""
 
     name = "reshape"
+    view = True
     operator = True
     ranks = ANY_RANK
     shape: tuple[int, ...] = parameter(

@@ -30,6 +30,7 @@ class BatchNorm(_Normalization):
     """
 
     name = "bn"
+    in_place = True
     ranks = (0, 1, 2, 3)
     eps: float = parameter(POSITIVE, "added to the variance", 1e-5)
     momentum: float = parameter(FRACTION, "weight of the newest batch", 0.1)
@@ -97,6 +98,7 @@ class Scale(Operation):
     """
 
     name = "scale"
+    in_place = True
     ranks = ANY_RANK
     init: Word = parameter(VECTOR_INIT, "how it begins", 1)
     per: str = parameter(words("channel", "number"), "a number for each channel, or one", "channel")

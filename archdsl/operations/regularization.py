@@ -8,6 +8,7 @@ from archdsl.operations.kinds import FRACTION, RATE
 
 class _Unchanged(Operation):
     ranks = ANY_RANK
+    view = True
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return inputs
