@@ -60,6 +60,7 @@ class WrongNumber(Diagnostic):
 class SecondHeader(Diagnostic):
     code = "A0007"
     message = "`variants` has one header, and this is a second"
+    help = "give the variant another name than `name`"
 
 
 class RowBeforeHeader(Diagnostic):

@@ -12,7 +12,7 @@ import lark
 from lark import Lark, Token
 
 from archdsl import errors, limits, resources, tree
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics import DiagnosticError, Note
 from archdsl.layout import Layout
 from archdsl.source import Source, Span
 
@@ -205,29 +205,34 @@ class Builder(lark.Transformer[Any, Any]):
         return tree.Default(children[0].span, children[0])
 
     def variants(self, children: Children) -> tree.Variants:
-        columns: tuple[tree.Name, ...] | None = None
+        columns: tuple[tree.Name, ...] = ()
         rows: list[tree.Variant] = []
-        for child in children:
-            if isinstance(child, tree.Variant):
-                rows.append(child)
-            elif columns is not None:
-                raise errors.SecondHeader(child.span)
+        header: Span | None = None
+        for name, *cells in children:
+            at = self._at(name, (cells or [name])[-1])
+            if name != "name":
+                if header is None:
+                    raise errors.RowBeforeHeader(at)
+                rows.append(self._variant(at, str(name), cells))
+            elif header is not None:
+                problem = errors.SecondHeader(at)
+                problem.notes.append(Note(header, "the header is this"))
+                raise problem
             else:
-                columns = child.columns
-            if columns is None:
-                raise errors.RowBeforeHeader(child.span)
-        span = self._at(children[0], children[-1]) if children else Span(self.source, 0, 0)
-        return tree.Variants(span, columns or (), tuple(rows))
+                columns, header = tuple(map(self._column, cells)), at
+        if not children:
+            return tree.Variants(Span(self.source, 0, 0), (), ())
+        first, last = children[0][0], children[-1][-1]
+        return tree.Variants(self._at(first, last), columns, tuple(rows))
 
-    def variant(self, children: Children) -> tree.Variant | tree.Header:
-        name, *cells = children
-        span = self._at(name, (cells or [name])[-1])
-        if name == "name":
-            return tree.Header(span, tuple(map(self._column, cells)))
+    def variant(self, children: Children) -> Children:
+        return children
+
+    def _variant(self, span: Span, name: str, cells: Children) -> tree.Variant:
         for cell in cells:
             if isinstance(cell, Token):
                 raise errors.ReservedWord(self._at(cell), word=str(cell))
-        return tree.Variant(span, str(name), tuple(cells))
+        return tree.Variant(span, name, tuple(cells))
 
     def _column(self, cell: tree.Cell | Token) -> tree.Name:
         if isinstance(cell, Token):

@@ -79,6 +79,10 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
         span = Span(source, opener.start_pos or 0, opener.end_pos or 0)
         return errors.NeverClosed(span, opener=str(opener), closer=CLOSERS[str(opener)])
     accepted = set(problem.accepts or problem.expected or ())
+    reserved = _reserved(token, line, accepted, source)
+    if reserved is not None:
+        span = Span(source, reserved.start_pos or 0, reserved.end_pos or 0)
+        return errors.ReservedWord(span, word=str(reserved))
     expected = _expected(accepted, token)
     if str(token).strip():
         found = f"found `{token}`"
@@ -93,6 +97,21 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
     if not hint and layout.stack and layout.stack[-1][1] == TABLE and token.type in OPERATORS:
         hint = "a cell has no spaces outside brackets: c*2, not c * 2"
     return errors.UnexpectedText(span, expected=expected, after=after, found=found, hint=hint)
+
+
+def _reserved(token: Token, line: list[Token], accepted: set[str], source: Source) -> Token | None:
+    """A word of the language that was taken for a name, if it is that."""
+    if token.type == "EQUAL":
+        word = line[0] if len(line) == 1 else line[-1] if line and line[-2] == "," else None
+        return word if word is not None and _is_word(word) else None
+    if not _is_word(token) or "NAME" not in accepted:
+        return None
+    named = re.compile(r"[ \t]*(=(?!=)|:|,)").match(source.text, token.end_pos or 0)
+    return token if named or accepted <= {"NAME", "RBRACE"} else None
+
+
+def _is_word(token: Token) -> bool:
+    return token.isidentifier() and token.type not in ("NAME", "LET")
 
 
 def _never_closed(token: Token, line: list[Token], layout: Layout) -> Token | None:
@@ -142,12 +161,10 @@ def _hint(token: Token, line: list[Token], expected: str, accepted: set[str]) ->
     before = line[-1] if line else None
     if before is not None and before == "*" and str(token) == "*":
         return "a power is written with `^`: 10^9"
-    if token.type == "EQUAL" and before is not None and len(line) == 1 and before.type != "NAME":
-        return f"`{before}` is a word of the language; choose another name"
     if token.type == "EQUAL":
         return "compare with `==`" if any(item.type == "IF" for item in line) else ""
     if expected in ("a name", "a value", "a statement") and token.isidentifier():
-        if token.type != "NAME":
+        if _is_word(token):
             return f"`{token}` is a word of the language; choose another name"
     arrows = [item for item in line if item.type == "ARROW"]
     if arrows and "ARROW" in accepted and token.type in ("SIGN", "TIMES", "POWER"):
