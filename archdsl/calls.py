@@ -15,7 +15,7 @@ from archdsl.graph import Frame, Node, RowRepeat, Scope, Value
 from archdsl.naming import safe
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, Operation
-from archdsl.resolve import Program, Unit, did_you_mean, nearest
+from archdsl.resolve import Program, Unit, described, did_you_mean, nearest
 from archdsl.source import Span
 
 ROUNDED = 0.1
@@ -60,6 +60,15 @@ def _signature(operation: type[Operation]) -> Signature:
         found = Signature(names, least, variadic, tuple(operation.parameters))
         _signatures[operation] = found
     return found
+
+
+def _texts(callee: Callee) -> dict[str, str]:
+    """What parameters are, as far as it is said."""
+    if not isinstance(callee, Unit):
+        return {name: parameter.doc for name, parameter in callee.parameters.items()}
+    lines = [text.partition(": ") for text in callee.docs]
+    known = signature_of(callee).numbers
+    return {name: text for name, _, text in lines if name in known}
 
 
 def words_of(callee: Callee, parameter: str) -> tuple[str, ...]:
@@ -538,7 +547,7 @@ class Caller(Evaluator):
     def unknown_parameter(self, callee: Callee, name: str, span: Span | None) -> NoReturn:
         """Say what parameters there are."""
         known = signature_of(callee).numbers
-        hint = did_you_mean(nearest(name, known))
+        hint = did_you_mean(nearest(name, known) or described(name, _texts(callee)))
         if not hint:
             hint = f"it has {', '.join(known)}" if known else "it has no parameters"
         raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)

@@ -7,7 +7,7 @@ arch with its parents merged in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -644,13 +644,23 @@ def camel_case(name: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like `name`; empty where none is like it."""
+    """The known name most like `name`, capitals aside; empty where none is like it."""
     from difflib import get_close_matches  # only a mistake needs it
 
     # Those with no letters in common are not like it, and looking closely takes long.
-    letters = set(name)
-    alike = [k for k in known if 2 * len(letters & set(k)) >= len(letters)]
-    return next(iter(get_close_matches(name[:80], sorted(alike)[:500], n=1, cutoff=0.6)), "")
+    lower = name.lower()[:80]
+    letters = set(lower)
+    alike = {k.lower(): k for k in known if 2 * len(letters & set(k.lower())) >= len(letters)}
+    found = get_close_matches(lower, sorted(alike)[:500], n=1, cutoff=0.6)
+    return alike[found[0]] if found else ""
+
+
+def described(name: str, texts: Mapping[str, str]) -> str:
+    """The name whose text has most words of an unknown one: `kernel_size` is the kernel `k`."""
+    words = [word for word in name.lower().split("_") if len(word) > 3]
+    scores = {known: sum(word in text.lower() for word in words) for known, text in texts.items()}
+    best = max(scores, key=lambda known: scores[known], default="")
+    return best if scores.get(best) else ""
 
 
 def did_you_mean(near: str) -> str:

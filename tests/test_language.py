@@ -1039,7 +1039,7 @@ def test_words_that_are_words_in_places_only() -> None:
       tensor = x -> conv(params)
       return tensor
     }"""
-    refused(errors.UnexpectedText, text)  # `block` begins a definition or a header
+    refused(errors.ReservedWord, text)  # `block` begins a definition or a header
     graph = build(text.replace("block", "blocks"), variant="other")
     assert shape(graph) == (16, 6, 6) and graph.class_name == "MyNet"
 
