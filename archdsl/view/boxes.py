@@ -62,8 +62,8 @@ class Box:
 
     __slots__ = (
         "arguments", "children", "docs", "edges", "form", "kind", "macs", "name", "number",
-        "params", "parent", "path", "ports_in", "ports_out", "shapes", "span", "text", "training",
-        "weights",
+        "params", "parent", "path", "ports_in", "ports_out", "repeats", "shapes", "span", "text",
+        "training", "weights", "what",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +72,8 @@ class Box:
         self.form = form
         self.kind = kind
         self.name = name
+        self.what = ""
+        """The operation or the block that it is."""
         self.path = ""
         """Its place in the `state_dict`, and what `--open` calls it."""
         self.text = text
@@ -83,6 +85,8 @@ class Box:
         self.ports_in: dict[int, Box] = {}
         self.ports_out: dict[int, Box] = {}
         self.params = self.macs = 0
+        self.repeats = 1
+        """How many equal ones it stands for, or how often it repeats a block."""
         self.training = False
         """Whether it serves training alone."""
         self.shapes: list[str] = []
@@ -215,14 +219,18 @@ class _Builder:
         """A line of the arch or a row of a table; the thing itself where it is but one."""
         if len(items) == 1:
             box = self._box(items[0])
+            if box.form == "operation":
+                box.text = f"{box.what} {box.text}".rstrip()
             box.name = name
             return box
         kinds = [_kind(item) for item in items]
         runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
         alike = len(runs) == 1 and isinstance(items[0], Scope)
         text = " ".join(kind if count == 1 else f"{kind} ×{count}" for kind, count in runs)
+        text = kinds[0] if alike else text
         box = Box(GROUPS[not alike], kinds[0] if alike else "line", name, text, items[0].span)
         box.path = name
+        box.repeats = len(items) if alike else 1
         box.children = list(map(self._box, items))
         self._sum(box)
         return box
@@ -235,7 +243,7 @@ class _Builder:
         family = type(operation).__module__.rpartition(".")[2]
         name = ".".join(node.path)
         box = Box("operation", family, operation.name, _brief(operation), node.span)
-        box.path = name
+        box.path, box.what = name, operation.name
         box.params = operation.parameter_count
         box.macs = operation.macs if id(node) in self.living else 0
         box.training = id(node) not in self.living
@@ -254,7 +262,7 @@ class _Builder:
         text = [f"{p.name}={describe(arguments[p.name])}" for p in asked]
         name = ".".join(scope.name)
         box = Box("block", unit.name, name, " ".join([unit.name, *text]), scope.span)
-        box.path = ".".join(scope.path)
+        box.path, box.what = ".".join(scope.path), unit.name
         box.docs = unit.docs
         box.arguments = [(p.name, describe(arguments[p.name])) for p in given]
         stages = {id(repeat.made): stage for stage in _stages(scope.frame) for repeat in

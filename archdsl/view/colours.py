@@ -36,15 +36,13 @@ class Theme(Record):
     bar: str
     fill: str
     """How opaque a box's colour lies over the ground."""
+    params: str
+    macs: str
+    """Of bars; the same hues in dark are brighter."""
 
 
-LIGHT = Theme("#ffffff", "#1a1a1a", "#595959", "#767676", "#e0e0e0", "0.2")
-DARK = Theme("#16181c", "#f0f0f0", "#b4b4b4", "#8c8c8c", "#3a3e45", "0.3")
-
-PARAMS, MACS = "#117733", "#882255"
-"""Bars in light; the same hues in dark are brighter."""
-
-PARAMS_DARK, MACS_DARK = "#44bb99", "#ee99aa"
+LIGHT = Theme("#ffffff", "#1a1a1a", "#595959", "#767676", "#dcdcdc", "0.18", "#117733", "#882255")
+DARK = Theme("#16181c", "#f0f0f0", "#b4b4b4", "#8c8c8c", "#3a3e45", "0.28", "#44bb99", "#ee99aa")
 
 
 def colours_of(top: Box) -> dict[str, str]:

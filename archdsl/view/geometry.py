@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Hashable, Iterator
 from itertools import accumulate
 
 from archdsl.records import Record
 from archdsl.view.boxes import Box, Edge
-from archdsl.view.slots import Slots, slots_of
+from archdsl.view.slots import Slots, Way, slots_of
+from archdsl.view.tracks import Gap
 
-GAP = 34
-"""Between rows, where flows change columns and shapes are written."""
+ARROW, LABELLED, TRACK = 14, 15, 9
+"""Heights in the gap between two rows: over a head, for shapes under tails, of each track."""
 
-APART, LANE, PADDING, HEADER = 22, 12, 14, 46
-"""Between columns; a column of flows alone; within a container; its head."""
+APART, LANE, PADDING, HEADER = 20, 10, 14, 46
+"""Between columns; a column of edges alone; within a container; its head."""
 
 TITLE, TEXT, LABEL = 13, 11, 10.5
 """Sizes of letters."""
 
-WIDTHS = (150.0, 270.0)
-"""Of closed boxes, least and most."""
+WIDE, NARROW, WIDEST, PLACE = 212.0, 132.0, 260.0, 76.0
+"""Widths of a closed box, of an operation (least, most), of each way out of a box with several."""
+
+PORT = 7
+"""The size of the dot where a way enters or leaves an open box."""
+
+CARDS = 6
+"""How far the cards behind a box that repeats stand out."""
+
+ROUND = 6.0
+"""The radius of an edge's corners."""
+
+SIGNS = {"add": "+", "mul": "×", "sub": "−", "div": "÷"}
+"""Operations that are drawn as a sign in a circle, as in papers."""
 
 
 class Spot(Record):
-    """Where a box is; `x`, `y` is its corner at the top left."""
+    """Where a box is; `x`, `y` is its corner at the top left, `axis` where an edge enters."""
 
     x: float
     y: float
     width: float
     height: float
+    axis: float
+
+
+class Size(Record):
+    """How large a box is; `left` and `right` of its axis."""
+
+    left: float
+    right: float
+    height: float
 
 
 class Geometry:
-    """The places of the boxes that show, by their numbers, and the ways of edges as SVG paths."""
+    """The places of the boxes that show, the ways of edges as SVG paths, the shapes on them."""
 
     def __init__(self, top: Box, open_boxes: set[Box]) -> None:
         self.open = open_boxes
@@ -40,98 +63,201 @@ class Geometry:
         self.paths: list[tuple[Edge, str]] = []
         self.labels: list[tuple[Edge, float, float]] = []
         self._grids: dict[Box, _Grid] = {}
-        self._place(top, 0, 0)
+        self._sizes: dict[Box, Size] = {}
+        size = self._size(top)
+        self._place(top, size.left, 0)
         self.size = self.spots[top]
 
-    def _measure(self, box: Box) -> tuple[float, float]:
-        if box not in self.open:
-            return closed_size(box)
-        if box not in self._grids:
-            sizes = [self._footprint(box, item) for item in box.items]
-            self._grids[box] = _Grid(slots_of(box), sizes)
-        grid = self._grids[box]
+    def _size(self, box: Box) -> Size:
+        if box not in self._sizes:
+            self._sizes[box] = self._open_size(box) if box in self.open else closed_size(box)
+        return self._sizes[box]
+
+    def _open_size(self, box: Box) -> Size:
+        sizes = list(map(self._size, box.items))
+        if len(box.ports_out) > 1:
+            # Outside, shapes stand beside the ports.
+            for i in range(len(sizes) - len(box.ports_out), len(sizes)):
+                sizes[i] = sizes[i].replace(right=max(sizes[i].right, PLACE - APART))
+        grid = self._grids[box] = _Grid(box, slots_of(box), sizes)
+        grid.set_rows(
+            [(grid.axis_of(e.tail) + self._leaves(e), grid.axis_of(e.head) + self._enters(e))
+             for e in box.edges]
+        )  # fmt: skip
         if box.parent is None:
-            return grid.width, grid.height
-        head = closed_size(box)[0]
-        return max(grid.width, head) + 2 * PADDING, grid.height + HEADER + PADDING
+            return Size(grid.axis, grid.width - grid.axis, grid.height)
+        left, right = grid.axis + PADDING, grid.width - grid.axis + PADDING
+        # The head needs room, too.
+        right = max(right, closed_size(box).left * 2 - left)
+        foot = -PORT / 2 if box.ports_out else PADDING  # ways out end on the wall
+        return Size(left, right, grid.height + HEADER + foot)
 
-    def _footprint(self, container: Box, item: Box) -> tuple[float, float]:
-        """The size of an item with the shape that is written right of what leaves it."""
-        width, height = self._measure(item)
-        if item.form == "port" and item in container.ports_in.values():
-            width = max(width, 2 * text_width(item.shapes[0], LABEL) + 2 * PADDING)
-        return width, height
+    def _leaves(self, edge: Edge) -> float:
+        """Where an edge leaves its tail, from its axis: under the port of an open box."""
+        return self._meets(edge.tail, edge.tail.ports_out.get(id(edge.value)), edge.leaves)
 
-    def _place(self, box: Box, x: float, y: float) -> None:
-        width, height = self._measure(box)
-        self.spots[box] = Spot(x, y, width, height)
+    def _enters(self, edge: Edge) -> float:
+        return self._meets(edge.head, edge.head.ports_in.get(id(edge.value)), edge.enters)
+
+    def _meets(self, box: Box, port: Box | None, place: tuple[int, int]) -> float:
+        if port is not None and box in self.open:
+            grid = self._grids[box]
+            return grid.axis_of(port) - grid.axis
+        number, count = place
+        size = self._size(box)
+        return (size.left + size.right) * (number + 1) / (count + 1) - size.left
+
+    def _place(self, box: Box, axis: float, y: float) -> None:
+        size = self._size(box)
+        self.spots[box] = Spot(axis - size.left, y, size.left + size.right, size.height, axis)
         if box not in self.open:
             return
         grid = self._grids[box]
-        left = x + (width - grid.width) / 2
-        top = y + (HEADER if box.parent is not None else 0)
-        for item, (row, column, span) in zip(box.items, grid.slots.cells):
-            wide, high = self._measure(item)
-            middle = left + (grid.lefts[column] + grid.lefts[column + span] - APART) / 2
-            over = (grid.heights[row] - high) / 2
-            self._place(item, middle - wide / 2, top + grid.tops[row] + over)
-        labelled: set[tuple[Box, int]] = set()
-        rows = {id(item): row for item, (row, _, _) in zip(box.items, grid.slots.cells)}
-        for edge, lane in zip(box.edges, grid.slots.lanes):
-            row, last = rows[id(edge.tail)], rows[id(edge.head)]
-            tail, head = self.spots[edge.tail], self.spots[edge.head]
-            x1, x2 = _along(tail, edge.leaves), _along(head, edge.enters)
-            ends = [(x1, top + grid.tops[row] + grid.heights[row]), (x2, top + grid.tops[last])]
-            if lane is not None:
-                way = left + grid.middles[lane]
-                ends[1:1] = [
-                    (way, top + grid.tops[row + 1]),
-                    (way, top + grid.tops[last - 1] + grid.heights[last - 1]),
-                ]
-            self.paths.append((edge, _path((x1, tail.y + tail.height), ends, (x2, head.y))))
-            if (edge.tail, id(edge.value)) not in labelled:
-                labelled.add((edge.tail, id(edge.value)))
-                self.labels.append((edge, x1 + 5, tail.y + tail.height + 13))
+        left, top = axis - grid.axis, y + (HEADER if box.parent is not None else 0)
+        for item, (row, column, _) in zip(box.items, grid.slots.cells):
+            over = (grid.heights[row] - self._size(item).height) / 2
+            self._place(item, left + grid.axes[column], top + grid.tops[row] + over)
+        for edge, way, ends in zip(box.edges, grid.slots.ways, grid.ends):
+            self.paths.append((edge, self._path(grid, edge, way, ends, left, top)))
+        shown = set(map(id, labelled(box)))
+        for edge, (start, _) in zip(box.edges, grid.ends):
+            if id(edge) in shown:
+                tail = self.spots[edge.tail]
+                self.labels.append((edge, left + start + 5, tail.y + tail.height + 12))
+
+    def _path(
+        self,
+        grid: _Grid,
+        edge: Edge,
+        way: Way,
+        ends: tuple[float, float],
+        left: float,
+        top: float,
+    ) -> str:
+        """Down, along, down, along, down; or from the side."""
+        tail, head = self.spots[edge.tail], self.spots[edge.head]
+        start, stop = left + ends[0], left + ends[1]
+        lane = stop if way.lane is None else left + grid.axes[way.lane]
+        points = [(start, tail.y + tail.height)]
+        y = grid.track(grid.row(edge.tail), leaving(edge))
+        if y is not None:
+            points += [(start, top + y), (lane, top + y)]
+        if way.side:
+            y = head.y + head.height / 2
+            wall = head.x + (head.width if way.side > 0 else 0)
+            return rounded([*points, (lane, y), (wall, y)])
+        y = grid.track(grid.row(edge.head) - 1, arriving(edge))
+        if y is not None:
+            points += [(lane, top + y), (stop, top + y)]
+        cards = CARDS if edge.head.repeats > 1 and edge.head not in self.open else 0
+        return rounded([*points, (stop, head.y - cards)])
+
+
+def leaving(edge: Edge) -> Hashable:
+    """What pieces of edges under their tails are one: those of one tensor."""
+    return "leaving", edge.tail, id(edge.value)
+
+
+def arriving(edge: Edge) -> Hashable:
+    """What pieces of edges over their heads are one: none."""
+    return "arriving", edge
 
 
 class _Grid:
-    """The rows and columns of a container with sizes: where each begins."""
+    """The rows and columns of a container with sizes: where each begins, and the columns' axes."""
 
-    def __init__(self, slots: Slots, sizes: list[tuple[float, float]]) -> None:
+    def __init__(self, box: Box, slots: Slots, sizes: list[Size]) -> None:
+        self.box = box
         self.slots = slots
+        self.cells = dict(zip(box.items, slots.cells))
         self.heights = [0.0] * slots.rows
-        widths = [float(LANE)] * slots.columns
-        by_span = sorted(zip(slots.cells, sizes), key=lambda item: item[0][2])
-        for (row, column, span), (width, height) in by_span:
-            self.heights[row] = max(self.heights[row], height)
-            has = sum(widths[column : column + span]) + (span - 1) * APART
-            for spanned in range(column, column + span):
-                widths[spanned] += max(0, width - has) / span
-        self.tops = [0.0, *accumulate(height + GAP for height in self.heights)]
-        self.lefts = [0.0, *accumulate(width + APART for width in widths)]
-        self.middles = [left + width / 2 for left, width in zip(self.lefts, widths)]
-        self.width, self.height = self.lefts[-1] - APART, self.tops[-1] - GAP
+        lefts, rights = [LANE / 2] * slots.columns, [LANE / 2] * slots.columns
+        for (row, column, span), size in sorted(zip(slots.cells, sizes), key=lambda c: c[0][2]):
+            self.heights[row] = max(self.heights[row], size.height)
+            for sides, way, needed in ((lefts, -1, size.left), (rights, 1, size.right)):
+                others = [column + way * (i + 1) for i in range(span // 2)]
+                has = sides[column] + sum(lefts[c] + rights[c] + APART for c in others)
+                for wider in others or [column]:
+                    sides[wider] += max(0.0, needed - has) / max(1, span // 2)
+        starts = [0.0, *accumulate(a + b + APART for a, b in zip(lefts, rights))]
+        self.axes = [start + left for start, left in zip(starts, lefts)]
+        self.axis = self.axes[slots.axis]
+        self.width = starts[-1] - APART
+        self.ends: list[tuple[float, float]] = []
+        self.gaps = [Gap() for _ in range(slots.rows)]
+
+    def axis_of(self, item: Box) -> float:
+        """How far right the axis of an item is."""
+        return self.axes[self.cells[item][1]]
+
+    def row(self, item: Box) -> int:
+        """The row of an item."""
+        return self.cells[item][0]
+
+    def set_rows(self, ends: list[tuple[float, float]]) -> None:
+        """Where the rows begin, from where edges leave and where they enter."""
+        self.ends = ends
+        for edge, way, (start, stop) in zip(self.box.edges, self.slots.ways, ends):
+            lane = stop if way.lane is None else self.axes[way.lane]
+            self.gaps[self.row(edge.tail)].add(start, lane, leaving(edge))
+            if not way.side:
+                self.gaps[self.row(edge.head) - 1].add(lane, stop, arriving(edge))
+        shapes = {self.row(edge.tail) for edge in labelled(self.box)}
+        self.firsts = [LABELLED if row in shapes else 0 for row in range(self.slots.rows)]
+        below = [first + gap.assign() * TRACK + ARROW for first, gap in zip(self.firsts, self.gaps)]
+        self.tops = [0.0, *accumulate(map(sum, zip(self.heights, below)))][: self.slots.rows]
+        self.height = self.tops[-1] + self.heights[-1]
+
+    def track(self, row: int, key: Hashable) -> float | None:
+        """How far down a piece runs along the gap under a row; none where it runs straight on."""
+        number = self.gaps[row].tracks.get(key)
+        if number is None:
+            return None
+        return self.tops[row] + self.heights[row] + self.firsts[row] + (number + 0.5) * TRACK
 
 
-def closed_size(box: Box) -> tuple[float, float]:
-    """Width and height of a box that is closed."""
+def closed_size(box: Box) -> Size:
+    """The size of a box that is closed."""
     if box.form == "port":
-        return (text_width(box.name, LABEL) + 14, 18) if box.name else (8, 8)
-    if box.form in ("operation", "input", "output"):
-        wide = text_width(one_line(box), TITLE) + 26
-        return _bounded(wide), 26 if not box.params and not box.macs else 32
-    wide = max(text_width(box.name, TITLE), text_width(box.text, TEXT)) + 26
-    return _bounded(wide), 66 if box.params or box.macs else 42
+        width, height = (text_width(box.name, LABEL) + 14, 18) if box.name else (PORT, PORT)
+    elif is_sign(box):
+        width, height = 26, 26
+    elif box.form in ("operation", "input", "output"):
+        wide = text_width(box.name, TITLE) + text_width(" " + box.text, TEXT) + 26
+        width, height = min(max(wide, NARROW), WIDEST), 26
+    else:
+        width, height = WIDE, 62 if box.params or box.macs else 40
+    ways = max(len(box.ports_in), len(box.ports_out), len(box.shapes))
+    if ways > 1 and box.form != "port":
+        width = max(width, PLACE * (ways + 1))
+    return Size(width / 2, width / 2, height)
 
 
-def one_line(box: Box) -> str:
-    """The text of a box that has one line."""
-    return f"{box.name} {box.text}" if box.text else box.name
+def is_sign(box: Box) -> bool:
+    """Whether a box is drawn as a sign in a circle."""
+    return box.what in SIGNS and box.text in ("", box.what)
+
+
+def labelled(container: Box) -> Iterator[Edge]:
+    """The edges that show their shape: one for each tensor that a box gives, if the shape is new.
+
+    What enters or leaves a container has its shape outside.
+    """
+    entering: dict[Box, set[str]] = {}
+    for edge in container.edges:
+        entering.setdefault(edge.head, set()).add(edge.shape)
+    seen = set()
+    for edge in container.edges:
+        key = (edge.tail, id(edge.value))
+        same = edge.tail.form == "operation" and edge.shape in entering.get(edge.tail, ())
+        if key not in seen and "port" not in (edge.tail.form, edge.head.form) and not same:
+            seen.add(key)
+            yield edge
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is in a sans-serif font; rather too wide than too narrow."""
-    return sum(map(_letter, text)) * size
+    """About how wide a text is, in the widest of the usual fonts; names (`TITLE`) are bold."""
+    return sum(map(_letter, text)) * size * (1.1 if size == TITLE else 1)
 
 
 def fitted(text: str, size: float, width: float) -> str:
@@ -143,33 +269,35 @@ def fitted(text: str, size: float, width: float) -> str:
     return text.rstrip() + "…"
 
 
+def rounded(points: list[tuple[float, float]]) -> str:
+    """A way through points, at right angles, as an SVG path with round corners."""
+    corners = [points[0]]
+    for point in points[1:]:
+        if _apart(point, corners[-1]) < 0.05:
+            continue
+        if len(corners) > 1 and any(a == b == c for a, b, c in zip(*corners[-2:], point)):
+            corners.pop()  # straight on
+        corners.append(point)
+    path = [f"M{corners[0][0]:.1f} {corners[0][1]:.1f}"]
+    for before, corner, after in zip(corners, corners[1:], corners[2:]):
+        radius = min(ROUND, _apart(before, corner) / 2, _apart(corner, after) / 2)
+        (x1, y1), (x2, y2) = _toward(corner, before, radius), _toward(corner, after, radius)
+        path.append(f"L{x1:.1f} {y1:.1f}Q{corner[0]:.1f} {corner[1]:.1f} {x2:.1f} {y2:.1f}")
+    return "".join([*path, f"L{corners[-1][0]:.1f} {corners[-1][1]:.1f}"])
+
+
+def _apart(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])
+
+
+def _toward(a: tuple[float, float], b: tuple[float, float], far: float) -> tuple[float, float]:
+    whole = _apart(a, b)
+    return a[0] + (b[0] - a[0]) * far / whole, a[1] + (b[1] - a[1]) * far / whole
+
+
 def _letter(letter: str) -> float:
     if letter in "ijltfrI.,:;|!'()[] ":
-        return 0.36
-    if letter in "mwMW" or unicodedata.east_asian_width(letter) in "WF":
-        return 1.0
-    return 0.72 if letter.isupper() else 0.6
-
-
-def _bounded(width: float) -> float:
-    return min(max(width, WIDTHS[0]), WIDTHS[1])
-
-
-def _along(spot: Spot, way: tuple[int, int]) -> float:
-    """The place of one of several ways on the edge of a box."""
-    number, count = way
-    return spot.x + spot.width * (number + 1) / (count + 1)
-
-
-def _path(
-    start: tuple[float, float], ends: list[tuple[float, float]], stop: tuple[float, float]
-) -> str:
-    """Straight down through rows, in a bow through the gaps between them."""
-    path = [f"M{start[0]:.1f} {start[1]:.1f}"]
-    y = start[1]
-    for (x1, y1), (x2, y2) in zip(ends[::2], ends[1::2]):
-        middle = (y1 + y2) / 2
-        path.append(f"V{y1:.1f}" if y1 > y else "")  # a way of no length points nowhere
-        path.append(f"C{x1:.1f} {middle:.1f} {x2:.1f} {middle:.1f} {x2:.1f} {y2:.1f}")
-        y = y2
-    return "".join([*path, f"V{stop[1]:.1f}" if stop[1] > y else ""])
+        return 0.38
+    if letter in "mwMW=+×–" or unicodedata.east_asian_width(letter) in "WF":
+        return 0.95
+    return 0.72 if letter.isupper() else 0.63

@@ -13,7 +13,7 @@ from archdsl import resources
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(os.path.join(resources.TEMPLATES, "view")),
         autoescape=True,
         undefined=StrictUndefined,
@@ -21,6 +21,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["px"] = _pixels
+    return environment
+
+
+def _pixels(number: float) -> str:
+    """A number of pixels, to a tenth."""
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def render(template: str, **content: Any) -> str:

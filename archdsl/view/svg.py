@@ -11,34 +11,54 @@ from archdsl.records import Record
 from archdsl.view import colours
 from archdsl.view.boxes import Box, boxes_of
 from archdsl.view.depths import opened
-from archdsl.view.geometry import LABEL, TEXT, TITLE, Geometry, Spot, fitted, text_width
+from archdsl.view.folding import fold
+from archdsl.view.geometry import (
+    CARDS,
+    LABEL,
+    SIGNS,
+    TEXT,
+    TITLE,
+    Geometry,
+    Spot,
+    fitted,
+    is_sign,
+    text_width,
+)
 from archdsl.view.pages import render
-from archdsl.view.texts import costs_text, share, short, spoken
+from archdsl.view.texts import costs_text, repeats_text, share, short, spoken
 
-MARGIN, TOP, NARROW = 20, 74, 420.0
+MARGIN, HEAD, LEAST, MOST = 20.0, 18.0, 380.0, 640.0
+"""Around all; a line of the title; the widths that title and legend may have."""
 
-LINE = 18
-"""Between the lines of the legend."""
+INSIDE, BAR = 12.0, 92.0
+"""From a box's wall to what is in it; the length of a bar for all of the network."""
 
 
 class Drawn(Record):
-    """A box as the template needs it."""
+    """A box as the template needs it; places are from its own corner."""
 
     box: Box
     spot: Spot
-    colour: str
     style: str
-    """closed, open, small (one line), end (input or output) or port."""
+    """closed, open, small (one line), sign, end (input or output), port or named port."""
+    colour: str
+    stripe: tuple[tuple[str, float, float], ...]
+    """Colour, y and height of the pieces of its left edge."""
     name: str
     text: str
+    count: str
+    bars: tuple[tuple[str, float, float, float, float, str], ...]
+    """Class, y, height, length for all, length and text of each bar."""
     spoken: str
-    bars: tuple[tuple[str, float, float, float, str], ...]
-    """Class, x, y, length and text of each bar."""
 
 
 def picture(graph: Graph, depth: str = "stages", names: Collection[str] = ()) -> str:
-    """The picture of a network: open down to a depth of `DEPTHS`, and where `names` are."""
+    """The picture of a network: open down to a depth of `DEPTHS`, and where `names` are.
+
+    Blocks that repeat as they are stand there once.
+    """
     top = boxes_of(graph)
+    fold(top, names)
     return svg(top, opened(top, depth, names))
 
 
@@ -46,97 +66,107 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
     """The picture of a network with some boxes open."""
     geometry = Geometry(top, open_boxes)
     kinds = colours.colours_of(top)
-    drawn = [_drawn(top, box, spot, kinds, box in open_boxes) for box, spot in geometry.spots.items() if box is not top]  # fmt: skip  # noqa: E501
-    shown = [item.box for item in drawn if item.box.form != "port"]
-    width = max(geometry.size.width, NARROW)
-    legend, lines = _legend(shown, kinds, width)
-    doc = top.docs[0] if top.docs else ""
+    drawn = [
+        _drawn(top, box, spot, kinds, box in open_boxes)
+        for box, spot in geometry.spots.items()
+        if box is not top
+    ]
+    width = max(geometry.size.width, LEAST)
+    legend, lines = _legend([item.box for item in drawn], kinds, min(width, MOST))
+    head = [fitted(printable(f"{top.text} ({top.name})"), 16, width)]
+    docs = [fitted(printable(line), TEXT, width) for line in top.docs[:1]]
+    above = MARGIN + 28 + HEAD * len(docs) + 24
     return render(
         "picture.svg.jinja",
-        top=top,
-        title=printable(f"{top.text} ({top.name})"),
-        doc=fitted(printable(doc), TEXT, width),
-        whole_doc=printable(doc),
+        title=head[0],
+        docs=docs,
+        told=" ".join([*map(printable, top.docs[:1]), costs_text(top)]),
         totals=costs_text(top),
         width=width + 2 * MARGIN,
-        height=geometry.size.height + TOP + lines * LINE + 2 * MARGIN,
+        height=above + geometry.size.height + lines * HEAD + 2 * MARGIN,
         left=MARGIN + (width - geometry.size.width) / 2,
-        above=TOP,
-        below=geometry.size.height + TOP + MARGIN,
+        above=above,
+        below=above + geometry.size.height + MARGIN,
         margin=MARGIN,
+        inside=INSIDE,
+        cards=CARDS,
         drawn=drawn,
         paths=geometry.paths,
         labels=geometry.labels,
         legend=legend,
         sizes={"title": TITLE, "text": TEXT, "label": LABEL},
-        light=colours.LIGHT,
-        dark=colours.DARK,
-        bars={
-            "light": (colours.PARAMS, colours.MACS),
-            "dark": (colours.PARAMS_DARK, colours.MACS_DARK),
-        },
+        themes=(colours.LIGHT, colours.DARK),
     )
 
 
 def _drawn(top: Box, box: Box, spot: Spot, kinds: dict[str, str], is_open: bool) -> Drawn:
-    style = "open" if is_open else "closed"
-    if box.form == "port":
-        style = "port"
-    elif box.form in ("input", "output"):
-        style = "end"
-    elif box.form == "operation":
-        style = "small"
-    name, text, bars = box.name, box.text, _bars(top, box, spot, style)
-    room = spot.width - 22
-    if style in ("small", "end"):
-        name = fitted(box.name, TITLE, room)
-        text = fitted(box.text, TEXT, room - text_width(box.name + " ", TITLE))
-        if name != box.name or not box.text:
-            text = ""
-    elif style != "port":
-        name, text = fitted(name, TITLE, room), fitted(text, TEXT, room)
+    style = _style(box, is_open)
+    count = repeats_text(box)
+    name, text = printable(box.name), printable(box.text)
+    room = spot.width - 2 * INSIDE
+    if style == "sign":
+        name = SIGNS[box.what]
+    elif style in ("small", "end"):
+        name = fitted(name, TITLE, room)
+        text = fitted(text, TEXT, room - text_width(name + " ", TITLE))
+    elif style in ("closed", "open"):
+        name = fitted(name, TITLE, room - text_width(count, TITLE))
+        text = fitted(text, TEXT, room)
     colour = kinds.get(box.kind, colours.PLAIN)
-    return Drawn(
-        box, spot, colour, style, printable(name), printable(text), printable(spoken(box)), bars
-    )
+    pieces = list(dict.fromkeys(kinds.get(b.kind, colours.PLAIN) for b in box.children))
+    if box.form != "line" or not pieces:
+        pieces = [colour]
+    high = spot.height / len(pieces)
+    stripe = tuple((piece, i * high, high) for i, piece in enumerate(pieces))
+    bars = _bars(top, box, style, room)
+    return Drawn(box, spot, style, colour, stripe, name, text, count, bars, printable(spoken(box)))
 
 
-def _bars(top: Box, box: Box, spot: Spot, style: str) -> Any:
+def _style(box: Box, is_open: bool) -> str:
+    if box.form == "port":
+        return "named port" if box.name else "port"
+    if box.form in ("input", "output"):
+        return "end"
+    if box.form == "operation":
+        return "sign" if is_sign(box) else "small"
+    return "open" if is_open else "closed"
+
+
+def _bars(top: Box, box: Box, style: str, room: float) -> Any:
     """The shares of the network's parameters and MACs that lie in a box."""
-    if not (box.params or box.macs) or box.form == "port":
+    if not (box.params or box.macs) or style not in ("closed", "small", "open"):
         return ()
+    macs = "training only" if box.training else f"{short(box.macs)} MACs"
     rows = (
         ("params", share(box.params, top.params), f"{short(box.params)} params"),
-        ("macs", share(box.macs, top.macs), f"{short(box.macs)} MACs"),
+        ("macs", share(box.macs, top.macs), macs),
     )
     if style == "closed":
-        room = max(spot.width - 22 - 80, 30)
         return tuple(
-            (kind, spot.x + 11, spot.y + 41 + 12 * i, (room, room * part), text)
+            (kind, 38.0 + 11 * i, 6.0, BAR, BAR * part, text)
             for i, (kind, part, text) in enumerate(rows)
         )
-    y = spot.y + (24 if style == "small" else 38)
-    room = spot.width - 22
+    start = 20.5 if style == "small" else 37.0
     return tuple(
-        (kind, spot.x + 11, y + 3 * i, (room, room * part), "")
+        (kind, start + 2.5 * i, 2.0, room, room * part, "")
         for i, (kind, part, _) in enumerate(rows)
     )
 
 
 def _legend(shown: list[Box], kinds: dict[str, str], width: float) -> tuple[list[Any], int]:
     """What the colours mean, in lines; blocks first, then families of operations."""
-    blocks = {b.kind for b in shown if b.form == "block" or (b.form == "stage")}
-    families = {b.kind for b in shown if b.form == "operation"}
-    named = [kind for kind in kinds if kind in blocks]
-    named += [kind for kind in kinds if kind in families]
-    entries: list[tuple[str, str]] = [(kind, kinds[kind]) for kind in named]
-    entries += [("params", "bar"), ("MACs", "bar")]
+    blocks = {box.kind for box in shown if box.form in ("block", "stage")}
+    families = {box.kind for box in shown if box.form == "operation"}
+    families |= {child.kind for box in shown if box.form == "line" for child in box.children}
+    entries = [(printable(kind), kinds[kind], "") for kind in kinds if kind in blocks]
+    entries += [(k, kinds[k], "") for k in kinds if k in families - blocks]
+    entries += [("share of parameters", "", "params"), ("share of MACs", "", "macs")]
     placed, x, line = [], 0.0, 0
-    for text, colour in entries:
-        note = f"{text}, share of all" if colour == "bar" else printable(text)
-        wide = text_width(note, TEXT) + 34
+    for text, colour, kind in entries:
+        text = fitted(text, TEXT, width - 34)
+        wide = text_width(text, TEXT) + 34
         if x and x + wide > width:
             x, line = 0.0, line + 1
-        placed.append((x, line * LINE, note, colour, text.lower()))
+        placed.append((x, line * HEAD, text, colour, kind))
         x += wide
     return placed, line + 1

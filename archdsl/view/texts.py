@@ -22,6 +22,11 @@ def costs_text(box: Box) -> str:
     return f"{short(box.params)} params, {macs}"
 
 
+def repeats_text(box: Box) -> str:
+    """`×3`; nothing for what is there once."""
+    return f"×{box.repeats}" if box.repeats > 1 else ""
+
+
 def share(part: int, whole: int) -> float:
     """A part of a whole, from 0 to 1."""
     return part / whole if whole else 0.0
@@ -29,7 +34,7 @@ def share(part: int, whole: int) -> float:
 
 def spoken(box: Box) -> str:
     """All that a box shows, for those who hear it."""
-    pieces = [box.name, box.text, " and ".join(box.shapes)]
+    pieces = [box.name, f"{box.text} {repeats_text(box)}".strip(), " and ".join(box.shapes)]
     if box.params or box.macs:
         pieces.append(costs_text(box))
     return ", ".join(filter(None, pieces))
