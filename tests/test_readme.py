@@ -81,5 +81,8 @@ def _run(block: str, folder: Path) -> str:
 @pytest.mark.parametrize("page", has("pycon"), ids=lambda path: path.stem)
 def test_python(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "arch" and name:
+            (folder / name).write_text(text, encoding="utf-8")
     results = doctest.testfile(str(page), module_relative=False)
     assert results.attempted and not results.failed

@@ -1,0 +1,147 @@
+"""Networks that run: in onnxruntime, in torch, in torch compiled. All on the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from archdsl import errors
+from archdsl.diagnostics import DiagnosticError
+from archdsl.graph import Node
+from archdsl.network import Network
+
+Run = Callable[[], object]
+
+
+class Model(Protocol):
+    """A network that is ready to run."""
+
+    def runner(self, batch: int) -> Run:
+        """Runs it once on random samples."""
+
+
+class OnnxModel:
+    """A network in onnxruntime, from the graph that archdsl writes, batch normalisation folded."""
+
+    def __init__(self, network: Network, path: Path, threads: int) -> None:
+        from archdsl.onnx import export
+
+        nodes = export(network.graph, str(path), spec=network.spec.name).model.nodes
+        self.network = network
+        self.path = path
+        self.nodes = {n.name: n.primitive for n in nodes if isinstance(n.primitive, Node)}
+        """The operations that the nodes of the file were made of, by their names."""
+        self.session = session(path, threads)
+
+    def runner(self, batch: int) -> Run:
+        inputs = samples(self.network, batch)
+        return lambda: self.session.run(None, inputs)
+
+
+class TorchModel:
+    """The generated module in torch, operation by operation."""
+
+    compiled = False
+
+    def __init__(self, network: Network, path: Path, threads: int) -> None:
+        import torch
+
+        self._network = network
+        self._module: Any = network.module().eval()
+        if self.compiled:
+            # Each batch size a graph of its own, as a user with one size would have it.
+            self._module = torch.compile(self._module, dynamic=False)
+
+    def runner(self, batch: int) -> Run:
+        import torch
+
+        inputs = [torch.from_numpy(x) for x in samples(self._network, batch).values()]
+
+        def run() -> object:
+            with torch.inference_mode():
+                return self._module(*inputs)
+
+        return run
+
+
+class CompiledModel(TorchModel):
+    """The generated module, compiled by torch."""
+
+    compiled = True
+
+
+RUNTIMES: dict[str, Callable[[Network, Path, int], Model]] = {
+    "onnxruntime": OnnxModel,
+    "torch": TorchModel,
+    "torch.compile": CompiledModel,
+}
+"""By the names that users give and get."""
+
+
+def chosen(names: Sequence[str], profiled: bool = False) -> list[str]:
+    """The runtimes that are meant. Raises `DiagnosticError` where one is not installed."""
+    wanted = [*dict.fromkeys(names)]
+    unknown = [name for name in wanted if name not in RUNTIMES]
+    if unknown:
+        known = ", ".join(RUNTIMES)
+        problem = errors.UnknownOption(option="runtime", value=unknown[0], known=known)
+        raise DiagnosticError([problem])
+    if not wanted:
+        wanted = ["onnxruntime", *["torch"] * _is_installed("torch")]
+    for name in [*wanted, *["onnxruntime"] * profiled]:
+        package = name.partition(".")[0]
+        if not _is_installed(package):
+            missing = errors.NeedsPackage(what="`archdsl bench`", package=package)
+            raise DiagnosticError([missing])
+    return wanted
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # it is in `sys.modules`, as none
+        return False
+
+
+@contextmanager
+def torch_threads(threads: int, runtimes: Sequence[str]) -> Iterator[None]:
+    """Let torch compute on so many threads for a while, if it is to run at all."""
+    if not any(name.startswith("torch") for name in runtimes):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def session(path: Path, threads: int, profile: str | None = None) -> Any:
+    """An ONNX file in onnxruntime; `profile` is how the file of its profiler begins."""
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
+    return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+
+
+def samples(network: Network, batch: int) -> dict[str, Any]:
+    """Random inputs, the same for all runtimes."""
+    import numpy as np
+
+    generator = np.random.default_rng(batch)
+    return {
+        value.name: generator.standard_normal((batch, *value.shape), np.float32)
+        for value in network.graph.inputs
+    }

@@ -1,0 +1,80 @@
+"""`archdsl bench`: how long networks take."""
+
+from __future__ import annotations
+
+import argparse
+
+from archdsl.cli.networks import add_networks, chosen_networks
+from archdsl.cli.options import positive
+from archdsl.cli.output import FINE, write_out
+from archdsl.cli.progress import progress
+
+EPILOG = """\
+Needs onnxruntime; runs torch, too, where it is installed. docs/bench.md tells how it measures.
+
+examples:
+  archdsl bench mobilenet_v2
+  archdsl bench mnasnet_a1 mine.arch --batch 1,8 --seconds 5
+  archdsl bench resnet50 --blocks                    where the time goes
+  archdsl bench mobilenet_v2 --runtime onnxruntime --threads 2
+  archdsl bench efficientnet --variants --format csv > latency.csv
+  archdsl plot efficientnet --variants --data latency.csv --x latency --y macs -o latency.svg
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_networks(command, "csv")
+    command.add_argument(
+        "--batch", metavar="N,N", type=_sizes, default=(1,), help="sizes of the batch; 1"
+    )
+    command.add_argument(
+        "--threads", metavar="N", type=positive, default=1, help="of each runtime; 1"
+    )
+    command.add_argument(
+        "--seconds", metavar="S", type=_seconds, default=2.0,
+        help="how long to measure each network in each runtime at each batch size; 2",
+    )  # fmt: skip
+    command.add_argument(
+        "--runtime", metavar="NAME", action="append", default=[],
+        help="onnxruntime, torch or torch.compile; once for each; else the first two",
+    )  # fmt: skip
+    command.add_argument(
+        "--blocks", action="store_true", help="tell the time of each line and block, too"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print how long networks take."""
+    from archdsl.bench import bench
+
+    networks = chosen_networks(options)
+    with progress(options) as tell:
+        report = bench(
+            networks,
+            batches=options.batch,
+            threads=options.threads,
+            seconds=options.seconds,
+            runtimes=options.runtime,
+            blocks=options.blocks,
+            progress=tell,
+        )
+    if options.format == "json":
+        write_out(report.json())
+    elif options.format == "csv":
+        write_out(report.csv())
+    else:
+        write_out(report.text() + "\n")
+    return FINE
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(dict.fromkeys(map(positive, text.split(","))))
+    return sizes
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no time to measure for")
+    return number
