@@ -870,6 +870,7 @@ class NotSafetensors(Diagnostic):
 class NotACheckpoint(Diagnostic):
     code = "A6003"
     message = "{path} is not a `state_dict` that torch loads as weights only: {reason}"
+    help = "it is what `torch.save(module.state_dict(), path)` writes"
     path: str
     reason: str
 
@@ -944,9 +945,10 @@ class TypeNeedsOpset(Diagnostic):
 class NumberDoesNotFit(Diagnostic):
     code = "A6012"
     message = "`{name}` has numbers that {type} cannot hold"
-    help = "write --dtype float32 or bfloat16"
+    help = "{hint}"
     name: str
     type: str
+    hint: str
 
 
 class TooLargeForOneFile(Diagnostic):
@@ -963,6 +965,15 @@ class UnknownOption(Diagnostic):
     option: str
     value: str
     known: str
+
+
+class UselessNumbers(Diagnostic):
+    code = "A6015"
+    message = "{path} has `{name}` with {what}, of which no result comes"
+    help = "the training diverged: take weights from before"
+    path: str
+    name: str
+    what: str
 
 
 class NoCounterpart(Diagnostic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,9 +17,17 @@ except ImportError:  # Windows
 
 @contextmanager
 def whole(paths: list[str]) -> Iterator[list[IO[bytes]]]:
-    """Files to write; together they take their places in the end, or nothing is left of them."""
-    if any(os.path.exists(path) and not os.path.isfile(path) for path in paths):
-        with _opened(paths) as files:  # a device or a pipe is written as it is
+    """Files to write; together they take their places in the end, or nothing is left of them.
+
+    Raises `OSError`. A device or a pipe is written as it is, and alone.
+    """
+    for path in paths:
+        if not os.path.basename(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if os.path.exists(path) and not os.path.isfile(path) and len(paths) > 1:
+            raise OSError(errno.EINVAL, f"{os.path.basename(path)} is no regular file")
+    if os.path.exists(paths[0]) and not os.path.isfile(paths[0]):
+        with _opened(paths) as files:
             yield files
         return
     places = [os.path.realpath(path) for path in paths]

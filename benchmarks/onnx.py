@@ -20,8 +20,6 @@ from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-from build import EFFICIENTNET
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -98,14 +96,6 @@ def archdsl(*arguments: str) -> list[str]:
     return [sys.executable, "-c", run, *arguments]
 
 
-def spec_of(network: str, folder: Path) -> str:
-    path = ROOT / "specs" / f"{network}.arch"
-    if not path.exists():
-        path = folder / f"{network}.arch"
-        path.write_text(EFFICIENTNET)
-    return str(path)
-
-
 def measure(command: list[str]) -> tuple[float, float]:
     """Seconds and megabytes of a process."""
     start = perf_counter()
@@ -123,7 +113,9 @@ def report(network: str, case: Case, folder: Path, rounds: int) -> None:
     """Time and memory of the three ways, and their nodes."""
     files = {kind: str(folder / f"{network}.{kind}.onnx") for kind in ("ours", "legacy", "dynamo")}
     package = case.model.split(".")[0]
-    commands = {"ours": archdsl("onnx", spec_of(network, folder), "-o", files["ours"])}
+    commands = {
+        "ours": archdsl("onnx", str(ROOT / "specs" / f"{network}.arch"), "-o", files["ours"])
+    }
     for kind, text in (("legacy", LEGACY), ("dynamo", DYNAMO)):
         code = text.format(package=package, model=case.model, path=files[kind])
         commands[kind] = [sys.executable, "-c", code]

@@ -27,33 +27,7 @@ MOST_NODES = {
     "efficientnet": 239,
 }
 
-EFFICIENTNET = """
-arch efficientnet {
-  input image: 3x224x224
-  default bn(eps=1e-3, momentum=0.01)
-  stem = image -> conv(32, k=3, s=2) -> bn -> silu
-  body = stem -> stages(act=silu, se=0.25, drop=0.2 * index / total) {
-    block   e  k  c    n  s
-    mbconv  1  3  16   1  1
-    mbconv  6  3  24   2  2
-    mbconv  6  5  40   2  2
-    mbconv  6  3  80   3  2
-    mbconv  6  5  112  3  1
-    mbconv  6  5  192  4  2
-    mbconv  6  3  320  1  1
-  }
-  head = body -> conv(1280) -> bn -> silu -> global_pool
-  logits = head -> dropout(0.2) -> linear(1000)
-  return logits
-}
-"""
-
-NAMES = sorted({*MOST_NODES, *shipped_names()} - {"efficientnet_b0"})
 SMALL = ("mnasnet_a1", "squeezenet1_1")
-
-
-def network(name: str) -> Network:
-    return load(name) if name in shipped_names() else loads(EFFICIENTNET)
 
 
 def trained(net: Network) -> torch.nn.Module:
@@ -63,9 +37,9 @@ def trained(net: Network) -> torch.nn.Module:
     return module
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", shipped_names())
 def test_network(name: str, tmp_path: Path) -> None:
-    net = network(name)
+    net = load(name)
     module = trained(net)
     weights, path = tmp_path / "w.safetensors", tmp_path / "net.onnx"
     save_file(module.state_dict(), weights)
@@ -189,7 +163,7 @@ def test_opsets_go_as_far_as_onnx() -> None:
 @pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("name", [*SMALL, "efficientnet", "resnext50"])
 def test_functions(name: str, fold: bool, tmp_path: Path) -> None:
-    net = network(name)
+    net = load(name)
     weights = tmp_path / "w.safetensors"
     stored(net.graph, weights)
     flat, path = tmp_path / "flat.onnx", tmp_path / "net.onnx"
@@ -255,7 +229,7 @@ SPATIAL = [*SMALL, "mobilenet_v2"]
 
 @pytest.mark.parametrize("name", SPATIAL)
 def test_other_sizes(name: str, tmp_path: Path) -> None:
-    net = network(name)
+    net = load(name)
     module = trained(net)
     path = tmp_path / "net.onnx"
     net.onnx(path, weights=module.state_dict(), dynamic="spatial")

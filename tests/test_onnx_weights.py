@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import pickle
 import struct
 import sys
 from collections.abc import Callable
@@ -222,6 +223,76 @@ def test_lying_safetensors(lie: str, tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def with_weight(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The tensors of the small network, one of them replaced."""
+    return {**state_of(small().graph), "b.0.weight": tensor}
+
+
+KINDS_OF_NUMBERS = {
+    "int32": torch.zeros(64, 64, 3, 3, dtype=torch.int32),
+    "complex64": torch.zeros(64, 64, 3, 3, dtype=torch.complex64),
+    "float8_e4m3fn": torch.zeros(64, 64, 3, 3).to(torch.float8_e4m3fn),
+    "sparse float32": torch.zeros(64, 64, 3, 3).to_sparse(),
+    "float32 without numbers": torch.zeros(64, 64, 3, 3, device="meta"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_NUMBERS)
+def test_other_kinds_of_numbers(kind: str, tmp_path: Path) -> None:
+    state, path = with_weight(KINDS_OF_NUMBERS[kind]), tmp_path / "net.onnx"
+    files: list[Any] = [state, tmp_path / "w.pt"]
+    torch.save(state, files[1])
+    if " " not in kind:
+        files.append(tmp_path / "w.safetensors")
+        save_file(state, files[2])
+    for weights in files:
+        (problem,) = refused(lambda w=weights: small().onnx(path, weights=w))  # type: ignore[misc]
+        assert isinstance(problem, errors.MisshapenWeight)
+        told = "8-bit floats" if kind.startswith("float8") and weights is files[-1] else kind
+        assert f"`b.0.weight` as 64x64x3x3 of {told};" in str(problem)
+    assert not path.exists()
+
+
+def test_what_is_no_state_dict(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    for weights in (42, None, [], b"w.pt"):
+        (problem,) = refused(lambda w=weights: small().onnx(path, weights=w))  # type: ignore[misc]
+        assert isinstance(problem, errors.UnknownOption)
+    problems = refused(lambda: small().onnx(path, weights={"epoch": 3, 7: "seven"}))  # type: ignore[dict-item]
+    texts = list(map(str, problems))
+    assert any("`epoch`, a single number" in text for text in texts)
+    assert any("`7`" in text for text in texts)
+    assert any("lacks `b.0.weight`" in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["b.0.weight", "a.0.bias", "a.1.running_var", "c.3.weight"])
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+@pytest.mark.parametrize("fold", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_no_use(name: str, number: float, fold: bool, tmp_path: Path) -> None:
+    state = state_of(small().graph)
+    state[name].view(-1)[-1] = number
+    weights, path = tmp_path / "w.safetensors", tmp_path / "net.onnx"
+    save_file(state, weights)
+    (problem,) = refused(lambda: small().onnx(path, weights=weights, fold=fold))
+    assert isinstance(problem, errors.UselessNumbers)
+    assert f"w.safetensors has `{name}` with numbers that are not finite" in str(problem)
+    assert os.listdir(tmp_path) == ["w.safetensors"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_variances_below_0(tmp_path: Path) -> None:
+    state = state_of(small().graph)
+    state["a.1.running_var"][5] = -0.1
+    state["a.1.running_mean"][5] = -0.1
+    for fold in (True, False):
+        (problem,) = refused(lambda f=fold: small().onnx(tmp_path / "n", weights=state, fold=f))  # type: ignore[misc]
+        assert "`a.1.running_var` with variances below 0" in str(problem)
+    state["side.weight"][0] = float("nan")  # for training alone: nobody looks
+    state["a.1.running_var"][5] = 0
+    small().onnx(tmp_path / "net.onnx", weights=state)
+
+
 def test_other_files(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     code = tmp_path / "code.pt"
@@ -244,6 +315,42 @@ def test_other_files(tmp_path: Path) -> None:
         assert not path.exists()
     (problem,) = refused(lambda: small().onnx(path, weights=nested))
     assert "`state_dict`" in str(problem)
+    folder = tmp_path / "folder.pt"
+    folder.mkdir()
+    (problem,) = refused(lambda: small().onnx(path, weights=folder))
+    assert isinstance(problem, errors.NoSuchFile)
+
+
+class Malicious:
+    """A pickle of it runs a command where it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self._target}",)
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_code_of_a_checkpoint_runs(tmp_path: Path) -> None:
+    target, path = tmp_path / "harm", tmp_path / "net.onnx"
+    state = {**state_of(small().graph), "more": Malicious(target)}
+    one, two, module, short = (tmp_path / f"{i}.pt" for i in range(4))
+    torch.save(state, one)
+    two.write_bytes(pickle.dumps(Malicious(target)))
+    torch.save(small().module(), module)
+    torch.save(state_of(small().graph), short)
+    short.write_bytes(short.read_bytes()[:-400])
+    for weights, reason in (
+        (one, f"asks for `{os.system.__module__}.system`"),
+        (two, "pickle of something else"),
+        (module, "Net`, and only tensors are loaded"),
+        (short, "torch cannot read it"),
+    ):
+        (problem,) = refused(lambda w=weights: small().onnx(path, weights=w))  # type: ignore[misc]
+        assert isinstance(problem, errors.NotACheckpoint) and reason in str(problem)
+        assert "False" not in str(problem) and "\x1b" not in str(problem)
+    assert not target.exists() and not path.exists()
 
 
 def test_numbers_beyond_a_type(tmp_path: Path) -> None:
@@ -255,6 +362,13 @@ def test_numbers_beyond_a_type(tmp_path: Path) -> None:
     assert "`c.3.weight`" in str(problem) and not path.exists()
     assert os.listdir(tmp_path) == []
     net.onnx(path, weights=state, dtype="bfloat16")
+    assert "--dtype" in str(problem)
+    state = {name: tensor.double() for name, tensor in state.items()}
+    for number, dtype in ((1e300, "float32"), (1e300, "bfloat16"), (3.4e38, "bfloat16")):
+        state["c.3.weight"][3, 5] = number
+        (problem,) = refused(lambda d=dtype: net.onnx(tmp_path / "n", weights=state, dtype=d))  # type: ignore[misc]
+        assert f"{dtype} cannot hold" in str(problem) and "--dtype" not in str(problem)
+    net.onnx(path, weights=state)
 
 
 # Files that are written
@@ -344,6 +458,29 @@ def test_the_second_file_cannot_take_its_place(
 def test_no_such_folder(tmp_path: Path) -> None:
     (problem,) = refused(lambda: small().onnx(tmp_path / "none" / "net.onnx"))
     assert isinstance(problem, errors.CannotWrite)
+
+
+@pytest.mark.parametrize("path", ["", "folder", "folder/", "none/"])
+@pytest.mark.parametrize("external", ["never", "always"])
+def test_a_folder(
+    path: str, external: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("folder")
+    (problem,) = refused(lambda: small().onnx(path, external_data=external))
+    assert isinstance(problem, errors.CannotWrite)
+    assert os.listdir() == ["folder"] and os.listdir("folder") == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs devices")
+def test_a_device(tmp_path: Path) -> None:
+    small().onnx("/dev/null")
+    (problem,) = refused(lambda: small().onnx("/dev/null", external_data="always"))
+    assert "null is no regular file" in str(problem) and not os.path.exists("/dev/null.data")
+    (tmp_path / "net.onnx.data").mkdir()
+    (problem,) = refused(lambda: small().onnx(tmp_path / "net.onnx", external_data="always"))
+    assert "net.onnx.data is no regular file" in str(problem)
+    assert os.listdir(tmp_path) == ["net.onnx.data"]
 
 
 # Options

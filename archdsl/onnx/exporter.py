@@ -53,6 +53,11 @@ class Options(Record):
                         option=name, value=getattr(self, option), known=", ".join(known)
                     )
                 )
+        if not isinstance(self.weights, str | Mapping | bool):
+            known = "a path, a state_dict, True or False"
+            problems.append(
+                errors.UnknownOption(option="weights", value=repr(self.weights), known=known)
+            )
         narrow = self.dtype == BFLOAT16.name
         opset = self.opset
         if opset is None:

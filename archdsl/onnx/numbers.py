@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import numpy as np
 
@@ -26,6 +27,9 @@ def encode(array: Array, type_: Type, name: str = "") -> Array:
     bits = _narrowed(array, np.float32, type_, name).view(np.uint32)
     odd = (bits >> np.uint32(16)) & np.uint32(1)
     rounded = ((bits + np.uint32(0x7FFF) + odd) >> np.uint32(16)).astype(np.uint16)
+    infinite = rounded & np.uint16(0x7FFF) == np.uint16(0x7F80)
+    if infinite.any() and np.isfinite(array[infinite]).any():
+        _refuse(type_, name)
     not_a_number = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)
     return _little(np.where(not_a_number, np.uint16(0x7FC0), rounded))
 
@@ -37,8 +41,13 @@ def _narrowed(array: Array, dtype: type, type_: Type, name: str) -> Array:
         found: Array = array.astype(dtype, order="C")
     widens = np.dtype(dtype).itemsize >= array.dtype.itemsize
     if not widens and np.isinf(found).any() and np.isfinite(array[np.isinf(found)]).any():
-        raise errors.NumberDoesNotFit(name=name, type=type_.name)
+        _refuse(type_, name)
     return found
+
+
+def _refuse(type_: Type, name: str) -> NoReturn:
+    hint = "write --dtype float32 or bfloat16" if type_ is FLOAT16 else ""
+    raise errors.NumberDoesNotFit(name=name, type=type_.name, hint=hint)
 
 
 def _little(array: Array) -> Array:

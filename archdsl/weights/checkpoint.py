@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,12 +29,13 @@ class CheckpointFile(Tensors):
         except ImportError:
             raise errors.NeedsPackage(what=f"reading {path}", package="torch") from None
         try:
-            content: Any = self._load(torch, path)
-        except FileNotFoundError as problem:
-            raise errors.NoSuchFile(path=path, reason=problem.strerror or "") from None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about formats that go out of use
+                content: Any = self._load(torch, path)
         except Exception as problem:  # whatever pickle, zipfile and torch raise for a bad file
-            first = (str(problem).splitlines() or [type(problem).__name__])[0]
-            raise errors.NotACheckpoint(path=path, reason=first[:200]) from None
+            if isinstance(problem, OSError) and problem.filename is not None:
+                raise errors.NoSuchFile(path=path, reason=problem.strerror or "") from None
+            raise errors.NotACheckpoint(path=path, reason=_reason(problem)) from None
         super().__init__(_chosen(torch, content, path, entry), os.path.basename(path))
 
     @staticmethod
@@ -40,6 +44,17 @@ class CheckpointFile(Tensors):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError:  # a file of the old format cannot be mapped
             return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _reason(problem: Exception) -> str:
+    """Why a file is refused, without torch's advice to load it in a way that runs its code."""
+    code = re.search(r"GLOBAL ([\w.]+)", str(problem))
+    if code:
+        return f"it asks for `{code[1]}`, and only tensors are loaded"
+    if isinstance(problem, pickle.UnpicklingError):
+        return "it is a pickle of something else"
+    first = (str(problem).splitlines() or [""])[0][:200]
+    return f"torch cannot read it ({type(problem).__name__}: {first})"
 
 
 def _chosen(torch: Any, content: Any, path: str, entry: str | None) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from archdsl.weights.finding import Skipped, described, find, shown
 from archdsl.weights.layers import COUNTER, Checkpoint, Layer, Network
 from archdsl.weights.rules import Map, rules_of
 from archdsl.weights.sources import (
+    FLOATS,
     Declared,
     Drawn,
     File,
@@ -206,7 +207,7 @@ def _check_kinds(file: File, pairs: list[tuple[Layer, Layer]]) -> None:
     problems: list[Diagnostic] = []
     for theirs, _ in pairs:
         for role, name in theirs.tensors.items():
-            if role != COUNTER and "float" not in file.kinds[name]:
+            if role != COUNTER and file.kinds[name] not in FLOATS:
                 problem = errors.MisshapenWeight(
                     path=file.name, name=name, given=file.kinds[name],
                     expected="floating-point numbers",

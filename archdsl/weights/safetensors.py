@@ -39,6 +39,9 @@ _TYPES = {
     "U16": ("<u2", "uint16"),
     "U8": ("u1", "uint8"),
     "BOOL": ("u1", "truth values"),
+    "F8_E4M3": ("u1", "8-bit floats"),
+    "F8_E5M2": ("u1", "8-bit floats"),
+    "C64": ("<c8", "complex64"),
 }
 
 

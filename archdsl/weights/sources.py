@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from archdsl.resolve import nearest
 PIECE = 1 << 18
 """Numbers in a piece, where rows are smaller: a piece and its double fit into a core's cache."""
 
+
+FLOATS = ("float64", "float32", "float16", "bfloat16")
+"""The kinds of numbers that weights may have."""
 
 _HINTS = 20
 """Looking for the name that was meant takes time; whoever lacks more has another network's file."""
@@ -142,7 +145,10 @@ class File(Protocol):
 
 
 class Stored:
-    """The weights of a file that has what the graph declares."""
+    """The weights of a file that has what the graph declares.
+
+    Raises a diagnostic for numbers that no result comes of, when it comes to them.
+    """
 
     def __init__(self, file: File, tensors: Mapping[str, Declared]) -> None:
         """Raises `DiagnosticError` with every tensor that is missing, surplus or misshapen."""
@@ -153,7 +159,15 @@ class Stored:
 
     def pieces(self, name: str) -> Iterator[Array]:
         for start, stop in row_pieces(self._file.shapes[name]):
-            yield self._file.rows(name, start, stop)
+            piece = self._file.rows(name, start, stop)
+            if not np.isfinite(piece).all():
+                self._refuse(name, "numbers that are not finite")
+            if name.rpartition(".")[2] == "running_var" and (piece < 0).any():
+                self._refuse(name, "variances below 0")
+            yield piece
+
+    def _refuse(self, name: str, what: str) -> NoReturn:
+        raise errors.UselessNumbers(path=self._file.name, name=name, what=what)
 
     def vector(self, name: str) -> Array:
         return np.concatenate([*self.pieces(name)]).astype(np.float64)
@@ -171,7 +185,7 @@ def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
                 problems.append(
                     errors.MissingWeight(path=file.name, name=name, expected=expected, hint=hint)
                 )
-        elif needed and (file.shapes[name] != shape or "float" not in file.kinds[name]):
+        elif needed and (file.shapes[name] != shape or file.kinds[name] not in FLOATS):
             given = shape_text(file.shapes[name]) or "a single number"
             kind = file.kinds[name]
             problems.append(
@@ -192,10 +206,10 @@ class Tensors:
     def __init__(self, tensors: Mapping[str, Any], name: str = "the given state_dict") -> None:
         self.name = name
         self._tensors = tensors
-        self.shapes: dict[str, Shape] = {k: tuple(v.shape) for k, v in tensors.items()}
-        self.kinds: dict[str, str] = {
-            k: str(v.dtype).removeprefix("torch.") for k, v in tensors.items()
+        self.shapes: dict[str, Shape] = {
+            str(name): tuple(getattr(tensor, "shape", ())) for name, tensor in tensors.items()
         }
+        self.kinds = {str(name): _kind(tensor) for name, tensor in tensors.items()}
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         tensor = self._tensors[name]
@@ -204,6 +218,19 @@ class Tensors:
             part = part.detach().cpu()
             part = part if "float64" in str(part.dtype) else part.float()
         return np.ascontiguousarray(part)
+
+
+def _kind(tensor: Any) -> str:
+    """What kind of numbers something has; none of `FLOATS` where they cannot be had."""
+    if not hasattr(tensor, "dtype"):
+        return f"`{type(tensor).__name__}`"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if hasattr(tensor, "detach"):
+        if tensor.is_meta:
+            return f"{kind} without numbers"
+        if "strided" not in str(tensor.layout):
+            return f"sparse {kind}"
+    return kind
 
 
 def open_file(path: str, entry: str | None = "") -> File:
