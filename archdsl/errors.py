@@ -1101,6 +1101,23 @@ class NoSuchLayer(Diagnostic):
     hint: str
 
 
+class NoPictureEnding(Diagnostic):
+    code = "A6050"
+    message = "the ending of {path} says no format of a picture"
+    help = "end it with one of {known}, or choose with --format"
+    path: str
+    known: str
+
+
+class NoSuchPart(Diagnostic):
+    code = "A6051"
+    message = "`{network}` has no row or block `{path}` that could be opened"
+    help = "{hint}"
+    network: str
+    path: str
+    hint: str
+
+
 # A7: warnings, what is legal and likely wrong
 
 

@@ -7,7 +7,7 @@ Every mistake of a spec, or of what is asked of it, is a `DiagnosticError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from archdsl.parse import parse_expression
 from archdsl.progress import Progress, untold
 from archdsl.resolve import Program, Unit, nearest, read
 from archdsl.source import Source, Span
+from archdsl.whole import write
 
 if TYPE_CHECKING:
     from torch import nn
@@ -398,6 +399,29 @@ class Network:
         from archdsl.summary import summarise
 
         return summarise(self.graph, self._total)
+
+    def view(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        depth: str = "stages",
+        open: Collection[str] = (),
+    ) -> str:
+        """A picture; its text, and with a path a file, whose ending is the format if none is given.
+
+        `format` is svg (also where nothing says), html, dot or mmd; `depth` is stages, blocks or
+        primitives; `open` are names of rows and blocks that are open besides.
+        """
+        from archdsl.view.drawing import draw, format_of
+
+        if path is None:
+            return draw(self.graph, format or "svg", depth, open)
+        with all_mistakes():
+            form = format or format_of(os.fspath(path))
+        text = draw(self.graph, form, depth, open)
+        write(os.fspath(path), text.encode())
+        return text
 
     def source(self, class_name: str | None = None) -> str:
         """The text of a standalone PyTorch module. Does not need torch."""

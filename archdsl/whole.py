@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from archdsl import errors
+from archdsl.diagnostics import DiagnosticError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -47,6 +50,16 @@ def whole(paths: list[str]) -> Iterator[list[IO[bytes]]]:
         for name in temporary:
             if os.path.exists(name):
                 os.unlink(name)
+
+
+def write(path: str, content: bytes) -> None:
+    """Write a file whole or not at all. Raises `DiagnosticError` where that is not possible."""
+    try:
+        with whole([path]) as (file,):
+            file.write(content)
+    except OSError as trouble:
+        reason = trouble.strerror or str(trouble)
+        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
 
 
 @contextmanager

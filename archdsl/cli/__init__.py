@@ -38,6 +38,7 @@ COMMANDS = {
     "fmt": "give specs the layout that all have",
     "explain": "say what the code of a diagnostic means",
     "summary": "show stages and blocks with shapes, parameters and MACs",
+    "view": "draw a network: a picture, a page, a graph for Graphviz or Mermaid",
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",
@@ -59,6 +60,7 @@ examples:
   archdsl check my_net.arch
   archdsl explain A3014
   archdsl summary my_net.arch --set num_classes=10
+  archdsl view my_net.arch -o my_net.html
   archdsl onnx resnext50 -o resnext50.onnx
   archdsl verify my_net.arch
   archdsl build --help

@@ -138,11 +138,6 @@ def write_file(path: str, text: str, spec: Spec) -> None:
 
 def replace_file(path: str, text: str) -> None:
     """Write a file whole or not at all."""
-    from archdsl.whole import whole
+    from archdsl.whole import write
 
-    try:
-        with whole([path]) as (file,):
-            file.write(text.encode())
-    except OSError as trouble:
-        reason = trouble.strerror or str(trouble)
-        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
+    write(path, text.encode())

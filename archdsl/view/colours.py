@@ -26,6 +26,10 @@ PLAIN = "#999999"
 """Inputs, outputs, and lines of several things."""
 
 
+ALPHA = "33"
+"""How opaque a box's colour is where others draw it."""
+
+
 class Theme(Record):
     """Colours of what is no box: the ground, text, faint text, lines, bars' grounds."""
 

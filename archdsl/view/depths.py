@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 from archdsl.view.boxes import GROUPS, Box
 
-DEPTHS = ("stages", "blocks", "primitives")
-"""Lines and rows closed; the uses of blocks in them; everything down to the primitives."""
-
 
 def opened(top: Box, depth: str, names: Collection[str] = ()) -> set[Box]:
-    """The boxes that are open. Those on the way to one with a name of `names` are, too."""
+    """The boxes that are open at a depth of `rows.DEPTHS`, and those on the way to one of `names`.
+
+    At `stages` lines and rows are closed; at `blocks` the uses of blocks in them show; at
+    `primitives` all boxes are open.
+    """
     found = {top}
     for box in top.walk():
         if box.children and (_opens(box, depth) or box.path in names):
@@ -21,16 +22,6 @@ def opened(top: Box, depth: str, names: Collection[str] = ()) -> set[Box]:
             found.add(outer)
             outer = outer.parent
     return found
-
-
-def visible(box: Box, open_boxes: set[Box]) -> Box:
-    """The box that shows for this one: itself, or the outermost closed one around it."""
-    shown = box
-    while box.parent is not None:
-        box = box.parent
-        if box not in open_boxes:
-            shown = box
-    return shown
 
 
 def _opens(box: Box, depth: str) -> bool:

@@ -25,10 +25,12 @@ from archdsl.view.geometry import (
     text_width,
 )
 from archdsl.view.pages import render
-from archdsl.view.texts import costs_text, repeats_text, share, short, spoken
+from archdsl.view.texts import heading, repeats_text, share, short, spoken
 
 MARGIN, HEAD, LEAST, MOST = 20.0, 18.0, 380.0, 640.0
 """Around all; a line of the title; the widths that title and legend may have."""
+
+HEADING = 16
 
 INSIDE, BAR = 12.0, 92.0
 """From a box's wall to what is in it; the length of a bar for all of the network."""
@@ -53,7 +55,7 @@ class Drawn(Record):
 
 
 def picture(graph: Graph, depth: str = "stages", names: Collection[str] = ()) -> str:
-    """The picture of a network: open down to a depth of `DEPTHS`, and where `names` are.
+    """The picture of a network: open down to a depth of `rows.DEPTHS`, and where `names` are.
 
     Blocks that repeat as they are stand there once.
     """
@@ -73,15 +75,15 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
     ]
     width = max(geometry.size.width, LEAST)
     legend, lines = _legend([item.box for item in drawn], kinds, min(width, MOST))
-    head = [fitted(printable(f"{top.text} ({top.name})"), 16, width)]
-    docs = [fitted(printable(line), TEXT, width) for line in top.docs[:1]]
+    title, *docs, totals = map(printable, heading(top))
+    shown = [fitted(line, TEXT, width) for line in docs]
     above = MARGIN + 28 + HEAD * len(docs) + 24
     return render(
         "picture.svg.jinja",
-        title=head[0],
-        docs=docs,
-        told=" ".join([*map(printable, top.docs[:1]), costs_text(top)]),
-        totals=costs_text(top),
+        title=fitted(title, HEADING, width),
+        docs=shown,
+        told=" ".join([*docs, totals]),
+        totals=totals,
         width=width + 2 * MARGIN,
         height=above + geometry.size.height + lines * HEAD + 2 * MARGIN,
         left=MARGIN + (width - geometry.size.width) / 2,
@@ -94,7 +96,7 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
         paths=geometry.paths,
         labels=geometry.labels,
         legend=legend,
-        sizes={"title": TITLE, "text": TEXT, "label": LABEL},
+        sizes={"heading": HEADING, "title": TITLE, "text": TEXT, "label": LABEL},
         themes=(colours.LIGHT, colours.DARK),
     )
 

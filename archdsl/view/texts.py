@@ -27,6 +27,18 @@ def repeats_text(box: Box) -> str:
     return f"×{box.repeats}" if box.repeats > 1 else ""
 
 
+def heading(top: Box) -> list[str]:
+    """What stands over a network: its names, what the spec says of it first, its costs."""
+    return [f"{top.text} ({top.name})", *top.docs[:1], costs_text(top)]
+
+
+def label(box: Box) -> list[str]:
+    """The lines of a box that is drawn by others."""
+    name = f"{box.name} {repeats_text(box)}".rstrip()
+    costs = [costs_text(box)] if box.params or box.macs else []
+    return list(filter(None, [name, box.text, *costs]))
+
+
 def share(part: int, whole: int) -> float:
     """A part of a whole, from 0 to 1."""
     return part / whole if whole else 0.0

@@ -1,0 +1,1 @@
+"""Pictures of networks: what is drawn (`boxes.py`), where (`slots.py`, `geometry.py`), and how."""
