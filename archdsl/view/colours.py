@@ -31,22 +31,51 @@ ALPHA = "33"
 
 
 class Theme(Record):
-    """Colours of what is no box: the ground, text, faint text, lines, bars' grounds."""
+    """Colours of what is no box."""
 
     ground: str
+    raised: str
+    """The ground of what is beside the picture."""
     text: str
     faint: str
     line: str
     bar: str
-    fill: str
-    """How opaque a box's colour lies over the ground."""
+    """The ground of bars."""
     params: str
     macs: str
-    """Of bars; the same hues in dark are brighter."""
+    focus: str
+    fill: str
+    """How opaque a box's colour lies over the ground."""
+    inside: str
+    """The same of an open box."""
 
 
-LIGHT = Theme("#ffffff", "#1a1a1a", "#595959", "#767676", "#dcdcdc", "0.18", "#117733", "#882255")
-DARK = Theme("#16181c", "#f0f0f0", "#b4b4b4", "#8c8c8c", "#3a3e45", "0.28", "#44bb99", "#ee99aa")
+LIGHT = Theme(
+    ground="#ffffff",
+    raised="#f6f7f9",
+    text="#1a1a1a",
+    faint="#595959",
+    line="#767676",
+    bar="#dcdcdc",
+    params="#117733",
+    macs="#882255",
+    focus="#0b57d0",
+    fill="0.18",
+    inside="0.05",
+)
+DARK = Theme(
+    ground="#16181c",
+    raised="#1f2228",
+    text="#f0f0f0",
+    faint="#b4b4b4",
+    line="#8c8c8c",
+    bar="#4a4f58",
+    params="#44bb99",
+    macs="#ee99aa",
+    focus="#8ab4f8",
+    fill="0.28",
+    inside="0.08",
+)
 
 
 def colours_of(top: Box) -> dict[str, str]:

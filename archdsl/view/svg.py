@@ -25,7 +25,7 @@ from archdsl.view.geometry import (
     text_width,
 )
 from archdsl.view.pages import render
-from archdsl.view.texts import heading, repeats_text, share, short, spoken
+from archdsl.view.texts import LEAST_SHARE, heading, repeats_text, share, short, spoken
 
 MARGIN, HEAD, LEAST, MOST = 20.0, 18.0, 380.0, 640.0
 """Around all; a line of the title; the widths that title and legend may have."""
@@ -152,6 +152,7 @@ def _bars(top: Box, box: Box, style: str, room: float) -> Any:
     return tuple(
         (kind, start + 2.5 * i, 2.0, room, room * part, "")
         for i, (kind, part, _) in enumerate(rows)
+        if style == "open" or part >= LEAST_SHARE
     )
 
 

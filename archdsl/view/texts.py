@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from archdsl.view.boxes import Box
 
+LEAST_SHARE = 0.01
+"""Of the network's parameters or MACs, for an operation to have a bar."""
+
 
 def short(number: int) -> str:
     """A number with three digits at most: `3.89 M`."""
