@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.view.boxes import Box
 
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.03
 """Of the network's parameters or MACs, for an operation to have a bar."""
 
 
