@@ -5,7 +5,7 @@ A call of a primitive makes a node, a call of a block a scope in which its body 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from archdsl import errors, limits, numbers, tree
@@ -113,6 +113,11 @@ class Call:
         spans = [a.span for a in self.arguments if a.parameter == parameter]
         return spans[-1] if spans else None
 
+    def places(self, flowing: Span | None) -> list[Span | None]:
+        """Where the tensors are written, the flowing one first."""
+        given = sorted((a.slot, a.span) for a in self.arguments if a.slot >= 0)
+        return [flowing] * (flowing is not None) + [span for _, span in given]
+
     def written(self, parameter: str) -> tree.Expression | None:
         """The argument for a parameter as it is written."""
         given = [a.expression for a in self.arguments if a.parameter == parameter]
@@ -120,12 +125,16 @@ class Call:
 
 
 class Run:
-    """Where in a run of steps an evaluation is: see `Caller._flatten`."""
+    """Where in a run of steps an evaluation is: see `Caller._flatten`.
 
-    __slots__ = ("mixed", "shift")
+    `place` is where the value stands that flows on, if one does.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("mixed", "place", "shift")
+
+    def __init__(self, place: Span | None = None) -> None:
         self.mixed = False
+        self.place = place
         self.shift = 0
 
 
@@ -155,7 +164,7 @@ class Caller(Evaluator):
 
     def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
         value = self.evaluate(expression.source, frame)
-        run, trace, taps = Run(), frame.trace, None
+        run, trace, taps = Run(expression.source.span), frame.trace, None
         for step in expression.steps:
             if type(step) is tree.Call:
                 value = self._step(step, frame, value, run)
@@ -164,6 +173,7 @@ class Caller(Evaluator):
                 value = self._stages(step, value, frame)
                 run.mixed, taps = True, self.taps[id(value)]
             trace[id(step)] = value
+            run.place = step.span
         if taps and isinstance(value, Value):
             self.taps.setdefault(id(value), taps)
         return value
@@ -383,8 +393,27 @@ class Caller(Evaluator):
         except Diagnostic as problem:
             if problem.span is None:
                 problem.span = call.place(problem.argument) or node.span
+                places = call.places(run.place)
+                self.explain(problem, frame, tensors, places, call.place, call.written)
             raise
         return outputs[0] if len(outputs) == 1 else list(outputs)
+
+    def explain(
+        self,
+        problem: Diagnostic,
+        frame: Frame,
+        tensors: list[Any],
+        places: Sequence[Span | None],
+        place: Callable[[str], Span | None],
+        written: Callable[[str], tree.Expression | None],
+    ) -> None:
+        """Say of a mistake what led to it. `places` are those of the tensors, if each has one."""
+        from archdsl import reasons  # only a mistake needs it
+
+        inputs = [tensor for tensor in tensors if type(tensor) is Value]
+        if not len(places) == len(inputs) == len(tensors):
+            places = reasons.places_in(frame, inputs)
+        reasons.explain(problem, frame, [*zip(inputs, places)], place, written)
 
     def _flatten(
         self,

@@ -6,7 +6,7 @@ The kinds are in `errors.py`.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl.source import Span
@@ -19,10 +19,14 @@ LONGEST = 120
 
 
 class Note(NamedTuple):
-    """A second place that helps to understand a diagnostic."""
+    """A second place that helps to understand a diagnostic.
+
+    A `label` says what stands there (`this value is 24x56x56`) and is shown beside the mark.
+    """
 
     span: Span
     text: str
+    label: bool = False
 
 
 class Diagnostic(Exception):
@@ -31,7 +35,8 @@ class Diagnostic(Exception):
     The fields of a kind are its annotations; `message` and `help` are format strings over them.
     `span` is where the mistake is; for one inside a block where the block is used, and `notes`
     lead from there inwards. Who raises one without a span leaves it to whoever knows the place;
-    `argument` then says which argument is at fault, if it is one.
+    `argument` then says which argument is at fault, if it is one, and `about` what there is to be
+    said of arguments (by name) and of tensors that flow in (by place, from 0).
     """
 
     code: ClassVar[str]
@@ -43,15 +48,23 @@ class Diagnostic(Exception):
     """Whether there is no use in looking for more mistakes."""
 
     def __init__(
-        self, span: Span | None = None, *, argument: str | None = None, **values: Any
+        self,
+        span: Span | None = None,
+        *,
+        argument: str | None = None,
+        about: Mapping[int | str, str] | None = None,
+        **values: Any,
     ) -> None:
-        expected = {k for k in type(self).__annotations__ if k not in Diagnostic.__annotations__}
+        kind = type(self)
+        expected = {k for k in kind.__annotations__ if k not in Diagnostic.__annotations__}
+        values = {**{k: getattr(kind, k) for k in expected if hasattr(kind, k)}, **values}
         if expected != set(values):
-            raise TypeError(f"{type(self).__name__} takes {sorted(expected)}, not {sorted(values)}")
+            raise TypeError(f"{kind.__name__} takes {sorted(expected)}, not {sorted(values)}")
         super().__init__()
         self.values = values
         self.span = span
         self.argument = argument
+        self.about = about or {}
         self.notes: list[Note] = []
 
     @property
@@ -101,17 +114,17 @@ def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:
     severity = diagnostic.severity
     head = paint(severity, f"{severity}[{diagnostic.code}]")
     lines = [head + paint("title", f": {printable(diagnostic.title)}")]
-    if diagnostic.span is not None:
-        lines += _excerpt(diagnostic.span, "^", severity, paint)
-    notes = diagnostic.notes
-    left_out = len(notes) - 2 * NOTES if len(notes) > 2 * NOTES + 1 else 0
-    for i, note in enumerate(notes):
+    excerpts = list(_excerpts(diagnostic))
+    if excerpts and not excerpts[0].text:
+        lines += excerpts.pop(0).lines("^", severity, paint)
+    left_out = len(excerpts) - 2 * NOTES if len(excerpts) > 2 * NOTES + 1 else 0
+    for i, excerpt in enumerate(excerpts):
         if left_out and NOTES <= i < NOTES + left_out:
             if i == NOTES:
                 lines.append(f"{paint('note', 'note')}: and {left_out} more between these")
             continue
-        lines.append(f"{paint('note', 'note')}: {printable(note.text)}")
-        lines += _excerpt(note.span, "-", "frame", paint)
+        lines.append(f"{paint('note', 'note')}: {printable(excerpt.text)}")
+        lines += excerpt.lines("-", "frame", paint)
     if diagnostic.advice:
         lines.append(f"{paint('help', 'help')}: {printable(diagnostic.advice)}")
     return "\n".join(lines)
@@ -122,23 +135,65 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
 
 
-def _excerpt(span: Span, mark: str, part: str, paint: Paint) -> list[str]:
-    """The line of a place, the place marked; of a long line, what is around it."""
-    source = span.source
-    number, column = source.position(span.start)
-    line = source.line(number)
-    start = max(0, column - 1 - LONGEST // 2) if len(line) > LONGEST else 0
-    lead = line[start : column - 1]
-    marked = line[column - 1 : column - 1 + span.end - span.start][:LONGEST]
-    margin = " " * len(str(number))
-    shown = printable(_tabs(line[start : start + LONGEST]))
-    marks = paint(part, mark * max(1, _width(marked)))
-    return [
-        f"{paint('frame', f'{margin}-->')} {printable(source.name)}:{number}:{column}",
-        paint("frame", f"{margin} |"),
-        f"{paint('frame', f'{number} |')} {shown}".rstrip(),
-        f"{paint('frame', f'{margin} |')} {' ' * _width(lead)}{marks}",
-    ]
+def _excerpts(diagnostic: Diagnostic) -> Iterator[_Excerpt]:
+    """The places to show: that of the mistake, if it has one, and the notes; labels join them."""
+    last = None if diagnostic.span is None else _Excerpt(diagnostic.span, "")
+    for note in diagnostic.notes:
+        if note.label and last is not None and last.has_room_for(note):
+            last.labels.append(note)
+            continue
+        if last is not None:
+            yield last
+        last = _Excerpt(note.span, note.text)
+    if last is not None:
+        yield last
+
+
+class _Excerpt:
+    """A place with what is said of it, and the labels on its line and other lines of its text."""
+
+    def __init__(self, span: Span, text: str) -> None:
+        self.span = span
+        self.text = text
+        self.labels: list[Note] = []
+
+    def has_room_for(self, label: Note) -> bool:
+        """Whether a label can be shown with it: in the same text, on a line that is shown whole."""
+        source = self.span.source
+        if label.span.source is not source:
+            return False
+        return len(source.line(source.position(label.span.start)[0])) <= LONGEST
+
+    def lines(self, mark: str, part: str, paint: Paint) -> list[str]:
+        """The place, then each line that has marks with these below it."""
+        source = self.span.source
+        rows: dict[int, list[str]] = {}
+        own = ", ".join(label.text for label in self.labels if label.span == self.span)
+        marks = [(self.span, mark, part, own)]
+        marks += [(n.span, "-", "frame", n.text) for n in self.labels if n.span != self.span]
+        for span, sign, look, said in marks:
+            number, column = source.position(span.start)
+            line = source.line(number)
+            start = max(0, column - 1 - LONGEST // 2) if len(line) > LONGEST else 0
+            lead = line[start : column - 1]
+            marked = line[column - 1 : column - 1 + span.end - span.start][:LONGEST]
+            shown = printable(_tabs(line[start : start + LONGEST]))
+            text = f" {printable(said)}" if said else ""
+            drawn = paint(look, sign * max(1, _width(marked)) + text)
+            rows.setdefault(number, [shown]).append(" " * _width(lead) + drawn)
+        margin = " " * len(str(max(rows)))
+        number, column = source.position(self.span.start)
+        lines = [f"{paint('frame', f'{margin}-->')} {printable(source.name)}:{number}:{column}"]
+        lines.append(paint("frame", f"{margin} |"))
+        before = min(rows)
+        for number, (shown, *below) in sorted(rows.items()):
+            if number > before + 1:
+                lines.append(paint("frame", "..."))
+            before = number
+            gutter = paint("frame", f"{number:>{len(margin)}} |")
+            lines.append(f"{gutter} {shown}".rstrip())
+            lines += [f"{paint('frame', f'{margin} |')} {row}" for row in below]
+        return lines
 
 
 def _tabs(text: str) -> str:
@@ -147,10 +202,26 @@ def _tabs(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns that a text takes on a terminal."""
-    return sum(map(_columns, printable(_tabs(text))))
+    total = last = 0
+    before = ""
+    for character in printable(_tabs(text)):
+        width = _columns(character)
+        if character == _AS_EMOJI and last == 1 and not before.isalpha():
+            width = 1  # the character before is drawn two columns wide
+        elif character in _SKIN and last == 2:
+            width = 0  # drawn as one with the character before
+        total += width
+        last, before = width, character
+    return total
+
+
+_AS_EMOJI = "\N{VARIATION SELECTOR-16}"
+_SKIN = tuple(map(chr, range(0x1F3FB, 0x1F400)))
 
 
 def _columns(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf"):
         return 0
+    if "\u1160" <= character <= "\u11ff":
+        return 0  # vowels and ends of syllables of Hangul, drawn with what they follow
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

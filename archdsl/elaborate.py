@@ -479,17 +479,27 @@ def lead_to(problem: Diagnostic, scope: Scope) -> None:
     assert span is not None
     if problem.code.startswith("A1"):
         return
+    reason: tuple[str, Scope] | None = None
     while scope.parent is not None:
         outer = scope.parent
         if not scope.unit.outlined:
             problem.notes.insert(0, Note(span, f"in `{scope.unit.name}`, here"))
-            span = _cause(span, scope) or scope.span
+            cause = _cause(span, scope)
+            span = scope.span if cause is None else cause[1]
+            reason = None if cause is None else (cause[0], scope)
         scope = outer
     problem.span = span
+    if reason is not None:
+        from archdsl.reasons import show_argument  # only a mistake needs it
+
+        show_argument(problem, *reason)
 
 
-def _cause(span: Span, scope: Scope) -> Span | None:
-    """The argument of a block's use that a text inside the block depends on, if it is just one."""
+def _cause(span: Span, scope: Scope) -> tuple[str, Span] | None:
+    """The argument of a block's use that a text inside the block depends on, if it is just one.
+
+    The parameter, and where the argument is.
+    """
     if scope.origin is None:
         return None
     lets = {s.name: s.value for s in scope.unit.body if isinstance(s, tree.Let)}
@@ -501,8 +511,8 @@ def _cause(span: Span, scope: Scope) -> Span | None:
         seen.add(name)
         if name in lets:
             words |= {n.name for n in tree.walk(lets[name]) if isinstance(n, tree.Name)}
-    places = [scope.origin.place(p.name) for p in scope.unit.numbers if p.name in words]
-    found = [place for place in places if place is not None]
+    places = [(p.name, scope.origin.place(p.name)) for p in scope.unit.numbers if p.name in words]
+    found = [(name, place) for name, place in places if place is not None]
     return found[0] if len(found) == 1 else None
 
 

@@ -257,16 +257,18 @@ class TooManyParameters(Diagnostic):
 
 class WrongValue(Diagnostic):
     code = "A2001"
-    message = "expected {expected}, not {value}"
+    message = "expected {expected}{subject}, not {value}"
     expected: str
+    subject: str = ""
     value: str
 
 
 class NotWhole(Diagnostic):
     code = "A2002"
-    message = "expected {expected}, and {value} is not whole"
+    message = "expected {expected}{subject}, and {value} is not whole"
     help = "round it: floor(...), ceil(...), round(...) or divisible(..., 8)"
     expected: str
+    subject: str = ""
     value: str
 
 
@@ -778,10 +780,12 @@ class DoesNotDivide(Diagnostic):
 class ShapesDiffer(Diagnostic):
     code = "A3015"
     message = "`{operation}` cannot join {left} and {right}: {difference}"
+    help = "{fix}"
     operation: str
     left: str
     right: str
     difference: str
+    fix: str
 
 
 class PaddingTooLarge(Diagnostic):

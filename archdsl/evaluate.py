@@ -313,7 +313,15 @@ class Evaluator:
         name = {"+": "add", "-": "sub", "*": "mul"}.get(sign)
         both = isinstance(left, Value) and isinstance(right, Value)
         if both and name:
-            return self._apply(name, (left, right), {}, frame, span)
+            try:
+                return self._apply(name, (left, right), {}, frame, span)
+            except Diagnostic as problem:
+                from archdsl.reasons import explain  # only a mistake needs it
+
+                problem.values["operation"] = sign
+                places = (expression.left.span, expression.right.span)
+                explain(problem, frame, [*zip((left, right), places)])
+                raise
         tensor, number = (left, right) if isinstance(left, Value) else (right, left)
         divided = sign == "/" and tensor is left and number
         if both or not numbers.is_number(number) or not (name or divided):

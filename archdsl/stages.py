@@ -275,4 +275,5 @@ class Stager(Caller):
         except Diagnostic as problem:
             if problem.span is None:
                 problem.span = row.place(problem.argument) or span
+                self.explain(problem, frame, [value], [None], row.place, row.written)
             raise

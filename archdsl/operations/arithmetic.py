@@ -9,6 +9,7 @@ from archdsl.operations.base import (
     ANY_RANK,
     Operation,
     Shape,
+    axis_text,
     extent_text,
     parameter,
     shape_text,
@@ -75,11 +76,11 @@ class Concat(Operation):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         first, axis = inputs[0], self.axis
-        for other in inputs[1:]:
+        for index, other in enumerate(inputs[1:], 1):
             _check_ranks(self.name, "xs", first, other)
             for place, (m, n) in enumerate(zip(first, other, strict=True)):
                 if m != n and place != axis:
-                    raise _differ(self.name, "xs", first, other, place)
+                    raise _differ(self.name, "xs", first, other, place, (0, index))
         total = sum(shape[axis] for shape in inputs)
         return ((*first[:axis], total, *first[axis + 1 :]),)
 
@@ -105,10 +106,14 @@ class MatMul(Operation):
         if a[-1] != b[-2]:
             raise errors.ShapesDiffer(
                 argument="b",
+                about={0: "shape", 1: "shape"},
                 operation=self.name,
                 left=shape_text(a),
                 right=shape_text(b),
                 difference=f"{a[-1]} columns and {b[-2]} rows",
+                fix="`permute` swaps rows and columns of the second"
+                if a[-1] == b[-1]
+                else "the columns of the first are the rows of the second",
             )
         return ((*a[:-1], b[-1]),)
 
@@ -118,20 +123,35 @@ class MatMul(Operation):
 
 def _check_ranks(operation: str, argument: str, a: Shape, b: Shape) -> None:
     if len(a) != len(b):
+        vector = next((shape for shape in (a, b) if len(shape) == 1), None)
+        ones = ", 1" * (max(len(a), len(b)) - 1)
         raise errors.ShapesDiffer(
             argument=argument,
+            about={0: "shape", 1: "shape"},
             operation=operation,
             left=shape_text(a),
             right=shape_text(b),
             difference=f"{len(a) - 1} spatial axes and {len(b) - 1}",
+            fix=""
+            if vector is None
+            else f"`-> reshape(({vector[0]}{ones}))` makes the vector a map",
         )
 
 
-def _differ(operation: str, argument: str, a: Shape, b: Shape, axis: int) -> errors.Diagnostic:
+def _differ(
+    operation: str, argument: str, a: Shape, b: Shape, axis: int, places: tuple[int, int] = (0, 1)
+) -> errors.Diagnostic:
+    """What to say of two inputs, at these places, whose sizes along an axis are not equal."""
+    name = axis_text(axis, len(a) - 1)
+    fix = "`-> resize(...)` of one like the other makes their sizes equal, or equal strides do"
+    if axis == 0:
+        fix = f"`-> conv({a[0]})` gives the second as many channels as the first"
     return errors.ShapesDiffer(
         argument=argument,
+        about=dict.fromkeys(places, name),
         operation=operation,
         left=shape_text(a),
         right=shape_text(b),
         difference=f"{extent_text(a, axis)} and {extent_text(b, axis)}",
+        fix=fix,
     )

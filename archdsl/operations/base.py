@@ -133,6 +133,8 @@ class Operation:
                 content[name] = parameter.kind.read(value, rank)
             except errors.Diagnostic as problem:
                 problem.argument = problem.argument or name
+                if problem.values.get("subject") == "":
+                    problem.values["subject"] = f" for `{name}` of `{self.name}`"
                 raise
         for parameter in self.required:
             if parameter.name not in arguments:
@@ -201,7 +203,9 @@ class Operation:
         """What to say of a first input with a rank that it does not take."""
         names = ["a flat vector" if rank == 0 else f"a {rank}-D map" for rank in cls.ranks]
         text = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        return errors.WrongRank(operation=cls.name, ranks=text, shape=shape_text(shape))
+        return errors.WrongRank(
+            about={0: "shape"}, operation=cls.name, ranks=text, shape=shape_text(shape)
+        )
 
 
 def shape_text(shape: Shape) -> str:

@@ -103,7 +103,11 @@ class ConvTranspose(_Layer):
             sum_text = f"({size} - 1) * {s} - 2 * {p} + {d} * ({k} - 1) + {more} + 1 = {result}"
             extent = f"{axis_text(axis + 1, len(self.k))} {size}"
             raise errors.NothingLeft(
-                argument="p", operation=self.name, extent=extent, arithmetic=sum_text
+                argument="p",
+                about={0: axis_text(axis + 1, len(self.k))},
+                operation=self.name,
+                extent=extent,
+                arithmetic=sum_text,
             )
         return result
 
@@ -136,10 +140,13 @@ class Linear(_Layer):
 
     @classmethod
     def refusal(cls, shape: Shape) -> errors.Diagnostic:
-        return errors.LinearNeedsVector(shape=shape_text(shape), size=prod(shape))
+        return errors.LinearNeedsVector(
+            about={0: "shape"}, shape=shape_text(shape), size=prod(shape)
+        )
 
 
 def _check_groups(groups: int, channels: int, c: int) -> None:
     common = gcd(channels, c)
-    check_divides("groups", groups, channels, f"the {channels} input channels", common=common)
-    check_divides("groups", groups, c, f"the {c} output channels", common=common)
+    for total, what, where in ((channels, "input", 0), (c, "output", "c")):
+        about: dict[int | str, str] = {where: "channels" if where == 0 else "the output channels"}
+        check_divides("groups", groups, total, f"the {total} {what} channels", about, common=common)

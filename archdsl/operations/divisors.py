@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isqrt
 
 from archdsl import errors
 
 
 def check_divides(
-    parameter: str, value: int, total: int, what: str, *, common: int | None = None
+    parameter: str,
+    value: int,
+    total: int,
+    what: str,
+    about: Mapping[int | str, str],
+    *,
+    common: int | None = None,
 ) -> None:
     """Refuse a `value` that does not divide `total`, and suggest divisors of `common`, or of it."""
     if total % value:
         fits = nearest_divisors(value, common or total)
         raise errors.DoesNotDivide(
             argument=parameter,
+            about=about,
             divisor=f"{parameter}={value}",
             what=what,
             total=total,

@@ -66,12 +66,19 @@ class Split(Operation):
         axis, extent = self.axis, x[self.axis]
         given: int | tuple[int, ...] = self.sizes
         if isinstance(given, int):
-            check_divides("sizes", given, extent, extent_text(x, axis))
+            check_divides(
+                "sizes",
+                given,
+                extent,
+                f"the {extent_text(x, axis)}",
+                {0: axis_text(axis, len(x) - 1)},
+            )
             given = (extent // given,) * given
             self._settle(sizes=given)
         if sum(given) != extent:
             raise errors.SplitDoesNotAddUp(
                 argument="sizes",
+                about={0: axis_text(axis, len(x) - 1)},
                 sizes=describe(given),
                 total=sum(given),
                 extent=extent_text(x, axis),
@@ -99,6 +106,7 @@ class Slice(Operation):
         if size == 0:
             raise errors.NothingLeft(
                 argument="start" if self.stop is None else "stop",
+                about={0: axis_text(axis, len(x) - 1)},
                 operation=self.name,
                 extent=extent_text(x, axis),
                 arithmetic=f"it would go from {start} to {stop}",
@@ -142,6 +150,7 @@ class Resize(Operation):
         if len(given) != 1:
             raise errors.ExactlyOne(
                 argument=given[-1] if given else None,
+                about={name: f"`{name}` is given here" for name in given[:-1]},
                 callee=self.name,
                 options="like, size and scale",
                 given=" and ".join(given) or "none",
@@ -149,6 +158,7 @@ class Resize(Operation):
         if self.align_corners and self.mode != "bilinear":
             raise errors.NoEffect(
                 argument="align_corners",
+                about={"mode": "this is it"},
                 callee=self.name,
                 parameter="align_corners",
                 other=f"mode={self.mode}",
@@ -158,10 +168,12 @@ class Resize(Operation):
         if len(like) != len(x):
             raise errors.ShapesDiffer(
                 argument="like",
+                about={0: "shape", 1: "shape"},
                 operation=self.name,
                 left=shape_text(x),
                 right=shape_text(like),
                 difference=f"{len(x) - 1} spatial axes and {len(like) - 1}",
+                fix="",
             )
         return ((x[0], *like[1:]),)
 
@@ -175,6 +187,7 @@ class Resize(Operation):
             if scaled < 1:
                 raise errors.NothingLeft(
                     argument="scale",
+                    about={0: axis_text(axis, len(x) - 1)},
                     operation=self.name,
                     extent=extent_text(x, axis),
                     arithmetic=arithmetic,
@@ -220,12 +233,20 @@ class Pad(Operation):
         (x,) = inputs
         if self.value and self.mode != "constant":
             raise errors.NoEffect(
-                argument="value", callee=self.name, parameter="value", other=f"mode={self.mode}"
+                argument="value",
+                about={"mode": "this is it"},
+                callee=self.name,
+                parameter="value",
+                other=f"mode={self.mode}",
             )
         for axis, (pair, size) in enumerate(zip(self.p, x[1:], strict=True), 1):
             if self.mode == "reflect" and max(pair) >= size:
                 raise errors.ReflectionTooLarge(
-                    argument="p", padding=max(pair), axis=axis_text(axis, len(x) - 1), size=size
+                    argument="p",
+                    about={0: axis_text(axis, len(x) - 1)},
+                    padding=max(pair),
+                    axis=axis_text(axis, len(x) - 1),
+                    size=size,
                 )
         sizes = (low + n + high for (low, high), n in zip(self.p, x[1:], strict=True))
         return ((x[0], *sizes),)
@@ -247,7 +268,11 @@ class PadChannels(Operation):
         (x,) = inputs
         if self.c < self.before + x[0]:
             raise errors.FewerChannels(
-                argument="c", given=self.c, before=self.before, channels=x[0]
+                argument="c",
+                about={0: "channels"},
+                given=self.c,
+                before=self.before,
+                channels=x[0],
             )
         return ((self.c, *x[1:]),)
 
@@ -287,7 +312,7 @@ class ChannelShuffle(Operation):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         channels = inputs[0][0]
-        check_divides("groups", self.groups, channels, f"the {channels} channels")
+        check_divides("groups", self.groups, channels, f"the {channels} channels", {0: "channels"})
         return inputs
 
 
@@ -305,6 +330,7 @@ class PixelShuffle(Operation):
             above = -(-c // factor**2) * factor**2
             raise errors.DoesNotDivide(
                 argument="factor",
+                about={0: "channels"},
                 divisor=f"factor^2 = {factor**2}",
                 what=f"the {c} channels",
                 total=c,
@@ -377,7 +403,11 @@ class Reshape(Operation):
         shape = tuple(size // known if n == -1 else n for n in self.shape)
         if prod(shape) != size:
             raise errors.ReshapeDoesNotFit(
-                argument="shape", size=size, shape=shape_text(x), wanted=shape_text(self.shape)
+                argument="shape",
+                about={0: "shape"},
+                size=size,
+                shape=shape_text(x),
+                wanted=shape_text(self.shape),
             )
         self._settle(shape=shape)
         return (shape,)

@@ -69,7 +69,7 @@ class GroupNorm(_Normalization):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         channels = inputs[0][0]
-        check_divides("groups", self.groups, channels, f"the {channels} channels")
+        check_divides("groups", self.groups, channels, f"the {channels} channels", {0: "channels"})
         return inputs
 
 

@@ -71,6 +71,7 @@ def slide(
         if count < 1:
             raise errors.WindowTooLarge(
                 argument="k",
+                about={0: axis_text(axis + 1, len(sizes))},
                 window=reach + 1,
                 axis=axis_text(axis + 1, len(sizes)),
                 size=size,

@@ -24,7 +24,9 @@ class _Pool(Operation):
         if not isinstance(self.p, str):
             for kernel, padding in zip(k, self.p, strict=True):
                 if padding > kernel // 2:
-                    raise errors.PaddingTooLarge(argument="p", padding=padding, kernel=kernel)
+                    raise errors.PaddingTooLarge(
+                        argument="p", about={"k": f"k is {kernel}"}, padding=padding, kernel=kernel
+                    )
         pads, sizes = slide(x[1:], k, s, self.p, d, self.ceil)
         self._settle(s=s, pads=pads)
         return (x[0], *sizes)
@@ -68,6 +70,7 @@ class AvgPool(_Pool):
             given = "none" if self.k is None else "both"
             raise errors.ExactlyOne(
                 argument=None if self.k is None else "out",
+                about={"k": "`k` is given here"},
                 callee=self.name,
                 options="k and out",
                 given=given,
@@ -82,7 +85,10 @@ class AvgPool(_Pool):
         }
         for name, is_set in unused.items():
             if is_set:
-                raise errors.NoEffect(argument=name, callee=self.name, parameter=name, other="out")
+                raise errors.NoEffect(
+                    argument=name, about={"out": "this is it"},
+                    callee=self.name, parameter=name, other="out",
+                )  # fmt: skip
         self._settle(pads=((0, 0),) * (len(x) - 1))
         assert self.out is not None
         return ((x[0], *self.out),)
