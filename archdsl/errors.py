@@ -520,6 +520,15 @@ class NoArch(Diagnostic):
     hint: str
 
 
+class SeveralArchs(Diagnostic):
+    code = "A1037"
+    message = "{path} has several archs, and none of the file's name: {archs}"
+    help = "choose one: --arch {first}"
+    path: str
+    archs: str
+    first: str
+
+
 class NothingToSet(Diagnostic):
     code = "A1017"
     message = "`set` finds no `{path}`"

@@ -186,14 +186,17 @@ class Spec:
         default = self.name.removesuffix(".arch")
         if arch is None and (len(archs) == 1 or default in archs):
             return archs[0] if len(archs) == 1 else default
+        path = self.source.name
+        if archs and arch is None:
+            names = ", ".join(archs)
+            raise DiagnosticError([errors.SeveralArchs(path=path, archs=names, first=archs[0])])
         hint = f"choose one of {', '.join(archs)}"
         if not archs:
             hint = f"it has the blocks {', '.join(self.blocks)}" if self.blocks else "it is empty"
         elif arch is not None and (near := nearest(arch, archs)):
             hint = f"did you mean `{near}`?"
-        wanted = f" `{default if arch is None else arch}`" if archs or arch is not None else ""
-        problem = errors.NoArch(place, path=self.source.name, wanted=wanted, hint=hint)
-        raise DiagnosticError([problem])
+        wanted = "" if arch is None else f" `{arch}`"
+        raise DiagnosticError([errors.NoArch(place, path=path, wanted=wanted, hint=hint)])
 
     def network(
         self,

@@ -139,7 +139,7 @@ def test_mistakes(parameters: dict[str, object], code: str) -> None:
     ("text", "arch", "code"),
     [
         (SPEC, "smal", "A1016"),
-        (SPEC, None, "A1016"),
+        (SPEC, None, "A1037"),
         ("block b { return x -> relu }", None, "A1016"),
         ("", None, "A1016"),
         ("arch a {", None, "A0003"),

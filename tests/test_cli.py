@@ -266,7 +266,7 @@ def test_several_archs_and_none_chosen(command: Command, tmp_path: Path) -> None
     (tmp_path / "c.arch").write_text(both)
     (tmp_path / "b.arch").write_text(both)
     done = command("summary", "c.arch")
-    assert done.returncode == 1 and "choose one of a, b" in done.stderr
+    assert done.returncode == 1 and "choose one: --arch a" in done.stderr
     assert command("summary", "b.arch").stdout.startswith("B (b)")
     assert command("summary", "c.arch", "--arch", "a").stdout.startswith("A (a)")
     assert command("check", "c.arch").stdout == "c.arch: 2 networks fine\n"
