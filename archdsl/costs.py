@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from archdsl import tree
-from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value
+from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.naming import safe
 from archdsl.operations import Operation, Shape
 from archdsl.records import Record
@@ -121,7 +121,7 @@ def parts(graph: Graph) -> list[Part]:
             else:
                 params += counts.params(item.operation)
                 macs += item.operation.macs if id(item) in inference else 0
-        shapes = tuple(value.shape for value in items[-1].outputs)
+        shapes = tuple(value.shape for value in tensors(items[-1].outputs))
         training = not any(id(item) in living for item in items)
         return Part(name, tuple(items), shapes, params, macs, training, inner)
 

@@ -120,6 +120,15 @@ class Scope:
         return f"<{'.'.join(self.path) or self.unit.name}: {self.unit.name}>"
 
 
+def tensors(given: object) -> list[Value]:
+    """The tensors among what a node or a scope takes or gives, lists opened."""
+    if isinstance(given, Value):
+        return [given]
+    if isinstance(given, list | tuple):
+        return [value for item in given for value in tensors(item)]
+    return []
+
+
 class RowRepeat:
     """One repeat of a table's row."""
 

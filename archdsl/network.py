@@ -17,7 +17,7 @@ from archdsl import errors, limits, resources, tree
 from archdsl.check import check, check_class_name, check_variants
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.elaborate import elaborate
-from archdsl.graph import Graph, Value
+from archdsl.graph import Graph, Value, tensors
 from archdsl.parse import parse_expression
 from archdsl.progress import Progress, untold
 from archdsl.resolve import Program, Unit, nearest, read
@@ -67,6 +67,14 @@ class PartInfo(NamedTuple):
     """Bytes of the tensors that its operations make."""
     training: bool
     """Whether it serves training alone; it has no MACs and no memory then."""
+    stride: tuple[float | None, ...]
+    """Positions of the network's input, along each axis, between neighbouring ones of what comes
+    out; none where it is no map of the input."""
+    receptive_field: tuple[int | None, ...]
+    """How many positions of the input, along each axis, one of what comes out sees through
+    windows; none where it sees all of it by other ways alone."""
+    sees_all: bool
+    """Whether it sees the whole input, by a global pool or the like."""
 
 
 class BlockInfo(NamedTuple):
@@ -343,7 +351,7 @@ class Network:
             BlockInfo(
                 ".".join(scope.path),
                 scope.unit.name,
-                _shape(scope.outputs[0]),
+                _shape(tensors(scope.outputs)[0]),
                 cost.params,
                 cost.macs,
             )
@@ -382,18 +390,25 @@ class Network:
         memory is that of activations of `dtype` for `batch` samples. pandas takes the list as it
         is: `DataFrame(network.table())`.
         """
-        from archdsl import memory, rows
+        from archdsl import memory, receptive, rows
 
         with all_mistakes():
             _one_of(depth, rows.DEPTHS)
             bytes_ = memory.SIZES[_one_of(dtype, memory.SIZES)] * batch
-        return [
-            PartInfo(
-                row.name, row.stage, row.block, row.kind, ("N", *row.shapes[0]), row.params,
-                row.macs, row.activations * bytes_, row.training,
-            )
-            for row in rows.rows(self.graph, depth)
-        ]  # fmt: skip
+        seen = receptive.sights(self.graph)
+        found = []
+        for row in rows.rows(self.graph, depth):
+            sights = seen.get(id(row.outputs[0]), ())
+            found.append(
+                PartInfo(
+                    row.name, row.stage, row.block, row.kind, _shape(row.outputs[0]), row.params,
+                    row.macs, row.activations * bytes_, row.training,
+                    tuple(None if s.stride is None else receptive.plain(s.stride) for s in sights),
+                    tuple(sight.field for sight in sights),
+                    any(sight.everything for sight in sights),
+                )
+            )  # fmt: skip
+        return found
 
     # What is made of it
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl import costs, memory
-from archdsl.graph import Graph, Node, Scope
+from archdsl.graph import Graph, Node, Scope, Value, tensors
 from archdsl.labels import item_text, kinds_text
 from archdsl.operations import Shape
 from archdsl.records import Record
@@ -34,6 +34,8 @@ class Row(Record):
     text: str
     """The same with the arguments that were given."""
     nodes: tuple[Node, ...]
+    outputs: tuple[Value, ...]
+    """What comes out."""
     params: int
     macs: int
     activations: int
@@ -45,7 +47,7 @@ class Row(Record):
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The shapes of what comes out."""
-        return tuple(value.shape for value in self.nodes[-1].outputs)
+        return tuple(value.shape for value in self.outputs)
 
 
 def stages(graph: Graph) -> list[Row]:
@@ -152,6 +154,7 @@ class _Maker:
             kinds_text(items),
             text,
             tuple(nodes),
+            tuple(tensors(items[-1].outputs) or nodes[-1].outputs),
             sum(self.count(node.operation) for node in nodes),
             sum(node.operation.macs for node in alive),
             sum(map(memory.made, alive)),

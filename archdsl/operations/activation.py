@@ -5,6 +5,7 @@ from __future__ import annotations
 from archdsl.operations.base import ANY_RANK, Operation, Shape, Weight, Word, parameter
 from archdsl.operations.initialisation import VECTOR_INIT
 from archdsl.operations.kinds import AXIS, FLAG, NUMBER
+from archdsl.operations.reach import SAME, Reach
 
 
 class _Activation(Operation):
@@ -106,3 +107,6 @@ class Softmax(_Activation):
     elementwise = False
     in_place = False
     axis: int = parameter(AXIS, "the axis that adds up to 1; 0 is the channels", 0)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None if axis + 1 == self.axis else SAME

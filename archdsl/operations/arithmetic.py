@@ -15,6 +15,7 @@ from archdsl.operations.base import (
     shape_text,
 )
 from archdsl.operations.kinds import AXIS, FLAG, NUMBER
+from archdsl.operations.reach import SAME, Reach
 
 _NUMBER = parameter(NUMBER, "a number in place of the second tensor", None)
 
@@ -84,6 +85,9 @@ class Concat(Operation):
         total = sum(shape[axis] for shape in inputs)
         return ((*first[:axis], total, *first[axis + 1 :]),)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None if axis + 1 == self.axis else SAME
+
 
 class MatMul(Operation):
     """Product of matrices: M x K times K x N is M x N, for each sample and each leading index.
@@ -119,6 +123,9 @@ class MatMul(Operation):
 
     def count_macs(self, *inputs: Shape) -> int:
         return prod(self.outputs[0]) * inputs[0][-1]
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None
 
 
 def _check_ranks(operation: str, argument: str, a: Shape, b: Shape) -> None:

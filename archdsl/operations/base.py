@@ -11,6 +11,7 @@ from math import prod
 from typing import Any, ClassVar, NamedTuple
 
 from archdsl import errors
+from archdsl.operations.reach import SAME, Reach
 from archdsl.records import Record
 
 Shape = tuple[int, ...]
@@ -166,6 +167,13 @@ class Operation:
     def count_macs(self, *inputs: Shape) -> int:
         """Multiply-accumulates for one sample; convolutions and matrix products count."""
         return 0
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        """Which positions of an input one of an output depends on, along a spatial axis from 0.
+
+        None where it is on all, or where the axes of the output are not those of the input.
+        """
+        return SAME
 
     @property
     def rank(self) -> int:

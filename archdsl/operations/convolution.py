@@ -18,6 +18,7 @@ from archdsl.operations.divisors import check_divides
 from archdsl.operations.initialisation import BIAS_INIT, INIT
 from archdsl.operations.kinds import AXES, COUNT, FLAG
 from archdsl.operations.padding import MARGIN, PADDING, Pads, slide
+from archdsl.operations.reach import Reach, Steps, window
 
 
 class _Layer(Operation):
@@ -66,6 +67,9 @@ class Conv(_Layer):
 
     def count_macs(self, *inputs: Shape) -> int:
         return prod(self.outputs[0]) * (inputs[0][0] // self.groups) * prod(self.k)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return window(self.k[axis], self.s[axis], self.pads[axis][0], self.d[axis])
 
 
 class ConvTranspose(_Layer):
@@ -117,6 +121,11 @@ class ConvTranspose(_Layer):
     def count_macs(self, *inputs: Shape) -> int:
         return prod(inputs[0]) * (self.c // self.groups) * prod(self.k)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        k, s, p, d = (v[axis] for v in (self.k, self.s, self.p, self.d))
+        first = tuple(-((d * (k - 1) - i - p) // s) for i in range(s))
+        return Steps(first, 1), Steps(tuple((i + p) // s for i in range(s)), 1)
+
 
 class Linear(_Layer):
     """Matrix times vector. Parameters: c * channels, and c with a bias. MACs: c * channels."""
@@ -137,6 +146,9 @@ class Linear(_Layer):
 
     def count_macs(self, *inputs: Shape) -> int:
         return self.c * inputs[0][0]
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None
 
     @classmethod
     def refusal(cls, shape: Shape) -> errors.Diagnostic:

@@ -34,6 +34,7 @@ from archdsl.operations.kinds import (
     words,
 )
 from archdsl.operations.padding import Pads
+from archdsl.operations.reach import ALWAYS_0, SAME, Reach, Steps, covered, ratio, window
 
 _MOST_PARTS = 65536
 
@@ -85,6 +86,9 @@ class Split(Operation):
             )
         return tuple((*x[:axis], size, *x[axis + 1 :]) for size in given)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return window(1, 1, -sum(self.sizes[:output])) if axis + 1 == self.axis else SAME
+
 
 class Slice(Operation):
     """Positions start, start + step, ... below stop, along an axis; negative ones from the end."""
@@ -113,6 +117,9 @@ class Slice(Operation):
             )
         self._settle(start=start, stop=stop)
         return ((*x[:axis], size, *x[axis + 1 :]),)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return window(1, self.step, -self.start) if axis + 1 == self.axis else SAME
 
 
 def _read_scales(value: Any, rank: int) -> tuple[float, ...]:
@@ -195,6 +202,23 @@ class Resize(Operation):
             sizes.append(int(scaled))
         return tuple(sizes)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        size, result = self.inputs[0][axis + 1], self.outputs[0][axis + 1]
+        if self.mode == "area":
+            return None if result == 1 else covered(size, result)
+        if self.mode == "nearest":
+            return ratio(size, result, lambda i: i * size // result, lambda i: i * size // result)
+        # Position i lies at (a i + b) / c, and takes the pixels on both sides.
+        a, b, c = 2 * size, size - result, 2 * result
+        if self.align_corners:
+            if result == 1:
+                return ALWAYS_0
+            size, result = size - 1, result - 1
+            a, b, c = size, 0, result
+        return ratio(
+            size, result, lambda i: (a * i + b) // c, lambda i: -(-(a * i + b) // c)
+        )
+
 
 def _read_border(value: Any, rank: int) -> Pads:
     expected = "a whole number of at least 0, or before and after as a pair of them"
@@ -251,6 +275,9 @@ class Pad(Operation):
         sizes = (low + n + high for (low, high), n in zip(self.p, x[1:], strict=True))
         return ((x[0], *sizes),)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return window(1, 1, self.p[axis][0])
+
 
 class PadChannels(Operation):
     """Add channels of zeros up to `c` in all, `before` of them in front and the others at the end.
@@ -299,6 +326,9 @@ class Shift(Operation):
         shifts = [tuple(i // power % k - k // 2 for power in powers) for i in range(moved)]
         return shifts + [(0,) * rank] * (channels - moved)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return window(self.k, 1, self.k // 2)
+
 
 class ChannelShuffle(Operation):
     """See the channels as groups x channels / groups, and swap the two. Keeps the shape.
@@ -340,6 +370,9 @@ class PixelShuffle(Operation):
             )
         return ((c // factor**2, h * factor, w * factor),)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return (Steps((0,) * self.factor, 1),) * 2
+
 
 class Flatten(Operation):
     """All numbers as a flat vector, the last axis changing fastest."""
@@ -350,6 +383,9 @@ class Flatten(Operation):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return ((prod(inputs[0]),),)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None
 
 
 def _read_permutation(value: Any, rank: int) -> tuple[int, ...]:
@@ -373,6 +409,9 @@ class Permute(Operation):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return (tuple(inputs[0][axis] for axis in self.axes),)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return SAME if self.axes[axis + 1] == axis + 1 else None
 
 
 def _read_shape(value: Any, rank: int) -> tuple[int, ...]:
@@ -411,3 +450,6 @@ class Reshape(Operation):
             )
         self._settle(shape=shape)
         return (shape,)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return SAME if self.inputs == self.outputs else None

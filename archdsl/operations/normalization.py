@@ -6,6 +6,7 @@ from archdsl.operations.base import ANY_RANK, Operation, Shape, Weight, Word, pa
 from archdsl.operations.divisors import check_divides
 from archdsl.operations.initialisation import ONES, VECTOR_INIT, ZEROS
 from archdsl.operations.kinds import COUNT, FLAG, FRACTION, NUMBER, ODD, POSITIVE, words
+from archdsl.operations.reach import Reach
 
 
 class _Normalization(Operation):
@@ -71,6 +72,9 @@ class GroupNorm(_Normalization):
         channels = inputs[0][0]
         check_divides("groups", self.groups, channels, f"the {channels} channels", {0: "channels"})
         return inputs
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None
 
 
 class LocalResponseNorm(Operation):

@@ -6,6 +6,7 @@ from archdsl import errors
 from archdsl.operations.base import Operation, Shape, parameter
 from archdsl.operations.kinds import AXES, FLAG, words
 from archdsl.operations.padding import PADDING, Pads, slide
+from archdsl.operations.reach import Reach, covered, window
 
 _STRIDE = "stride; k if left out"
 _CEIL = "let a last window hang over the end, if it starts inside the map or the padding before"
@@ -31,6 +32,10 @@ class _Pool(Operation):
         self._settle(s=s, pads=pads)
         return (x[0], *sizes)
 
+    def _window(self, k: tuple[int, ...], d: tuple[int, ...], axis: int) -> Reach:
+        s = self.s or k
+        return window(k[axis], s[axis], self.pads[axis][0], d[axis])
+
 
 class MaxPool(_Pool):
     """The largest number in each window; padding is never the largest.
@@ -47,6 +52,9 @@ class MaxPool(_Pool):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return (self._slide(inputs[0], self.k, self.d),)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return self._window(self.k, self.d, axis)
 
 
 class AvgPool(_Pool):
@@ -93,6 +101,12 @@ class AvgPool(_Pool):
         assert self.out is not None
         return ((x[0], *self.out),)
 
+    def reach(self, axis: int, output: int) -> Reach | None:
+        if self.k is not None:
+            return self._window(self.k, (1,) * len(self.k), axis)
+        size, result = self.inputs[0][axis + 1], self.outputs[0][axis + 1]
+        return None if result == 1 else covered(size, result)
+
 
 class GlobalPool(Operation):
     """The mean or the largest number of each channel; every axis becomes 1."""
@@ -102,3 +116,6 @@ class GlobalPool(Operation):
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return ((inputs[0][0], *(1,) * (len(inputs[0]) - 1)),)
+
+    def reach(self, axis: int, output: int) -> Reach | None:
+        return None

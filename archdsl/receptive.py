@@ -1,0 +1,138 @@
+"""Receptive fields and strides: what of the network's first input a position of a tensor sees.
+
+The theoretical receptive field: how many positions of the input, along one axis, one position of
+the tensor can depend on, whatever the weights, were the maps endless. Araujo et al., Computing
+Receptive Fields of Convolutional Neural Networks, Distill 2019. Followed forward, so that all of a
+network takes linear time. docs/costs.md has the definitions.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import lcm
+from typing import NamedTuple
+
+from archdsl.graph import Graph, Node, Value
+from archdsl.operations.reach import ALWAYS_0, SAME, Reach, Steps
+
+
+class Sight(NamedTuple):
+    """What a tensor sees along one axis of the input.
+
+    `near` is what it sees through windows, none where nothing came through windows alone;
+    `everything` whether it sees the whole axis besides, by a global pool or the like.
+    """
+
+    near: Reach | None
+    everything: bool
+
+    @property
+    def field(self) -> int | None:
+        """The receptive field through windows, in positions of the input."""
+        if self.near is None:
+            return None
+        first, last = self.near
+        return max(last.at(i) - first.at(i) + 1 for i in range(_period(self.near)))
+
+    @property
+    def stride(self) -> Fraction | None:
+        """How far apart, in the input, neighbouring positions of the tensor lie."""
+        return None if self.near is None else Fraction(self.near[0].shift, len(self.near[0].values))
+
+
+Sights = tuple[Sight, ...]
+"""One for each spatial axis of the input."""
+
+
+def sights(graph: Graph) -> dict[int, Sights]:
+    """For the id of each tensor that depends on the network's first input: what it sees of it."""
+    image = graph.inputs[0]
+    rank = len(image.shape) - 1
+    known: dict[int, Sights] = {id(image): (Sight(SAME, False),) * rank}
+    for node in graph.nodes:
+        seen = [value for value in _read(node) if id(value) in known]
+        for value in node.outputs if seen else ():
+            known[id(value)] = tuple(_sight(node, value, axis, seen, known) for axis in range(rank))
+    return known
+
+
+def _read(node: Node) -> tuple[Value, ...]:
+    """The inputs whose numbers matter: of a second tensor `like` only the size does."""
+    names = node.operation.tensors
+    return node.inputs[:1] if names[-1] == "like?" else node.inputs
+
+
+def _sight(
+    node: Node, value: Value, axis: int, seen: list[Value], known: dict[int, Sights]
+) -> Sight:
+    """What an operation's output sees along an axis, from what those of its inputs see."""
+    near: Reach | None = None
+    everything = False
+    for source in seen:
+        before = known[id(source)][axis]
+        everything = everything or before.everything
+        reach = _reach(node, value, source, axis, len(known[id(source)]))
+        if reach is None:
+            everything = True
+        elif before.near is not None:
+            further = _after(before.near, reach, value.shape[axis + 1])
+            near = further if near is None else _joined(near, further, value.shape[axis + 1])
+    return Sight(near, everything or near is None)
+
+
+def _reach(node: Node, value: Value, source: Value, axis: int, rank: int) -> Reach | None:
+    if len(source.shape) != rank + 1 or len(value.shape) != rank + 1:
+        return None
+    if node.operation.operator and source.shape[axis + 1] == 1 and value.shape[axis + 1] > 1:
+        return ALWAYS_0
+    return node.operation.reach(axis, value.index)
+
+
+def _period(reach: Reach) -> int:
+    return lcm(len(reach[0].values), len(reach[1].values))
+
+
+def _after(near: Reach, reach: Reach, size: int) -> Reach:
+    if reach is SAME:
+        return near
+    first, last = near[0].after(reach[0]), near[1].after(reach[1])
+    return _within(first, size), _within(last, size)
+
+
+def _within(steps: Steps, size: int) -> Steps:
+    """The same on a map of this size; patterns need not be longer than the map."""
+    return _listed(steps, size) if len(steps.values) > size else steps
+
+
+def _listed(steps: Steps, size: int) -> Steps:
+    return Steps(tuple(map(steps.at, range(size))), steps.at(size) - steps.at(0))
+
+
+def _joined(one: Reach, other: Reach, size: int) -> Reach:
+    """What is seen by two ways together: from the first position of both to the last."""
+    if one == other:
+        return one
+    pairs = [_alike(a, b, size) for a, b in zip(one, other)]
+    first = Steps(tuple(map(min, *(steps.values for steps in pairs[0]))), pairs[0][0].shift)
+    last = Steps(tuple(map(max, *(steps.values for steps in pairs[1]))), pairs[1][0].shift)
+    return first, last
+
+
+def _alike(one: Steps, other: Steps, size: int) -> tuple[Steps, Steps]:
+    """Two functions with equal periods. Where they drift apart, this is exact on the map alone."""
+    if one.shift * len(other.values) != other.shift * len(one.values):
+        return _listed(one, size), _listed(other, size)
+    period = lcm(len(one.values), len(other.values))
+    return _repeated(one, period), _repeated(other, period)
+
+
+def _repeated(steps: Steps, period: int) -> Steps:
+    if len(steps.values) == period:
+        return steps
+    times = period // len(steps.values)
+    return Steps(tuple(map(steps.at, range(period))), steps.shift * times)
+
+
+def plain(stride: Fraction) -> float:
+    """A stride as a number, whole where it can be."""
+    return stride.numerator if stride.denominator == 1 else float(stride)
