@@ -412,11 +412,32 @@ class Network:
 
     # What is made of it
 
-    def summary(self) -> str:
-        """A table of stages and blocks with shapes and costs, and the totals."""
-        from archdsl.summary import summarise
+    def summary(
+        self,
+        depth: str = "stages",
+        *,
+        batch: int = 1,
+        dtype: str = "float32",
+        sort: str | None = None,
+        format: str = "text",
+        width: int | None = None,
+    ) -> str:
+        """A table with shapes and costs, and the totals, as `archdsl summary` prints it.
 
-        return summarise(self.graph, self._total)
+        `depth`, `batch` and `dtype` are as for `table`. `sort` is params, macs, memory, field or
+        name; `format` text, json, csv, markdown or latex; `width` the columns of a text.
+        """
+        from archdsl import memory, rows
+        from archdsl.summary import SORTS, WIDTH, Summary
+        from archdsl.summary_forms import FORMS
+
+        with all_mistakes():
+            _one_of(depth, rows.DEPTHS)
+            _one_of(dtype, memory.SIZES)
+            _one_of(sort or "name", SORTS)
+            _one_of(format, ("text", *FORMS))
+        summary = Summary(self.graph, self._total, depth, batch, dtype, sort)
+        return summary.text(width or WIDTH) if format == "text" else FORMS[format](summary)
 
     def view(
         self,

@@ -57,16 +57,16 @@ def stages(graph: Graph) -> list[Row]:
 
 def rows(graph: Graph, depth: str = "stages") -> list[Row]:
     """The rows of one depth, in the order of computation; their costs add up to the network's."""
-    return [row for stage in stages(graph) for row in _cut(stage, depth)]
+    return [row for stage in stages(graph) for row in cut(stage, depth)]
 
 
-def _cut(row: Row, depth: str) -> Iterator[Row]:
+def cut(row: Row, depth: str) -> Iterator[Row]:
     """What a row falls into at a depth."""
     if depth == "stages" or not row.rows or (depth == "blocks" and is_whole(row)):
         yield row
     else:
         for inner in row.rows:
-            yield from _cut(inner, depth)
+            yield from cut(inner, depth)
 
 
 def is_whole(row: Row) -> bool:

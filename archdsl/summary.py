@@ -1,87 +1,289 @@
-"""The table of stages and blocks that `archdsl summary` shows; its numbers come from `costs.py`."""
+"""What `archdsl summary` shows: stages, blocks and primitives with shapes and costs, and totals.
+
+The numbers come from `rows.py`, `memory.py` and `receptive.py`; here they become text. The other
+forms of the same table are in `summary_forms.py`.
+"""
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from archdsl import costs
+from archdsl import costs, memory, receptive, rows
 from archdsl.diagnostics import printable
-from archdsl.graph import Graph, Node, Scope
-from archdsl.operations import shape_text
-from archdsl.operations.kinds import describe
+from archdsl.graph import Graph
+from archdsl.operations import Shape, shape_text
+from archdsl.receptive import Sight
+from archdsl.rows import Row
 
-WIDEST = 48
-"""Columns that the description of a row may take."""
+WIDTH = 118
+"""Columns of a table that nobody watches on a terminal."""
 
-HEADINGS = ("", "", "output", "parameters", "MACs")
+LEAST = 12
+"""Columns below which the description of a row is of no use."""
+
+BAR = 5
+"""Columns of the bar of the largest share."""
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+HEADINGS = ("", "", "output", "stride", "field", "parameters", "MACs", "memory")
+
+SORTS: dict[str, Callable[[Line], Any]] = {
+    "params": lambda line: -line.row.params,
+    "macs": lambda line: -line.row.macs,
+    "memory": lambda line: -line.row.activations,
+    "field": lambda line: -max([sight.field or 0 for sight in line.sights], default=0),
+    "name": lambda line: line.row.name,
+}
+"""What rows can be sorted by, the largest first; equal ones stay in the order of computation."""
 
 
-def summarise(graph: Graph, total: costs.Total) -> str:
-    """The text of the table, and the totals under it."""
-    rows = [(value.name, "input", shape_text(value.shape), "", "") for value in graph.inputs]
-    for part in costs.parts(graph):
-        rows.append(_row(part, part.name, _items_text(part)))
-        rows += [_row(inner, "  " + inner.name, _uses_text(inner)) for inner in part.parts]
-    lines = _aligned([HEADINGS, *rows, ("total", "", "", f"{total.params:,}", f"{total.macs:,}")])
-    rule = "-" * max(map(len, lines))
-    return "\n".join(
-        [
-            f"{graph.class_name} ({graph.name})",
-            *map(printable, graph.unit.docs),
-            "",
-            lines[0],
-            rule,
-            *lines[1:-1],
-            rule,
-            lines[-1],
-            f"depth  {total.depth}",
+class Line(NamedTuple):
+    """A row where it stands in the table: how deep, under which name, and what it sees."""
+
+    row: Row
+    level: int
+    label: str
+    sights: tuple[Sight, ...]
+
+
+class Summary:
+    """The table of a network, cut at a depth; memory is for `batch` samples of `dtype`."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        total: costs.Total,
+        depth: str = "stages",
+        batch: int = 1,
+        dtype: str = "float32",
+        sort: str | None = None,
+    ) -> None:
+        self.graph = graph
+        self.total = total
+        self.depth = depth
+        self.batch = batch
+        self.dtype = dtype
+        self.sort = sort
+        self.stages = rows.stages(graph)
+        self.sights = receptive.sights(graph)
+        self.activations = sum(stage.activations for stage in self.stages)
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines: a tree in the order of computation, or sorted, without what rows fall into."""
+        if self.sort is None:
+            return [line for stage in self.stages for line in self._tree(stage, 0, "")]
+        return self.cut_lines
+
+    @property
+    def cut_lines(self) -> list[Line]:
+        """The rows of the depth alone, whose costs add up to the totals."""
+        found = [
+            self._line(row, 0, row.name)
+            for stage in self.stages
+            for row in rows.cut(stage, self.depth)
         ]
-    )
+        return sorted(found, key=SORTS[self.sort]) if self.sort else found
+
+    def _tree(self, row: Row, level: int, parent: str) -> Iterator[Line]:
+        yield self._line(row, level, _label(row, parent))
+        alone = len(row.nodes) == 1 and not row.block
+        if not alone and [*rows.cut(row, self.depth)] != [row]:
+            for inner in row.rows:
+                yield from self._tree(inner, level + 1, row.block or row.name)
+
+    def _line(self, row: Row, level: int, label: str) -> Line:
+        return Line(row, level, label, self.sights.get(id(row.outputs[0]), ()))
+
+    def bytes(self, numbers: int) -> int:
+        """What activations take, of so many numbers for one sample."""
+        return numbers * self.batch * memory.SIZES[self.dtype]
+
+    def notes(self) -> list[tuple[str, str]]:
+        """What is said under the table of all of the network."""
+        params = self.total.params
+        types: dict[int, list[str]] = {}
+        for dtype, size in memory.SIZES.items():
+            types.setdefault(size, []).append(dtype)
+        weights = ", ".join(
+            f"{size_text(params * size)} in {' or '.join(dtypes)}" for size, dtypes in types.items()
+        )
+        all_of_it, most = (
+            size_text(self.bytes(n)) for n in (self.activations, memory.peak(self.graph))
+        )
+        samples = f"{self.batch} sample" + ("s" if self.batch > 1 else "")
+        notes = [
+            ("depth", str(self.total.depth)),
+            ("weights", weights),
+            (
+                "memory",
+                f"{all_of_it} of activations for {samples} in {self.dtype}, "
+                f"at most {most} of them at once in inference",
+            ),
+        ]
+        if any(_is_gated(line.sights) for line in self.lines):
+            notes.append(("*", "through windows; the whole input besides, through a global pool"))
+        return notes
+
+    def text(self, width: int = WIDTH) -> str:
+        """The table for people, in lines of this many columns as far as that can be."""
+        lines = self.lines
+        table: list[tuple[str, ...]] = [HEADINGS]
+        for value in self.graph.inputs:
+            table.append((value.name, "input", shape_text(value.shape), "", "", "", "", ""))
+        for line in lines:
+            table.append(self.cells(line))
+        table.append(
+            (
+                "total", "", "", "", "", f"{self.total.params:,}", f"{self.total.macs:,}",
+                size_text(self.bytes(self.activations)),
+            )
+        )  # fmt: skip
+        blank = len(self.graph.inputs)
+        shares = [
+            ("", ""),
+            *[("", "")] * blank,
+            *zip(
+                _shares([line.row.params for line in lines], self.total.params),
+                _shares([line.row.macs for line in lines], self.total.macs),
+            ),
+            ("", ""),
+        ]
+        text = _laid_out(table, shares, width)
+        rule = "-" * max(map(len, text))
+        notes = self.notes()
+        margin = max(len(name) for name, _ in notes)
+        return "\n".join(
+            [
+                f"{self.graph.class_name} ({self.graph.name})",
+                *map(printable, self.graph.unit.docs),
+                "",
+                text[0],
+                rule,
+                *text[1:-1],
+                rule,
+                text[-1],
+                "",
+                *(f"{name:{margin}}  {said}" for name, said in notes),
+            ]
+        )
+
+    def cells(self, line: Line) -> tuple[str, ...]:
+        """A line under `HEADINGS`."""
+        row = line.row
+        macs = "training" if row.training else f"{row.macs:,}"
+        return (
+            "  " * line.level + line.label,
+            row.text,
+            _shapes_text(row.shapes),
+            stride_text(line.sights),
+            field_text(line.sights),
+            f"{row.params:,}",
+            macs,
+            "" if row.training else size_text(self.bytes(row.activations)),
+        )
 
 
-def _row(part: costs.Part, name: str, text: str) -> tuple[str, str, str, str, str]:
-    shapes = ", ".join(map(shape_text, part.shapes))
-    macs = "training" if part.training else f"{part.macs:,}"
-    return (name, _shortened(text), shapes, f"{part.params:,}", macs)
+def _label(row: Row, parent: str) -> str:
+    """The name of a row; of a primitive in a block without the block's."""
+    if parent and not row.rows and row.name.startswith(parent + "."):
+        return row.name.removeprefix(parent)
+    return row.name
 
 
-def _items_text(part: costs.Part) -> str:
-    """What a line consists of: `conv bn relu`, `mbconv x3`."""
-    if len(part.items) == 1 and isinstance(part.items[0], Scope):
-        return _uses_text(part)
-    runs = [(name, len(list(run))) for name, run in groupby(map(_item_name, part.items))]
-    return " ".join(name if count == 1 else f"{name} x{count}" for name, count in runs)
+def _laid_out(
+    table: list[tuple[str, ...]], shares: list[tuple[str, str]], width: int
+) -> list[str]:
+    """Rows as lines: words to the left, numbers to the right, shares behind what they are of.
 
-
-def _item_name(item: Node | Scope) -> str:
-    return item.unit.name if isinstance(item, Scope) else item.operation.name
-
-
-def _uses_text(part: costs.Part) -> str:
-    """A block with the arguments that it was given: `mbconv c=24 s=2`."""
-    (scope,) = part.items
-    assert isinstance(scope, Scope)
-    trace = scope.frame.trace
-    given = [
-        f"{parameter.name}={describe(scope.arguments[parameter.name])}"
-        for parameter in scope.unit.numbers
-        if parameter.name in scope.arguments and id(parameter.default) not in trace
-    ]
-    return " ".join([scope.unit.name, *given])
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= WIDEST:
-        return text
-    return text[: WIDEST - 3].rsplit(" ", 1)[0] + " ..."
-
-
-def _aligned(rows: list[tuple[str, str, str, str, str]]) -> list[str]:
-    """Rows as lines: words to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    The descriptions get the room that is left; where that is too little, the bars go, and where
+    that is not enough, the descriptions.
+    """
+    for bars in (True, False):
+        rows = [_with_shares(cells, share, bars) for cells, share in zip(table, shares)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        room = width - sum(widths) + widths[1] - 2 * (len(widths) - 1)
+        if room >= min(LEAST, widths[1]):
+            break
+    else:
+        room = 0
+    widths[1] = min(widths[1], room)
     lines = []
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row[:3], widths)]
-        cells += [cell.rjust(width) for cell, width in zip(row[3:], widths[3:])]
+        cells = [row[0].ljust(widths[0])]
+        if widths[1]:
+            cells.append(_shortened(row[1], widths[1]).ljust(widths[1]))
+        cells += [row[2].ljust(widths[2])]
+        cells += [cell.rjust(size) for cell, size in zip(row[3:], widths[3:])]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def _with_shares(cells: tuple[str, ...], share: tuple[str, str], bars: bool) -> tuple[str, ...]:
+    params, macs = (text.ljust(5 + BAR) if bars else text[:4].ljust(4) for text in share)
+    return (*cells[:5], f"{cells[5]} {params}", f"{cells[6]} {macs}", cells[7])
+
+
+def _shares(amounts: list[int], total: int) -> list[str]:
+    """What part of the total each is, in percent and as a bar; the largest has a full one."""
+    largest = max(amounts, default=0)
+    return [
+        f"{_percent(amount, total):>4} {_bar(amount / largest)}" if amount else ""
+        for amount in amounts
+    ]
+
+
+def _percent(amount: int, total: int) -> str:
+    percent = round(100 * amount / total)
+    return f"{percent}%" if percent else "<1%"
+
+
+def _bar(part: float) -> str:
+    eighths = max(1, round(part * BAR * 8))
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def _shortened(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    return text[: width - 3].rsplit(" ", 1)[0][: width - 3] + " .."
+
+
+def _shapes_text(shapes: tuple[Shape, ...]) -> str:
+    """The shapes of what comes out; of many the first."""
+    if len(shapes) > 2:
+        return f"{shape_text(shapes[0])} +{len(shapes) - 1}"
+    return ", ".join(map(shape_text, shapes))
+
+
+def size_text(count: int) -> str:
+    """Bytes as people write them, a kB being 1,000 of them."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.5 or unit == "TB":
+            break
+        size /= 1000
+    return f"{count} B" if unit == "B" else f"{size:#.3g}".rstrip(".") + f" {unit}"
+
+
+def stride_text(sights: tuple[Sight, ...]) -> str:
+    """How far apart positions lie in the input: `16`, `1/2`, `2x4`."""
+    strides = [sight.stride for sight in sights]
+    return _for_axes(["-" if stride is None else str(stride) for stride in strides])
+
+
+def field_text(sights: tuple[Sight, ...]) -> str:
+    """The receptive field: `43`, `3x7`, `all`; with a star where all is seen besides."""
+    fields = ["all" if sight.field is None else str(sight.field) for sight in sights]
+    return _for_axes(fields) + ("*" if _is_gated(sights) else "")
+
+
+def _for_axes(texts: list[str]) -> str:
+    return texts[0] if len(set(texts)) == 1 else "x".join(texts)
+
+
+def _is_gated(sights: tuple[Sight, ...]) -> bool:
+    """Whether some is seen through windows, and all of it besides."""
+    return any(sight.everything and sight.near is not None for sight in sights)

@@ -3,26 +3,67 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
-from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec
+from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, positive
 from archdsl.cli.output import FINE, write_out
 
+DEPTHS = ("stages", "blocks", "primitives")
+SORTS = ("params", "macs", "memory", "field", "name")
+DTYPES = ("float32", "float16", "bfloat16", "int8")
+FORMS = ("json", "csv", "markdown", "latex")
+
 EPILOG = """\
-One row for each line of the arch, each row of its tables, and each use of a block.
+One row for each line of the arch and each row of its tables, or what these fall into. What every
+figure means is in docs/costs.md. --format is that of the table, on standard output; with json
+diagnostics are JSON too, on standard error. On a terminal the table is as wide as that.
 
 examples:
   archdsl summary mobilenet_v2
-  archdsl summary my_net.arch --variant large --set num_classes=10
+  archdsl summary mobilenet_v2 --depth blocks --sort params
+  archdsl summary my_net.arch --variant large --set num_classes=10 --batch 32
+  archdsl summary my_net.arch --format latex > table.tex
 """
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_spec(command)
-    add_selection(command)
+    command.add_argument(
+        "--depth", metavar="DEPTH", choices=DEPTHS, default="stages",
+        help=f"what has a row: {', '.join(DEPTHS)}; stages",
+    )  # fmt: skip
+    command.add_argument(
+        "--sort", metavar="KEY", choices=SORTS,
+        help=f"rows by {', '.join(SORTS)}, the largest first",
+    )  # fmt: skip
+    command.add_argument(
+        "--batch", metavar="N", type=positive, default=1, help="samples that memory is for; 1"
+    )
+    command.add_argument(
+        "--dtype", metavar="TYPE", choices=DTYPES, default="float32",
+        help=f"of the activations: {', '.join(DTYPES)}; float32",
+    )  # fmt: skip
+    add_selection(command, *FORMS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a table of what a network consists of and what it costs."""
-    write_out(chosen_network(open_spec(options.spec), options).summary() + "\n")
+    network = chosen_network(open_spec(options.spec), options)
+    text = network.summary(
+        options.depth, batch=options.batch, dtype=options.dtype, sort=options.sort,
+        format="text" if options.format == "sarif" else options.format, width=_width(),
+    )  # fmt: skip
+    write_out(text + "\n")
     return FINE
+
+
+def _width() -> int | None:
+    """The columns of the terminal, within reason; none where there is no terminal."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    try:
+        return min(max(os.get_terminal_size(sys.stdout.fileno()).columns, 80), 140)
+    except OSError:
+        return None
