@@ -50,12 +50,12 @@ def check_class_name(name: str, span: Span | None) -> None:
 
 def check_variants(unit: Unit) -> list[str]:
     """The names of the variants of an arch; each once."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for row in unit.variants.rows if unit.variants else ():
         if row.name in names:
             raise errors.DefinedTwice(row.span, name=row.name)
-        names.append(row.name)
-    return names
+        names[row.name] = None
+    return [*names]
 
 
 def _check_sound(graph: Graph) -> None:

@@ -33,12 +33,18 @@ __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 USE = 40
 """How much work the use of a block is, beside what its text is."""
 
+FIRST = 8
+"""How much work a piece of text is more where it is looked at first."""
+
 NETWORK = 8_000
 """How much work a network is, beside what its text is."""
 
 
 IN_TABLES = ("index", "total", "rep", "up")
 """What a table knows beside its parameters: its counters, and a word for rounding."""
+
+MESSAGE = 1_000
+"""Characters of a text of `require` or `warn`, its values filled in, that are shown."""
 
 
 class Stop(Exception):
@@ -254,6 +260,7 @@ class Elaborator(Stager):
         outputs: list[Any] | None = None
         self.spend(USE + 2 * len(self.active) + unit.size, unit.span)
         if "known" not in frame.facts:
+            self.spend(FIRST * unit.size, unit.span)
             for problem in unknown_names(unit, self.program):
                 self.record(problem, frame.scope)
             frame.facts["known"] = True
@@ -386,18 +393,18 @@ class Elaborator(Stager):
         frame.defaults = {**frame.defaults, callee: merged}
 
     def _message(self, statement: tree.Require | tree.Warn, frame: Frame) -> str:
-        """The text of `require` or `warn`, its `{names}` filled in."""
-
-        def value(match: re.Match[str]) -> str:
-            name = match[1]
-            if name not in frame.names:
+        """The text of `require` or `warn`, its `{names}` filled in; the start of a long one."""
+        text = ""
+        for i, part in enumerate(re.split(r"\{([A-Za-z_][A-Za-z_0-9]*)\}", statement.message)):
+            if i % 2 and part not in frame.names:
                 raise errors.UnknownName(
-                    statement.message_span, kind="value", name=name,
-                    hint=did_you_mean(nearest(name, frame.names)),
+                    statement.message_span, kind="value", name=part,
+                    hint=did_you_mean(nearest(part, frame.names)),
                 )  # fmt: skip
-            return describe(frame.names[name])
-
-        return re.sub(r"\{([A-Za-z_][A-Za-z_0-9]*)\}", value, statement.message)
+            text += describe(frame.names[part]) if i % 2 else part
+            if len(text) > MESSAGE:
+                return text[:MESSAGE] + " ..."
+        return text
 
     def _return(self, statement: tree.Return, frame: Frame) -> list[Any]:
         values = []

@@ -189,11 +189,10 @@ class Evaluator:
                 raise errors.AbsentTensor(expression.of.span, what=f"`.{name}`")
             raise errors.NotATensor(expression.of.span, what=numbers.kind_of(of))
         letters = SIZES.get(len(of.shape) - 1, "c")
-        if len(name) == 1:
+        if expression.is_size:
             if name in letters:
                 return of.shape[letters.index(name)]
-            if name in "chwd":
-                raise errors.NoSuchSize(expression.span, name=name, shape=shape_text(of.shape))
+            raise errors.NoSuchSize(expression.span, name=name, shape=shape_text(of.shape))
         taps = self.taps.get(id(of), {})
         if name in taps:
             return taps[name]
@@ -225,7 +224,7 @@ class Evaluator:
     def bound_extent(self, values: Iterable[Any], span: Span) -> None:
         """Refuse what names of names let grow beyond all use: lists of lists, bound operations."""
         count = sum(map(_extent, values))
-        self.spend(count // 8, span)
+        self.spend(count // 2, span)
         if count > limits.ITEMS:
             raise errors.TooManyItems(span, count=count, limit=limits.ITEMS)
 

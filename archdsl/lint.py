@@ -7,6 +7,7 @@ Those that show while a network is elaborated (`warn`, rounding) are in the grap
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from archdsl import errors, tree
 from archdsl.diagnostics import Diagnostic
@@ -123,12 +124,17 @@ def _unused(program: Program) -> Iterator[Diagnostic]:
                     yield errors.UnusedValue(statement.span, name=statement.name)
     if not any(definition.kind == "arch" for definition in own.values()):
         return  # a file of blocks
+    users: dict[str, set[str]] = {}
+    for user, definition in own.items():
+        mentions = _Mentions([definition])
+        named = mentions.calls | mentions.values
+        if definition.extends is not None:
+            named.add(definition.extends.name)
+        for name in named:
+            users.setdefault(name, set()).add(user)
     for name, definition in own.items():
-        others = [other for other in own.values() if other is not definition]
-        mentions = _Mentions(others)
-        extended = {other.extends.name for other in others if other.extends is not None}
         if definition.kind == "block" and not name.startswith("_"):
-            if name not in mentions.calls | mentions.values | extended:
+            if not users.get(name, set()) - {name}:
                 yield errors.UnusedBlock(definition.span, name=name)
 
 
@@ -137,22 +143,27 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
     body = unit.written or unit.body
     everywhere = _Mentions((unit.parameters, unit.inputs, body))
     needed = _Mentions([unit.inputs, unit.variants, *(p.default for p in unit.parameters)])
-    pending: list[tree.Assign | tree.Let] = []
+    lines: dict[str, list[tree.Assign | tree.Let]] = {}
+    lets: dict[str, list[tree.Assign | tree.Let]] = {}
     for statement in _statements(body):
         if isinstance(statement, tree.Assign | tree.Let):
-            pending.append(statement)
+            for name in bound_names(statement):
+                lines.setdefault(name, []).append(statement)
+                if isinstance(statement, tree.Let):
+                    lets.setdefault(name, []).append(statement)
         elif isinstance(statement, tree.Repeat):
             needed.add((statement.start, statement.stop))
         else:
             needed.add(statement)
-    size = -1
-    while size != len(pending):  # what a needed line mentions is needed
-        size = len(pending)
-        for statement in pending[::-1]:
-            names = bound_names(statement)
-            if names & needed.values or isinstance(statement, tree.Let) and names & needed.calls:
-                needed.add(statement.value)
-                pending.remove(statement)
+    kept: set[int] = set()
+    latest = needed
+    while latest.values or latest.calls:  # what a needed line mentions is needed
+        found = [line for name in latest.values for line in lines.pop(name, ())]
+        found += [line for name in latest.calls for line in lets.pop(name, ())]
+        latest = _Mentions(line.value for line in found if id(line) not in kept)
+        kept |= set(map(id, found))
+        needed.values |= latest.values
+        needed.calls |= latest.calls
     for old, new in unit.aliases:
         if old in everywhere.values:
             everywhere.values.add(new)
@@ -163,9 +174,9 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
         if everywhere.mean(parameter, program)
     }
     for statement in _statements(body):
-        if isinstance(statement, tree.Assign) and statement not in pending:
+        if isinstance(statement, tree.Assign) and id(statement) in kept:
             used |= {(t.span.start, t.name) for t in statement.targets if t.name in needed.values}
-        elif isinstance(statement, tree.Let) and statement not in pending:
+        elif isinstance(statement, tree.Let) and id(statement) in kept:
             used.add((statement.span.start, statement.name))
     return used
 
@@ -220,59 +231,61 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
     for unit, scopes in uses.items():
         if unit.kind != "block" or unit.span.source is not main or most[unit] < 2:
             continue
-        for node in tree.walk(unit.body):
-            if not isinstance(node, tree.Guard | tree.Conditional):
+        conditions = {
+            id(node.condition): node.condition
+            for node in tree.walk(unit.body)
+            if isinstance(node, tree.Guard | tree.Conditional)
+        }
+        outcomes: dict[int, set[Any]] = {}
+        for scope in scopes:
+            for frame in _frames(scope.frame):
+                for key in conditions.keys() & frame.trace.keys():
+                    outcomes.setdefault(key, set()).add(frame.trace[key])
+        for key, condition in conditions.items():
+            if len(outcomes.get(key, ())) != 1 or condition.span.source is not main:
                 continue
-            condition = node.condition
-            outcomes = {
-                frame.trace[id(condition)]
-                for scope in scopes
-                for frame in _frames(scope.frame)
-                if id(condition) in frame.trace
-            }
-            if len(outcomes) != 1 or condition.span.source is not main:
-                continue
-            if not _is_open(condition, unit, uses, sized, set()):
+            if not _is_open(condition, unit, uses, sized):
                 yield errors.GuardSettled(
                     condition.span,
                     condition=condition.span.text,
-                    outcome="true" if True in outcomes else "false",
+                    outcome="true" if True in outcomes[key] else "false",
                     uses=most[unit],
                     block=unit.name,
                 )
 
 
 def _is_open(
-    expression: tree.Node,
-    unit: Unit,
-    uses: dict[Unit, list[Scope]],
-    sized: bool,
-    seen: set[tuple[Unit, str]],
+    expression: tree.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool
 ) -> bool:
     """Whether a value depends on a parameter of an arch, which whoever builds may set."""
-    lets = {s.name: s.value for s in _statements(unit.body) if isinstance(s, tree.Let)}
-    parameters = {parameter.name: parameter for parameter in unit.numbers}
-    for node in tree.walk(expression):
-        if isinstance(node, tree.Field) and node.name in ("h", "w", "d") and sized:
-            return True
-        if not isinstance(node, tree.Name) or (unit, node.name) in seen:
-            continue
-        name = node.name
-        seen.add((unit, name))
-        if name in lets and _is_open(lets[name], unit, uses, sized, seen):
-            return True
-        if name not in parameters:
-            continue
-        if unit.kind == "arch":
-            return True
-        default = parameters[name].default
-        if default is not None and _is_open(default, unit, uses, sized, seen):
-            return True
-        for scope in uses.get(unit, ()):
-            given = None if scope.origin is None else scope.origin.written(name)
-            if given is not None and scope.parent is not None:
-                if _is_open(given, scope.parent.unit, uses, sized, seen):
-                    return True
+    pending: list[tuple[tree.Node, Unit]] = [(expression, unit)]
+    seen: set[tuple[Unit, str]] = set()
+    lets: dict[Unit, dict[str, tree.Expression]] = {}
+    while pending:
+        expression, unit = pending.pop()
+        if unit not in lets:
+            statements = _statements(unit.body)
+            lets[unit] = {s.name: s.value for s in statements if isinstance(s, tree.Let)}
+        for node in tree.walk(expression):
+            if isinstance(node, tree.Field) and node.name in ("h", "w", "d") and sized:
+                return True
+            if not isinstance(node, tree.Name) or (unit, node.name) in seen:
+                continue
+            name = node.name
+            seen.add((unit, name))
+            if name in lets[unit]:
+                pending.append((lets[unit][name], unit))
+            parameter = next((p for p in unit.numbers if p.name == name), None)
+            if parameter is None:
+                continue
+            if unit.kind == "arch":
+                return True
+            if parameter.default is not None:
+                pending.append((parameter.default, unit))
+            for scope in uses.get(unit, ()):
+                given = None if scope.origin is None else scope.origin.written(name)
+                if given is not None and scope.parent is not None:
+                    pending.append((given, scope.parent.unit))
     return False
 
 

@@ -56,6 +56,8 @@ class Names:
                 self.tensors |= {target.name for target in node.targets}
         self.scopes: dict[int, tuple[str, ...]] = {}
         """For the id of each step's node: the scope that it makes inside its unit."""
+        self._tails: dict[tuple[str, bool], str] = {}
+        """The last name that was made of one, by adding to it; those before are taken."""
         self._named = {n for statement in unit.body for n in bound_names(statement)}
         taken: set[str] = set()
         for node in _statements(unit.body):
@@ -70,7 +72,7 @@ class Names:
         if isinstance(expression, tree.Name):
             return expression.name in self.tensors
         if isinstance(expression, tree.Field):
-            return len(expression.name) > 1 and self.is_tensor(expression.of)
+            return not expression.is_size and self.is_tensor(expression.of)
         if isinstance(expression, tree.Item):
             return self.is_tensor(expression.of)
         if isinstance(expression, tree.Flow):
@@ -120,9 +122,10 @@ class Names:
             if (number, name) not in chosen:
                 # A line has its name before all that are made up, and the first line before others.
                 is_own = name == own
-                free = safe(name)
+                free = self._tails.get((name, is_own)) or safe(name)
                 while free in taken or (not is_own and free in self._named and free != "out"):
                     free += "_"
+                self._tails[name, is_own] = free
                 chosen[number, name] = free
                 taken.add(free)
             name = chosen[number, name]

@@ -46,7 +46,7 @@ def plan(table: tree.Stages) -> list[RowPlan]:
                     raise errors.ColumnTwice(column.span, name=column.name)
             continue
         name = line.label or f"stage{len(plans) + 1}"
-        if len(name) == 1 and name in "chwd":
+        if name in tree.SIZES:
             raise errors.LabelIsSize(line.span, name=name)
         if name in labels:
             problem = errors.DefinedTwice(line.span, name=name)

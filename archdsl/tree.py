@@ -44,11 +44,20 @@ class Name(Expression):
     name: str
 
 
+SIZES = ("c", "h", "w", "d")
+"""What the sizes of a tensor are called."""
+
+
 class Field(Expression):
     """`x.c`, `body.c3`."""
 
     of: Expression
     name: str
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it is a number, a size of a tensor; labels have other names."""
+        return self.name in SIZES
 
 
 class Item(Expression):

@@ -24,6 +24,8 @@ from archdsl.torch.source import generate
 from tests.reference import Reference, State, randomise, weight_names
 
 TOLERANCE = 1e-9
+ROUGH = 1e-6
+"""For gradients behind a `hard_sigmoid`: PyTorch's has a sixth in float32, whatever the type."""
 WIDTH = 100
 
 _folder = Path(tempfile.mkdtemp(prefix="archdsl-generated-"))
@@ -121,12 +123,12 @@ def as_list(result: Any) -> list[Tensor]:
     return [result] if isinstance(result, Tensor) else list(result)
 
 
-def close(mine: Tensor, other: Tensor, what: object) -> None:
+def close(mine: Tensor, other: Tensor, what: object, tolerance: float = TOLERANCE) -> None:
     assert mine.shape == other.shape, (what, mine.shape, other.shape)
     if mine.numel():
         scale = max(1.0, float(other.detach().abs().max()))
         difference = float((mine - other).detach().abs().max())
-        assert difference <= TOLERANCE * scale, (what, difference)
+        assert difference <= tolerance * scale, (what, difference)
 
 
 def begins_as_told(graph: Graph, module: nn.Module) -> None:
@@ -192,11 +194,13 @@ def _same_in_training(graph: Graph, module: nn.Module) -> None:
         close(tensor.double(), state[name].double(), name)
     _loss(results).backward()  # type: ignore[no-untyped-call]
     _loss(expected).backward()  # type: ignore[no-untyped-call]
+    rough = any(node.operation.name == "hard_sigmoid" for node in graph.nodes)
+    tolerance = ROUGH if rough else TOLERANCE
     for name, parameter in module.named_parameters():
         grad = state[name].grad
         assert (parameter.grad is None) == (grad is None), name
         if grad is not None and parameter.grad is not None:
-            close(parameter.grad, grad, f"gradient of {name}")
+            close(parameter.grad, grad, f"gradient of {name}", tolerance)
     module.zero_grad()
 
 

@@ -34,6 +34,7 @@ def main() -> int:
     start = monotonic()
     counts = dict.fromkeys(options.properties, 0)
     defects: dict[str, str] = {}
+    tried: dict[str, str] = {}
     number = options.seed
     limit = 60 * options.minutes
     with progress(options) as tell:
@@ -41,13 +42,13 @@ def main() -> int:
             for name in counts:
                 if name in defects or monotonic() - start >= limit:
                     continue
-                tried = f"{sum(counts.values())} examples, {len(defects)} defects: {name}"
-                tell(tried, (monotonic() - start) / limit)
+                done = f"{sum(counts.values())} examples, {len(defects)} defects: {name}"
+                tell(done, (monotonic() - start) / limit)
                 try:
-                    _round(name, number, counts)
+                    _round(name, number, counts, tried)
                 except Exception:
                     defects[name] = traceback.format_exc()
-                    write_out(f"{name}, seed {number}:\n{defects[name]}\n")
+                    write_out(f"{name}, seed {number}:\n{tried[name]}\n{defects[name]}\n")
             number += 1
     for name, count in counts.items():
         print(f"{name:28}{count:8} examples  {'DEFECT' if name in defects else 'none found'}")
@@ -56,7 +57,8 @@ def main() -> int:
     return 1 if defects else 0
 
 
-def _round(name: str, number: int, counts: dict[str, int]) -> None:
+def _round(name: str, number: int, counts: dict[str, int], tried: dict[str, str]) -> None:
+    """Some examples; the last one in `tried` is that which fails, shrunk, where one does."""
     check, strategy, _ = PROPERTIES[name]
 
     @seed(number)
@@ -67,6 +69,7 @@ def _round(name: str, number: int, counts: dict[str, int]) -> None:
     @given(strategy())
     def holds(text: str) -> None:
         counts[name] += 1
+        tried[name] = text
         check(text)
 
     holds()

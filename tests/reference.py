@@ -32,13 +32,24 @@ class Reference:
         """The outputs, those for training alone among them only in training."""
         known: dict[Value, Tensor] = dict(zip(self.graph.inputs, inputs, strict=True))
         batch = inputs[0].shape[0]
-        for node in self.graph.nodes if self.training else self.graph.inference_nodes():
+        for node in self._needed():
             results = self.node(node, [known[value] for value in node.inputs])
             for value, result in zip(node.outputs, results, strict=True):
                 assert tuple(result.shape) == (batch, *value.shape), (node, tuple(result.shape))
                 known[value] = result
         outputs = self.graph.outputs
         return [known[o.value] for o in outputs if self.training or not o.training]
+
+    def _needed(self) -> list[Node]:
+        """The nodes that outputs need, in order."""
+        outputs = self.graph.outputs
+        needed = {id(o.value) for o in outputs if self.training or not o.training}
+        found = []
+        for node in reversed(self.graph.nodes):
+            if any(id(value) in needed for value in node.outputs):
+                needed.update(map(id, node.inputs))
+                found.append(node)
+        return found[::-1]
 
     def node(self, node: Node, inputs: list[Tensor]) -> list[Tensor]:
         """The results of one operation."""

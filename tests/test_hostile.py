@@ -174,6 +174,18 @@ TEXTS: dict[str, str | bytes] = {
     "a device": 'use "/dev/zero"\n',
     "a zero in a path": 'use "a\0.arch"\n',
     "a folder": 'use "."\n',
+    "a message of many lists": HEAD + "  let a = [1, 2, 3, 4, 5, 6, 7, 8]\n"
+    + "  let b = a + a + a + a + a + a + a + a\n  let c = b + b + b + b + b + b + b + b\n"
+    + f'  require x.c == 4, "{"{c} " * 100_000}"\n  return x\n{END}',
+    "a list that grows in a loop": f"{HEAD}  a = [x]\n  repeat i in 0..9000 {{\n"
+    f"    a = a + [x]\n  }}\n  return concat(a)\n{END}",
+    "as many variants of a table as fit": "arch net(a=1) {\n  variants {\n    name a\n"
+    + lines("    v{0} {0}\n", range(7_000))
+    + "  }\n  input x: 3x8x8\n  return x -> stages {\n    block c n\n    conv 8 10\n  }"
+    + " -> linear(a)\n}\n",
+    "children of a long arch": "arch n0 {\n  input x: 3x8x8\n"
+    + lines("  y{0} = x -> relu\n", range(1_000)) + "  return y999\n}\n"
+    + lines("arch n{0} extends n0 {{\n}}\n", range(1, 1_500)),
     "a keyword of Python": f"{HEAD}  class = x -> relu\n  return clas\n{END}",
     "an unknown name that is long": f"{HEAD}  return x -> {'n' * 300_000}\n{END}",
 }  # fmt: skip
@@ -202,6 +214,16 @@ WITHIN: dict[str, str] = {
     "loops": f"{HEAD}  y = x\n  repeat i in 0..6000 {{\n    y = y -> conv(3, k=1) -> bn -> relu\n"
     f"  }}\n  return y\n{END}",
     "rows": table("    mbconv 8 1 1\n" * 1_500),
+    "blocks": lines("block b{0}(f=relu) {{\n  return x -> f -> conv(4)\n}}\n", range(700))
+    + HEAD + lines("  y{0} = x -> b{0} -> b{0}(silu)\n", range(700)) + f"  return y0\n{END}",
+    "a guard behind many lines": "block b(c) {\n  let a0 = c\n"
+    + lines("  let a{0} = a{1}\n", range(1, 2_400)) + "  return x -> relu   if a2399 > 0\n}\n"
+    + f"{HEAD}  y = x -> b(3)\n  z = y -> b(3)\n  return z\n{END}",
+    "operations as arguments": f"block b(f=relu) {{\n  return x -> f -> f\n}}\n{HEAD}  y = x\n"
+    f"  repeat i in 0..6000 {{\n    y = y -> b(f=leaky_relu(i / 7000))\n  }}\n  return y\n{END}",
+    "lines that lose their last": HEAD + lines("  y{0} = x\n", range(1_200))
+    + "  repeat i in 0..1 {\n"
+    + lines("    y{1} = y{0} + y{1}\n", range(1, 1_200)) + f"  }}\n  return y0\n{END}",
 }  # fmt: skip
 
 

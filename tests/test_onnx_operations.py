@@ -188,3 +188,20 @@ def test_primitive(name: str, flow: str, rank: int, tmp_path: Path) -> None:
                 or name in ("identity", "shift_none")
                 for node in model.graph.node
             )
+
+
+def test_constants_that_look_alike(tmp_path: Path) -> None:
+    """Constants of one text that differ in digits, shape or place each have a name of their own."""
+    text = (
+        "arch net {\n  input image: 1x9x9\n"
+        "  a = image -> resize(size=5, mode=area) -> relu -> resize(size=3, mode=area)\n"
+        "  b = (a * 0.12345678 -> relu) * 0.12345679\n"
+        "  return b * 1 - 1, b -> group_norm(1, affine=false)\n}\n"
+    )
+    graph = loads(text).graph
+    path = tmp_path / "net.onnx"
+    export(graph, str(path))
+    names = [tensor.name for tensor in checked(path).graph.initializer]
+    assert len(names) == len(set(names)) and "numbers/0.123457_1" in names
+    inputs = inputs_of(graph)
+    close(run(path, inputs), expected(graph, {}, inputs))

@@ -1,4 +1,4 @@
-"""Names of nodes, values and constants in a model, each unique. Weights have theirs already."""
+"""Names of nodes, values and constants in a model, each unique. Weights keep theirs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def name_all(model: Model, outputs: list[str]) -> None:
     A node is called by its primitive; where several write one primitive the last is, and the others
     have their operator behind it. A value is called as the node that gives it.
     """
-    unique = _Unique({tensor.name for tensor in model.tensors()})
+    unique = _Unique(set())
+    for tensor in model.tensors():  # no name of a weight has the `/` that those of constants have
+        tensor.name = unique(tensor.name)
     for value in model.inputs:
         value.name = unique(value.name)
     for i, (value, name) in enumerate(zip(model.outputs, outputs, strict=True)):

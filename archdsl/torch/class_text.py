@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from archdsl import tree
@@ -172,7 +172,8 @@ class ClassText:
     def _forward(self) -> list[str]:
         builder = self.builder
         inputs = self._inputs(builder)
-        body = Forward(inputs, builder.statements, self.writer.fixed, self.is_network)
+        statements = _needed(builder.statements, builder.returns)
+        body = Forward(inputs, statements, self.writer.fixed, self.is_network)
         pieces = zip(builder.returns, builder.training)
         kind = _type_of([piece for piece, training in pieces if not training])
         if any(builder.training):
@@ -196,7 +197,7 @@ class ClassText:
         if not found:
             return []
         inputs = self._inputs(builder)
-        body = Forward(inputs, _needed(builder.statements, found), self.writer.fixed)
+        body = Forward(inputs, _needed(builder.statements, found.values()), self.writer.fixed)
         body.keep(piece for piece in found.values())
         lines = body.statement_lines(list(found.values()))
         items = ", ".join(f'"{key}": {piece.text(body.name)}' for key, piece in found.items())
@@ -299,8 +300,9 @@ def labelled(graph: Graph) -> dict[str, list[str]]:
     return found
 
 
-def _needed(statements: list[Line], found: dict[str, Piece]) -> list[Line]:
-    needed = {v for piece in found.values() for v in piece.variables()}
+def _needed(statements: list[Line], wanted: Iterable[Piece]) -> list[Line]:
+    """The statements without those that nothing that is wanted needs."""
+    needed = {v for piece in wanted for v in piece.variables()}
     kept: list[Line] = []
     for statement in reversed(statements):
         body = [statement] if isinstance(statement, Assign) else statement.body

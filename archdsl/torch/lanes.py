@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archdsl.graph import Frame, Value
+from archdsl.operations import Shape
 from archdsl.torch.symbols import NotExpressible, Symbol, binary, literal
 
 
@@ -17,13 +18,17 @@ def one_kind(values: Mapping[Frame, Any]) -> type:
 
 
 def size_of(value: Any, letter: str) -> int | None:
+    """The size of a tensor, or of all of a list, along an axis."""
     if isinstance(value, list | tuple):
-        sizes = {size_of(item, letter) for item in value}
+        sizes = {_size(shape, letter) for shape in {v.shape for v in value if type(v) is Value}}
+        sizes |= {size_of(item, letter) for item in value if type(item) is not Value}
         return sizes.pop() if len(sizes) == 1 else None
-    if not isinstance(value, Value):
-        return None
-    letters = {1: "cw", 2: "chw", 3: "cdhw"}.get(len(value.shape) - 1, "c")
-    return value.shape[letters.index(letter)] if letter in letters else None
+    return _size(value.shape, letter) if isinstance(value, Value) else None
+
+
+def _size(shape: Shape, letter: str) -> int | None:
+    letters = {1: "cw", 2: "chw", 3: "cdhw"}.get(len(shape) - 1, "c")
+    return shape[letters.index(letter)] if letter in letters else None
 
 
 def agrees(symbol: Symbol, values: Mapping[Frame, Any]) -> bool:

@@ -113,6 +113,11 @@ class Writer:
                 self._readers[value] = self._readers.get(value, 0) + 1
         for output in graph.outputs:
             self._readers[output.value] = self._readers.get(output.value, 0) + 1
+        self._weighted: dict[Scope, list[Node]] = {}
+        """The operations with weights of each use of a block."""
+        for node in graph.nodes:
+            if node.operation.weights:
+                self._weighted.setdefault(node.scope, []).append(node)
 
     # What the builders ask
 
@@ -148,7 +153,7 @@ class Writer:
             taps: dict[str, set[str]] = {}
             for node in walk(unit.body):
                 if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
-                    if len(node.name) > 1:
+                    if not node.is_size:
                         taps.setdefault(node.of.name, set()).add(node.name)
             self._taps[unit] = taps
         return self._taps[unit]
@@ -181,27 +186,29 @@ class Writer:
             self.helpers.clear()
             self.fixed.clear()
             self._plan(list(order))
-            failed = self._build_all()
-            if failed is None:
+            failures = self._build_all()
+            if not failures:
                 return
-            parts = _parted(failed.scopes)
-            if len(parts) > 1:
-                groups = self.groups[failed.unit]
-                groups[groups.index(failed.scopes) : groups.index(failed.scopes) + 1] = parts
-            elif not failed.unrolled:
-                self.unrolled.add(failed.scopes[0])
-            else:
-                raise AssertionError(f"no class for {failed.unit.name}")
+            for failed in failures:
+                parts = _parted(failed.scopes)
+                if len(parts) > 1:
+                    groups = self.groups[failed.unit]
+                    groups[groups.index(failed.scopes) : groups.index(failed.scopes) + 1] = parts
+                elif not failed.unrolled:
+                    self.unrolled.add(failed.scopes[0])
+                else:
+                    raise AssertionError(f"no class for {failed.unit.name}")
 
     def _plan(self, order: list[Unit]) -> None:
         self.plans = []
         self.titles.clear()
         taken = set(CLASS_NAMES_TAKEN)
         for unit in order:
+            number = 1
             for scopes in self.groups[unit]:
                 is_network = scopes[0].parent is None
                 wanted = self.class_name if is_network else unit.class_name
-                name, number = wanted, 1
+                name = wanted if number == 1 else f"{wanted}{number}"
                 while name in taken:
                     number += 1
                     name = f"{wanted}{number}"
@@ -214,34 +221,43 @@ class Writer:
                 for scope in scopes:
                     self._plan_of[scope] = plan
 
-    def _build_all(self) -> Plan | None:
+    def _build_all(self) -> list[Plan]:
+        """Build all classes; the plans of those that cannot be, without those that hang on them."""
+        failures: list[Plan] = []
+        unknown: set[Plan] = set()
         for plan in self.plans:
+            users = {self._plan_of[scope.parent] for scope in plan.scopes if scope.parent}
+            if users & unknown:
+                unknown.add(plan)
+                continue
             plan.builder = Builder(self, plan)
             try:
                 plan.builder.build()
             except NotExpressible:
-                return plan
+                failures.append(plan)
+                unknown.add(plan)
+        if failures:
+            return failures
         # From the innermost up: a use is given what the class that it is of asks for.
         self.classes = []
         try:
             for unit, plans in itertools.groupby(reversed(self.plans), lambda plan: plan.unit):
-                texts: list[ClassText] = []
+                texts: dict[object, ClassText] = {}
                 for plan in plans:
                     self._add(ClassText(self, plan), texts)
-                self._name(unit, texts)
-                self.classes += texts
+                self._name(unit, [*texts.values()])
+                self.classes += texts.values()
         except NotTold as problem:
-            return problem.plan
-        return None
+            return [problem.plan]
+        return []
 
-    def _add(self, text: ClassText, texts: list[ClassText]) -> None:
+    def _add(self, text: ClassText, texts: dict[object, ClassText]) -> None:
         """Keep a class, unless parted uses of its block came to the same one."""
-        for other in texts:
-            if other.all_lines() == text.all_lines():
-                if self._beginnings(other.plan) == self._beginnings(text.plan):
-                    other.served.append(text.plan)
-                    return
-        texts.append(text)
+        key = (*text.all_lines(), *self._beginnings(text.plan))
+        if key in texts:
+            texts[key].served.append(text.plan)
+        else:
+            texts[key] = text
 
     def _name(self, unit: Unit, texts: list[ClassText]) -> None:
         """Give the classes of a block the first of the names that its plans took."""
@@ -252,13 +268,11 @@ class Writer:
             for plan in text.served:
                 plan.name = name
 
-    def _beginnings(self, plan: Plan) -> list[tuple[tuple[str, ...], list[Word]]]:
+    def _beginnings(self, plan: Plan) -> list[tuple[tuple[str, ...], tuple[Word, ...]]]:
         """How the weights of a class begin; alike in all uses that it serves."""
-        scope = plan.scopes[0]
         return [
-            (node.name, [weight.init for weight in node.operation.weights])
-            for node in self.graph.nodes
-            if node.scope is scope and node.operation.weights
+            (node.name, tuple([weight.init for weight in node.operation.weights]))
+            for node in self._weighted.get(plan.scopes[0], ())
         ]
 
     # Writing
@@ -283,11 +297,11 @@ class Writer:
     def _wanted(self) -> list[ClassText]:
         """The classes that the network's mentions, or these do: not those of lines nobody needs."""
         *others, network = self.classes
-        kept, text = [network], "\n".join(network.all_lines())
+        kept, called = [network], _called(network)
         for item in reversed(others):
-            if re.search(rf"\b{item.name}\(", text):
+            if item.name in called:
                 kept.insert(0, item)
-                text += "\n".join(item.all_lines())
+                called |= _called(item)
         return kept
 
     def _helpers(self, lines: list[str]) -> list[str]:
@@ -331,6 +345,11 @@ class Writer:
             '"""',
         ]
         return lines
+
+
+def _called(text: ClassText) -> set[str]:
+    """What stands before a round bracket in a class."""
+    return set(re.findall(r"\w+(?=\()", "\n".join(text.all_lines())))
 
 
 def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
