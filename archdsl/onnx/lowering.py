@@ -430,12 +430,11 @@ def _pixel_shuffle(at: Site, o: Any, x: Value) -> Value:
 def _split(at: Site, o: Any, x: Value) -> list[Value]:
     if len(o.sizes) == 1:
         return [x]
-    even = len(set(o.sizes)) == 1
+    # Even parts without their number (13 to 17) onnxruntime takes for any other even parts.
+    even = len(set(o.sizes)) == 1 and at.opset >= 18
     inputs = (x,) if even else (x, at.ints(*o.sizes))
-    count = len(o.sizes) if even and at.opset >= 18 else None
-    return at.emit_many(
-        "Split", inputs, at.sizes, attributes={"axis": o.axis + 1, "num_outputs": count}
-    )
+    attributes = {"axis": o.axis + 1, "num_outputs": len(o.sizes) if even else None}
+    return at.emit_many("Split", inputs, at.sizes, attributes=attributes)
 
 
 def _slice(at: Site, o: Any, x: Value) -> Value:
