@@ -106,6 +106,11 @@ def checked(path: Path | str) -> onnx.ModelProto:
     onnx.checker.check_model(str(path), full_check=True)
     model = onnx.load(str(path))
     same_shapes(model)
+    for body in (model.graph, *model.functions):
+        names = [node.name for node in body.node]
+        assert len(set(names)) == len(names)
+    identities = [(f.domain, f.name) for f in model.functions]
+    assert len(set(identities)) == len(identities)
     return model
 
 

@@ -71,7 +71,6 @@ def _assert_clean(model: onnx.ModelProto, net: Network) -> None:
     operators = {node.op_type for node in graph.node}
     assert not operators & {"Constant", "Identity", "Dropout", "Shape", "Cast", "Unsqueeze"}
     names = [node.name for node in graph.node]
-    assert len(set(names)) == len(names)
     scopes = {"/".join(node.scope.path) for node in net.graph.nodes}
     assert all(name.rpartition("/")[0] for name in names)
     assert all(any(name.startswith(scope) for scope in scopes) for name in names)
@@ -175,6 +174,54 @@ def test_functions(name: str, fold: bool, tmp_path: Path) -> None:
     blocks = {node.scope.unit.class_name for node in net.graph.nodes if node.scope.parent}
     assert {f.name.rpartition("_")[0] or f.name for f in model.functions} == blocks
     assert weights_in(model).keys() == weights_in(onnx.load(flat)).keys()
+
+
+ALIKE = """
+block inner(s, t) {
+  b = x -> conv(4, k=3, s=s)
+  return b -> relu
+}
+block outer(s, t) as Outer_2 {
+  a   = x -> inner(s, t)
+  a_b = a -> conv(4, k=3, s=t)
+  return a_b
+}
+block relued(s) as Outer {
+  return x -> conv(4, k=3, s=s) -> relu
+}
+block biased(s) as Outer {
+  return x -> conv(4, k=1, s=s, bias=true) -> relu
+}
+arch net {
+  input x: 4x64x64
+  p = x -> outer(1, 2)
+  q = p -> outer(2, 1)
+  return q -> relued(1) -> biased(1) -> biased(2)
+}
+"""
+
+
+def test_functions_with_names_alike(tmp_path: Path) -> None:
+    net, flat, path = loads(ALIKE), tmp_path / "flat.onnx", tmp_path / "net.onnx"
+    net.onnx(flat)
+    net.onnx(path, functions=True)
+    model = checked(path)
+    assert [f.name for f in model.functions] == ["Inner", "Outer_2", "Outer", "Outer_3"]
+    assert list(model.functions[1].attribute) == ["a_b_conv_strides", "a_b_conv_strides_1"]
+    assert [node.op_type for node in model.graph.node[2:]] == ["Outer", "Outer_3", "Outer_3"]
+    inputs = inputs_of(net.graph)
+    close(run(path, inputs), run(flat, inputs), 1e-6)
+
+
+def test_a_function_says_what_its_block_does(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    load("mnasnet_a1").onnx(path, functions=True, fold=False)
+    model = onnx.load(path)
+    (kind,) = (f for f in model.functions if f.name == "MBConv")
+    assert kind.doc_string.startswith("Mobile inverted bottleneck")
+    assert kind.input[:2] == ["x", "expand.0.weight"]
+    assert [node.name for node in kind.node][:2] == ["expand/conv", "expand/bn"]
+    assert "body/stage2/0" in [node.name for node in model.graph.node]
 
 
 # Types and sizes

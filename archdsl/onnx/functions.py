@@ -1,8 +1,8 @@
 """A flat model as the file has it; on request with the uses of blocks as local functions.
 
 Uses that come to the same operators share a function: attributes in which they differ become its
-attributes. A second kind of use is `MBConv_2`. Weights stay in the graph, under their names, and
-are handed in.
+attributes. A second kind of use is `MBConv_2`. Weights and constants stay in the graph, under their
+names, and are handed in.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from archdsl.graph import Scope
 from archdsl.onnx.model import Function, Model, Node, Reference, Tensor, Value, Written
+from archdsl.onnx.naming import Unique
 from archdsl.onnx.protobuf import FUNCTION_DOMAIN
 
 _Item = Value | Tensor | None
@@ -24,7 +25,7 @@ _Name = Callable[[_Item], str]
 def flat(model: Model) -> tuple[list[Written], list[Value]]:
     """The nodes, and the values between inputs and outputs."""
     ends = set(map(id, model.outputs))
-    nodes = [_Step(node, node.name, _name).written({}) for node in model.nodes]
+    nodes = [_Step.of(node, node.name, _name).written() for node in model.nodes]
     values = [value for node in model.nodes for value in node.outputs if id(value) not in ends]
     return nodes, values
 
@@ -36,7 +37,7 @@ def outlined(model: Model, root: Scope) -> tuple[list[Written], list[Value], lis
     ends = set(map(id, model.outputs))
     values = [value for step in steps for value in step.results if id(value) not in ends]
     functions = [kind.function() for kind in outliner.kinds.values()]
-    return [step.written({}) for step in steps], values, functions
+    return [step.written() for step in steps], values, functions
 
 
 def _name(item: _Item) -> str:
@@ -44,71 +45,50 @@ def _name(item: _Item) -> str:
 
 
 class _Step:
-    """A node in a body, or in the graph, its tensors by their names there."""
+    """A node in a body or in the graph: an operator, or a use of a function. `inputs` and `outputs`
+    are names there."""
 
-    def __init__(self, node: Node, title: str, name: _Name) -> None:
-        self.op = node.op
+    def __init__(
+        self,
+        op: str,
+        title: str,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        results: list[Value],
+        attributes: dict[str, Any],
+        function: _Kind | None = None,
+    ) -> None:
+        self.op = op
         self.title = title
-        self.inputs = tuple(map(name, node.inputs))
-        self.outputs = tuple(map(name, node.outputs))
-        self.results = node.outputs
-        self.attributes = node.attributes
+        self.inputs = inputs
+        self.outputs = outputs
+        self.results = results
+        self.attributes = attributes
+        self.function = function
+        self.outer: dict[str, str] = {}
+        """What its attributes are called as attributes of the function whose body it is in."""
+
+    @classmethod
+    def of(cls, node: Node, title: str, name: _Name) -> _Step:
+        """An operator."""
+        inputs, outputs = tuple(map(name, node.inputs)), tuple(map(name, node.outputs))
+        return cls(node.op, title, inputs, outputs, node.outputs, node.attributes)
 
     @property
     def key(self) -> Any:
         """What it is but for the values of attributes."""
         kinds = tuple((k, type(v), type(v) is tuple and len(v)) for k, v in self.attributes.items())
-        return self.op, self.title, self.inputs, self.outputs, kinds
+        return self.op, id(self.function), self.title, self.inputs, self.outputs, kinds
 
-    def settings(self) -> dict[str, Any]:
-        """The attributes by names that tell them apart in the body."""
-        prefix = self.title.replace("/", "_")
-        return {f"{prefix}_{name}": value for name, value in self.attributes.items()}
-
-    def written(self, open_: dict[str, Any]) -> Written:
-        """The node; attributes whose name in the body is in `open_` refer to the function's."""
-        named = zip(self.attributes.items(), self.settings())
-        attributes = ((k, Reference(n, v) if n in open_ else v) for (k, v), n in named)
-        return Written(self.op, self.title, self.inputs, self.outputs, tuple(attributes))
-
-
-class _Call(_Step):
-    """A use of a block in a body, or in the graph."""
-
-    def __init__(
-        self,
-        kind: _Kind,
-        title: str,
-        inputs: tuple[str, ...],
-        outputs: tuple[str, ...],
-        results: list[Value],
-        values: dict[str, Any],
-    ) -> None:
-        self.kind = kind
-        self.title = title
-        self.inputs = inputs
-        self.outputs = outputs
-        self.results = results
-        self._values = values
-
-    @property
-    def key(self) -> Any:
-        return self.kind.name, self.title, self.inputs, self.outputs
-
-    def settings(self) -> dict[str, Any]:
-        prefix = self.title.replace("/", "_")
-        return {f"{prefix}_{name}": value for name, value in self._values.items()}
-
-    def written(self, open_: dict[str, Any]) -> Written:
-        needed = self.kind.differing
-        named = zip(self._values.items(), self.settings())
-        attributes = (
-            (k, Reference(n, v) if n in open_ else v) for (k, v), n in named if k in needed
-        )
-        return Written(
-            self.kind.name, self.title, self.inputs, self.outputs, tuple(attributes),
-            FUNCTION_DOMAIN,
-        )  # fmt: skip
+    def written(self, open_: Iterable[str] = ()) -> Written:
+        """The node; attributes that are in `open_` by their outer names refer to the function's."""
+        needed = self.attributes if self.function is None else self.function.differing
+        attributes = []
+        for name in needed:
+            value, outer = self.attributes[name], self.outer.get(name, "")
+            attributes.append((name, Reference(outer, value) if outer in open_ else value))
+        domain = FUNCTION_DOMAIN if self.function is not None else ""
+        return Written(self.op, self.title, self.inputs, self.outputs, tuple(attributes), domain)
 
 
 class _Kind:
@@ -124,23 +104,24 @@ class _Kind:
         self.outputs = outputs
         self.steps = steps
         self.uses: list[dict[str, Any]] = []
+        """The attributes of all steps, by their outer names, in each use."""
 
     @cached_property
-    def differing(self) -> dict[str, Any]:
+    def differing(self) -> list[str]:
         """The attributes that are not the same in all uses; asked for when these are all known."""
         first = self.uses[0]
-        return {k: v for k, v in first.items() if any(use[k] != v for use in self.uses)}
+        return [k for k, v in first.items() if any(use[k] != v for use in self.uses)]
 
     def function(self) -> Function:
         open_ = self.differing
         nodes = [step.written(open_) for step in self.steps]
-        return Function(self.name, self.doc, list(self.inputs), list(self.outputs), [*open_], nodes)
+        return Function(self.name, self.doc, list(self.inputs), list(self.outputs), open_, nodes)
 
 
 class _Outliner:
     def __init__(self, model: Model) -> None:
         self.kinds: dict[Any, _Kind] = {}
-        self._counts: dict[str, int] = defaultdict(int)
+        self._names: set[str] = set()
         self._readers: dict[int, set[int]] = defaultdict(set)
         for node in model.nodes:
             for item in node.inputs:
@@ -153,13 +134,13 @@ class _Outliner:
         found: list[_Step] = []
         for child, run in groupby(nodes, lambda node: _child(node, scope)):
             if child is None:
-                found += [_Step(node, _inside(node.name, scope), name) for node in run]
+                found += [_Step.of(node, _inside(node.name, scope), name) for node in run]
             else:
                 found.append(self._call(list(run), child, scope, name))
         return found
 
-    def _call(self, nodes: list[Node], scope: Scope, outer: Scope, name: _Name) -> _Call:
-        """A call of the function that some nodes of a scope come to."""
+    def _call(self, nodes: list[Node], scope: Scope, around: Scope, name: _Name) -> _Step:
+        """A use of the function that some nodes of a scope come to."""
         inside = {id(node) for node in nodes}
         made = {id(value) for node in nodes for value in node.outputs}
         taken = {id(item): item for node in nodes for item in node.inputs if item is not None}
@@ -168,14 +149,18 @@ class _Outliner:
         results = [v for node in nodes for v in node.outputs if self._readers[id(v)] - inside]
         local = _local_names(nodes, scope, inputs)
         steps = self.steps(nodes, scope, lambda item: local.get(id(item), ""))
+        unique = Unique(set())
+        for step in steps:
+            prefix = step.title.replace("/", "_")
+            step.outer = {name: unique(f"{prefix}_{name}") for name in step.attributes}
         kind = self._kind(
             scope, steps, tuple(local[id(v)] for v in inputs), tuple(local[id(v)] for v in results)
         )
-        values = {k: v for step in steps for k, v in step.settings().items()}
+        values = {s.outer[name]: value for s in steps for name, value in s.attributes.items()}
         kind.uses.append(values)
-        return _Call(
-            kind, _inside("/".join(scope.path), outer), tuple(map(name, inputs)),
-            tuple(map(name, results)), results, values,
+        return _Step(
+            kind.name, _inside("/".join(scope.path), around), tuple(map(name, inputs)),
+            tuple(map(name, results)), results, values, kind,
         )  # fmt: skip
 
     def _kind(
@@ -185,9 +170,11 @@ class _Outliner:
         key = (unit.class_name, tuple(step.key for step in steps), inputs, outputs)
         found = self.kinds.get(key)
         if found is None:
-            self._counts[unit.class_name] += 1
-            count = self._counts[unit.class_name]
-            name = unit.class_name if count == 1 else f"{unit.class_name}_{count}"
+            name, count = unit.class_name, 1
+            while name in self._names:
+                count += 1
+                name = f"{unit.class_name}_{count}"
+            self._names.add(name)
             found = self.kinds[key] = _Kind(name, "\n".join(unit.docs), inputs, outputs, steps)
         return found
 

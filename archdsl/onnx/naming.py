@@ -7,7 +7,7 @@ from collections import Counter
 from archdsl.onnx.model import Model, Node, Value
 
 
-class _Unique:
+class Unique:
     """Gives names that were not given before: the second `x` is `x_1`."""
 
     def __init__(self, taken: set[str]) -> None:
@@ -29,7 +29,7 @@ def name_all(model: Model, outputs: list[str]) -> None:
     A node is called by its primitive; where several write one primitive the last is, and the others
     have their operator behind it. A value is called as the node that gives it.
     """
-    unique = _Unique(set())
+    unique = Unique(set())
     for tensor in model.tensors():  # no name of a weight has the `/` that those of constants have
         tensor.name = unique(tensor.name)
     for value in model.inputs:
@@ -41,7 +41,7 @@ def name_all(model: Model, outputs: list[str]) -> None:
             model.nodes.append(node)
             model.outputs[i] = value = node.outputs[0]
         value.name = unique(name)
-    node_names = _Unique(set())
+    node_names = Unique(set())
     last = {id(node.primitive): node for node in model.nodes}
     for node in model.nodes:
         is_last = last[id(node.primitive)] is node
