@@ -1,7 +1,8 @@
 """Every kind of mistake, with its code, its sentence and its help.
 
 A0xxx files and text, A1xxx names and calls, A2xxx numbers and values, A3xxx shapes,
-A4xxx what the spec itself demands, A5xxx limits, A6xxx weights and backends, A7xxx warnings.
+A4xxx what the spec itself demands, A5xxx limits, A6xxx weights and backends, A7xxx warnings,
+A8xxx what was measured.
 """
 
 from __future__ import annotations
@@ -1205,3 +1206,71 @@ class GuardSettled(Diagnostic):
     outcome: str
     uses: int
     block: str
+
+
+# A8: what was measured
+
+
+class NotACsv(Diagnostic):
+    code = "A8001"
+    message = "this is no table of measurements: {reason}"
+    help = "the first line names the columns, `network` among them: network,latency,accuracy"
+    reason: str
+
+
+class UnevenRow(Diagnostic):
+    code = "A8002"
+    message = "this line has {cells} cells, and the first line names {columns} columns"
+    cells: int
+    columns: int
+
+
+class NotANumber(Diagnostic):
+    code = "A8003"
+    message = "`{text}` in the column `{column}` is no number"
+    help = "leave the cell empty where nothing was measured"
+    text: str
+    column: str
+
+
+class NoSuchMeasure(Diagnostic):
+    code = "A8004"
+    message = "there is no measure or column `{name}`"
+    help = "{hint}"
+    name: str
+    hint: str
+
+
+class SeveralRows(Diagnostic):
+    code = "A8005"
+    message = "`{network}` has {count} rows with `{column}`"
+    help = "{hint}"
+    network: str
+    count: int
+    column: str
+    hint: str
+
+
+class NothingToDraw(Diagnostic):
+    code = "A8006"
+    message = "no network has both `{x}` and `{y}`"
+    help = "rows are found by the column `network`: the name of the variant or of the arch"
+    x: str
+    y: str
+
+
+class RowWithoutNetwork(Diagnostic):
+    severity = "warning"
+    code = "A8007"
+    message = "no network of the figure is called `{name}`"
+    help = "{hint}"
+    name: str
+    hint: str
+
+
+class NotMeasured(Diagnostic):
+    severity = "warning"
+    code = "A8008"
+    message = "`{network}` is left out: nothing tells its `{column}`"
+    network: str
+    column: str

@@ -21,6 +21,7 @@ SUBJECTS = {
     "A5": "Limits",
     "A6": "Weights and backends",
     "A7": "Warnings",
+    "A8": "What was measured",
 }
 """What the codes that start alike are about."""
 

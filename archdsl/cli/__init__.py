@@ -42,6 +42,7 @@ COMMANDS = {
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",
+    "plot": "draw figures of what networks cost",
     "bench": "measure how long networks take",
     "list": "show the shipped networks and blocks",
     "show": "print a shipped spec or block",

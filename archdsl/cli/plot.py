@@ -1,0 +1,98 @@
+"""`archdsl plot`: figures of one network, or of many."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from archdsl import errors
+from archdsl.cli.networks import add_networks, chosen_networks
+from archdsl.cli.options import heeded
+from archdsl.cli.output import FINE, counted, report, write_out
+from archdsl.cli.progress import progress
+from archdsl.diagnostics import DiagnosticError
+
+EPILOG = """\
+One network is drawn by its stages; several, or all --variants, as points, those marked that no
+other beats. The axes are params, macs, depth, memory or columns of --data: docs/plot.md.
+Needs matplotlib.
+
+examples:
+  archdsl plot mobilenet_v2 -o mobilenet_v2.svg
+  archdsl plot resnet50 mnasnet_a1 mine.arch -o compared.png
+  archdsl plot efficientnet --variants --data results.csv --x macs --y accuracy -o b0-b7.svg
+  archdsl bench efficientnet --variants --batch 1,8 --format csv > latency.csv
+  archdsl plot efficientnet --variants --data latency.csv --x latency --y params \\
+    --where batch=1 --where runtime=onnxruntime -o latency.svg
+"""
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_networks(command)
+    command.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="where to: .svg, .png or .pdf"
+    )
+    command.add_argument("--x", metavar="MEASURE", help="what goes to the right; macs")
+    command.add_argument(
+        "--y", metavar="MEASURE", help="what goes up; accuracy or latency if measured, else params"
+    )
+    command.add_argument(
+        "--data", metavar="FILE", action="append", default=[],
+        help="a CSV of measurements with a column `network`; once for each",
+    )  # fmt: skip
+    command.add_argument(
+        "--where", metavar="column=text", type=_choice, action="append", default=[],
+        help="which of several rows of a network; once for each column",
+    )  # fmt: skip
+    command.add_argument("--linear", action="store_true", help="no logarithmic axes")
+    command.add_argument("--width", metavar="INCHES", type=_inches, default=6.5, help="6.5")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw a figure."""
+    from archdsl import plot
+
+    networks = chosen_networks(options)
+    _check_output(options.output, [n.spec.path for n in networks.values()] + options.data)
+    compared = options.x or options.y or options.data or options.where or len(networks) > 1
+    with progress(options) as tell:
+        tell("drawing", 0)
+        if compared:
+            points = plot.points(
+                networks, x=options.x, y=options.y, data=options.data, where=dict(options.where)
+            )
+            if warnings := heeded(points.warnings, options):
+                report(warnings)
+            plot.scatter(points, options.output, linear=options.linear, width=options.width)
+            best = sum(point.best for point in points.points)
+            told = f"{counted(len(points.points), 'network')}, {best} on the front"
+        else:
+            (network,) = networks.values()
+            plot.stages(network, options.output, width=options.width)
+            told = counted(len(network.table()), "stage")
+    if not options.quiet:
+        write_out(f"{options.output}: {told}\n")
+    return FINE
+
+
+def _check_output(path: str, inputs: list[str | None]) -> None:
+    """Refuse to write over what is read."""
+    for other in inputs:
+        if other is not None and os.path.exists(path) and os.path.samefile(path, other):
+            problem = errors.CannotWrite(path=path, reason="it is the spec or the data itself")
+            raise DiagnosticError([problem])
+
+
+def _choice(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form column=text")
+    return name.strip(), value.strip()
+
+
+def _inches(text: str) -> float:
+    number = float(text)
+    if not 2 <= number <= 40:
+        raise argparse.ArgumentTypeError(f"{text} is not between 2 and 40")
+    return number
