@@ -91,6 +91,10 @@ class DiagnosticError(Exception):
     def __str__(self) -> str:
         return "\n\n".join(map(render, self.diagnostics))
 
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook the mistakes alone, without the way through archdsl that led to them."""
+        return str(self).splitlines()
+
 
 Paint = Callable[[str, str], str]
 """Gives a piece of text (its part in the diagnostic, the text) the looks that it should have."""

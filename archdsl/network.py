@@ -120,6 +120,14 @@ class Spec:
         with all_mistakes():
             self.program = Program(source, path)
 
+    def __repr__(self) -> str:
+        return f"<Spec {self.name}: {', '.join([*self.archs, *self.blocks]) or 'empty'}>"
+
+    def _repr_html_(self) -> str:
+        from archdsl.notebook import spec_html
+
+        return spec_html(self)
+
     @classmethod
     def open(cls, name: str) -> Spec:
         """The spec of a file, or the shipped one of this name."""
@@ -264,6 +272,11 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
+
+    def _repr_html_(self) -> str:
+        from archdsl.notebook import network_html
+
+        return network_html(self)
 
     # Others like it
 

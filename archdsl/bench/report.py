@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from statistics import median, quantiles
 from typing import Any
 
@@ -114,6 +115,9 @@ class Report(Record):
         sections = [head, _aligned([heading, *rows], left=2)]
         sections += [_profile_text(profile) for profile in self.profiles]
         return "\n\n".join(map("\n".join, sections))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def data(self) -> dict[str, Any]:
         """As dicts, lists, texts and numbers, such as JSON has."""
