@@ -105,8 +105,8 @@ def _compare(
     shapes: dict[str, tuple[str, str]] = {}
     folded = 0
     for seed in range(seeds):
-        state = _weights(module.state_dict(), seed)
-        module.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+        _randomise(module, seed, _inputs(network, seed, max(BATCHES)))
+        state = module.state_dict()
         tell(f"seed {seed + 1} of {seeds}: writing the graph", seed / seeds)
         content = export(network.graph, path, spec=network.spec.name, weights=state, **options)
         folded = sum(prod(tensor.shape) for tensor in content.tensors if _is_parameter(tensor.name))
@@ -121,7 +121,7 @@ def _compare(
             with torch.no_grad():
                 results = module(*map(torch.from_numpy, inputs.values()))
             mine = [results] if isinstance(results, torch.Tensor) else list(results)
-            others = session.run(names, inputs)
+            others = session.run(None, inputs)
             for name, a, b in zip(names, mine, others, strict=True):
                 shapes[name] = (_shape(("N", *a.shape[1:])), _shape(("N", *told[name][1:])))
                 worst[name] = _worse(worst[name], a.numpy(), b)
@@ -156,27 +156,33 @@ def _session(path: str) -> Any:
     return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
 
 
-def _weights(state: Any, seed: int) -> dict[str, Any]:
-    """Random tensors that keep numbers of the same size through any depth, and leave no operation
-    without effect; statistics of batch normalisation, too."""
+def _randomise(module: Any, seed: int, inputs: dict[str, Any]) -> None:
+    """Random weights that leave no operation without effect, and to batch normalisation the
+    statistics of its inputs, so that numbers keep their size through any depth."""
     import numpy as np
+    import torch
 
     generator = np.random.default_rng(seed)
-    found: dict[str, Any] = {}
-    for name, tensor in state.items():
-        shape = tuple(tensor.shape)
-        if not tensor.is_floating_point():
-            found[name] = np.zeros(shape, np.int64)
+    for name, tensor in module.state_dict().items():
+        if not tensor.is_floating_point() or name.rpartition(".")[2].startswith("running_"):
             continue
-        noise = generator.standard_normal(shape, np.float32)
-        if name.endswith("running_var"):
-            drawn = np.abs(noise) * np.float32(0.5) + np.float32(0.5)
-        elif len(shape) > 1:
-            drawn = noise * np.float32((2 / max(1, prod(shape[1:]))) ** 0.5)
+        shape = tuple(tensor.shape)
+        drawn = generator.standard_normal(shape, np.float32)
+        if len(shape) > 1:
+            drawn *= np.float32((2 / max(1, prod(shape[1:]))) ** 0.5)
         else:
-            drawn = noise * np.float32(0.1) + np.float32(0.9 if name.endswith("weight") else 0)
-        found[name] = np.asarray(drawn, np.float32)
-    return found
+            drawn = drawn * np.float32(0.1) + np.float32(0.9 if name.endswith("weight") else 0)
+        tensor.copy_(torch.from_numpy(np.asarray(drawn)))
+    normalisations = [part for part in module.modules() if hasattr(part, "running_var")]
+    if normalisations:
+        for part in normalisations:
+            part.momentum = 1.0
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module.train()(*map(torch.from_numpy, inputs.values()))
+        for part in normalisations:
+            part.running_var += 0.1  # channels that were the same everywhere
+        module.eval()
 
 
 def _inputs(network: Network, seed: int, batch: int) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def name_all(model: Model, outputs: list[str]) -> None:
     for value in model.inputs:
         value.name = unique(value.name)
     for i, (value, name) in enumerate(zip(model.outputs, outputs, strict=True)):
-        if value.node is None or value.name:  # an input or another output
+        if value.node is None and value.name == name:  # an input that is handed on
+            continue
+        if value.node is None or value.name:  # one that has another name already
             node = Node("Identity", [value], {}, name, None, object())
             node.outputs = [Value(value.shape, value.type, node)]
             model.nodes.append(node)
