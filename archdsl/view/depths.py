@@ -14,14 +14,18 @@ def opened(top: Box, depth: str, names: Collection[str] = ()) -> set[Box]:
     `primitives` all boxes are open.
     """
     found = {top}
-    for box in top.walk():
-        if box.children and (_opens(box, depth) or box.path in names):
-            found.add(box)
-        outer = box.parent if box.path in names else None
-        while outer is not None:
-            found.add(outer)
-            outer = outer.parent
+    waiting = [top]
+    while waiting:
+        for box in waiting.pop().children:
+            if box.children and (_opens(box, depth) or _leads(box, names)):
+                found.add(box)
+                waiting.append(box)
     return found
+
+
+def _leads(box: Box, names: Collection[str]) -> bool:
+    """Whether a box is one that is asked for, or holds one."""
+    return any(inner.path in names for inner in box.walk() if inner.children) if names else False
 
 
 def _opens(box: Box, depth: str) -> bool:
