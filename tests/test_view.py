@@ -26,14 +26,14 @@ from archdsl.view.geometry import LABEL, Geometry, Spot, text_width
 from tests.conftest import ROOT, Command
 from tests.pictures import ALL, Way, graph, title, ways
 
-HOSTILE = '''\
+HOSTILE = """\
 arch net {
   "</script><script>alert(1)</script> <!-- \\"quotes\\" & 'more' ]]> ` # \\\\N"
   input x: 3x8x8
   stem = x -> conv(8) -> relu
   return stem
 }
-'''
+"""
 
 needs_dot = pytest.mark.skipif(
     shutil.which("dot") is None and not os.environ.get("CI"), reason="Graphviz is not installed"
@@ -153,7 +153,7 @@ def test_skips_are_straight_columns_beside_what_they_skip() -> None:
     assert len(sums) == 2 * 8  # of 16 blocks 8 are different
     for one, other in zip(sums[::2], sums[1::2]):
         straight, skip = sorted((one, other), key=lambda way: len(way.corners))
-        assert len(straight.corners) == 2 and len(skip.corners) in (3, 4)
+        assert len(straight.corners) == 2 and len(skip.corners) in (3, 4, 5)
         assert abs(skip.corners[-1][1] - skip.corners[-2][1]) < 0.1
 
 
@@ -196,9 +196,8 @@ def test_costs_of_boxes_add_up(which: object) -> None:
 def test_weights_are_named_as_in_the_state_dict() -> None:
     network = archdsl.load("mnasnet_a1")
     shapes = {
-        name: "x".join(map(str, tensor.shape))
+        name: "x".join(map(str, tensor.shape)) or "scalar"
         for name, tensor in network.module().state_dict().items()
-        if tensor.dim()
     }
     boxes = boxes_of(network.graph)
     assert dict(weight for box in boxes.walk() for weight in box.weights) == shapes

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from archdsl import costs
-from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value
+from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.operations import Operation, Word, shape_text
 from archdsl.operations.base import REQUIRED
 from archdsl.operations.kinds import describe
@@ -249,7 +249,9 @@ class _Builder:
         box.training = id(node) not in self.living
         box.shapes = list(map(shape_text, operation.outputs))
         box.arguments = [(p, describe(getattr(operation, p))) for p in operation.parameters]
-        box.weights = [(f"{name}.{w.name}", shape_text(w.shape)) for w in operation.weights]
+        box.weights = [
+            (f"{name}.{w.name}", shape_text(w.shape) or "scalar") for w in operation.weights
+        ]
         self.homes[id(node)] = box
         for value in node.outputs:
             self.homes[id(value)] = box
@@ -320,11 +322,11 @@ class _Builder:
         ways_in = [key for child in box.children for key in child.ports_in]
         ways_out = [key for child in box.children for key in child.ports_out]
         if scope is not None:
-            ways_in = [id(value) for value in _tensors(scope.inputs)]
-            ways_out = [id(value) for value in _tensors(scope.outputs)]
+            ways_in = [id(value) for value in tensors(scope.inputs)]
+            ways_out = [id(value) for value in tensors(scope.outputs)]
             slots = scope.unit.tensors
             for slot, given in zip(slots, scope.inputs) if len(slots) > 1 else ():
-                for value in _tensors(given):
+                for value in tensors(given):
                     if id(value) in box.ports_in:
                         box.ports_in[id(value)].name = slot.name
         box.ports_in = _first(box.ports_in, ways_in)
@@ -348,15 +350,7 @@ def _way_up(box: Box) -> list[Box]:
 
 def _gives(item: Item) -> Iterable[Value]:
     """The tensors that an item computes itself and gives."""
-    return [value for given in item.outputs for value in _tensors(given)]
-
-
-def _tensors(given: object) -> list[Value]:
-    if isinstance(given, Value):
-        return [given]
-    if isinstance(given, list | tuple):
-        return [value for item in given for value in _tensors(item)]
-    return []
+    return [value for given in item.outputs for value in tensors(given)]
 
 
 def _stages(frame: Frame) -> Iterator[Stage]:

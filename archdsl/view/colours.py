@@ -67,13 +67,13 @@ DARK = Theme(
     ground="#16181c",
     raised="#1f2228",
     text="#f0f0f0",
-    faint="#b4b4b4",
+    faint="#c4c4c4",
     line="#8c8c8c",
     bar="#4a4f58",
     params="#44bb99",
     macs="#ee99aa",
     focus="#8ab4f8",
-    fill="0.28",
+    fill="0.24",
     inside="0.08",
 )
 

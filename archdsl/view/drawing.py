@@ -52,9 +52,8 @@ def draw(
     for name in names:
         if name not in paths:
             near = nearest(name, paths)
-            hint = (
-                f"did you mean `{near}`?" if near else f"there are {', '.join(sorted(paths)[:5])}"
-            )
+            some = ", ".join([*paths][:5])
+            hint = f"did you mean `{near}`?" if near else f"there are {some}"
             problems.append(errors.NoSuchPart(network=graph.name, path=name, hint=hint))
     if problems:
         raise DiagnosticError(problems)
