@@ -21,7 +21,7 @@ from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.drawing import draw
 from archdsl.view.geometry import Geometry
-from tests.pictures import ALL, CONSTRUCTS, graph, title
+from tests.pictures import ALL, CONSTRUCTS, NETWORKS, graph, title
 from tests.test_view import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -101,9 +101,12 @@ MNASNET, RESNET = ("mnasnet_a1", "mnasnet_a1"), ("resnet50", "resnet50")
 
 PLACES = """() => {
   const net = document.getElementById("net").getBoundingClientRect();
-  const place = (r) => [r.left - net.left, r.top - net.top, r.width, r.height];
+  const place = (e) => {
+    const r = e.getBoundingClientRect();
+    return [r.left - net.left, r.top - net.top, r.width, r.height];
+  };
   return {
-    boxes: [...document.querySelectorAll(".box, .port")].map((e) => place(e.getBoundingClientRect())),
+    boxes: [...document.querySelectorAll(".box, .port")].map(place),
     ways: [...document.querySelectorAll(".way")].map((e) => {
       const from = e.getPointAtLength(0), to = e.getPointAtLength(e.getTotalLength());
       const svg = e.ownerSVGElement.getBoundingClientRect();
@@ -115,7 +118,17 @@ PLACES = """() => {
 }"""
 
 
-@pytest.mark.parametrize("which", [*ALL[: -len(CONSTRUCTS)], *CONSTRUCTS[::6]], ids=title)
+PLACED = [
+    *[
+        which
+        for which in NETWORKS
+        if which[0] in ("nas_fpn", "squeezenet1_1", "xception", "mnasnet_a1")
+    ],
+    *CONSTRUCTS[::10],
+]
+
+
+@pytest.mark.parametrize("which", PLACED, ids=title)
 def test_boxes_and_edges_are_where_the_picture_has_them(show: Show, which: Any) -> None:
     network = graph(which)
     top = boxes_of(network)
@@ -150,7 +163,8 @@ def test_texts_fit(show: Show) -> None:
     """Names of boxes are not cut, in a font as wide as any."""
     page = show(graph(("nas_fpn", "nas_fpn_resnet50")))
     cut = """() => [...document.querySelectorAll(".name, .amount, .count")]
-      .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth).map((e) => e.textContent)"""
+      .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+      .map((e) => e.textContent)"""
     assert page.evaluate(cut) == []
 
 
@@ -164,11 +178,11 @@ def test_clicks_open_and_close(show: Show) -> None:
     fold(page, "body.c3")
     assert box(page, "body.c3").get_attribute("aria-expanded") == "true" and shown.count() == 13
     box(page, "body.c3.0").dblclick()
-    assert shown.count() == 13 + 13 and page.locator(".sign").inner_text() == "+"
+    assert shown.count() == 13 + 12 and page.locator(".sign").inner_text() == "+"
     fold(page, "body.c3")
     assert shown.count() == 9
     fold(page, "body.c3")  # what was open in it still is
-    assert shown.count() == 13 + 13
+    assert shown.count() == 13 + 12
 
 
 def test_what_is_clicked_stays_where_it_was(show: Show) -> None:
@@ -258,11 +272,8 @@ def test_closing_around_the_focus_keeps_it(show: Show) -> None:
     page.locator('[aria-label^="conv, c=128 k=3 s=2"]').click()
     page.get_by_role("button", name="Stages").click()
     assert "body.c3" in details(page)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
+    for _ in range(3):  # past two buttons
+        page.keyboard.press("Tab")
     assert focused(page) == "body.c3"
 
 
@@ -344,8 +355,8 @@ def test_what_a_spec_says_is_never_run(show: Show) -> None:
     page = show(network.graph, "primitives")
     assert page.locator(".doc").inner_text() == network.doc.strip()
     assert page.locator("script").count() == 2
-    box(page, "stem").click()
-    assert "stem" in details(page)
+    box(page, "stem, conv relu").click()
+    assert details(page).startswith("stem")
 
 
 @pytest.mark.parametrize(
@@ -381,7 +392,7 @@ def test_mermaid_takes_every_network(browser: Any) -> None:
     script = files("mermaidx").joinpath("assets", "mermaid.js").read_text(encoding="utf-8")
     page = browser.new_page()
     page.goto("about:blank")
-    page.evaluate(script)
+    page.add_script_tag(content=script)
     page.evaluate("mermaid.initialize({ startOnLoad: false, maxTextSize: 1e7, maxEdges: 1e5 })")
     texts = [draw(graph(which), "mmd", "blocks") for which in ALL]
     texts.append(draw(archdsl.loads(HOSTILE).graph, "mmd", "primitives"))

@@ -359,10 +359,9 @@
   }
 
   function select(box) {
-    if (current?.element) {
-      current.element.setAttribute("aria-selected", "false");
-      current.element.tabIndex = -1;
-    }
+    const before = (current || boxes[1]).element;
+    before.setAttribute("aria-selected", "false");
+    before.tabIndex = -1;
     current = box;
     box.element.setAttribute("aria-selected", "true");
     box.element.tabIndex = 0;
@@ -587,6 +586,11 @@
   for (const button of document.querySelectorAll("[data-depth]")) {
     button.addEventListener("click", () => openTo(button.dataset.depth));
   }
+
+  // What scrolls has to be within reach of the keyboard.
+  const legend = document.querySelector(".legend");
+  const reach = () => legend.toggleAttribute("tabindex", legend.scrollWidth > legend.clientWidth);
+  new ResizeObserver(reach).observe(legend);
 
   redraw([]);
   boxes[1].element.tabIndex = 0;
