@@ -11,11 +11,24 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from archdsl.diagnostics import Diagnostic, DiagnosticError
-    from archdsl.network import Network, Spec, load, loads
+    from archdsl.network import (
+        BlockInfo,
+        Network,
+        NodeInfo,
+        PartInfo,
+        Shape,
+        Spec,
+        TensorInfo,
+        load,
+        loads,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["Diagnostic", "DiagnosticError", "Network", "Spec", "__version__", "load", "loads"]
+__all__ = [
+    "load", "loads", "Spec", "Network", "Shape", "TensorInfo", "NodeInfo", "BlockInfo", "PartInfo",
+    "Diagnostic", "DiagnosticError", "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
