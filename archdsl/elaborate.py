@@ -16,7 +16,7 @@ from typing import Any
 from archdsl import errors, limits, numbers, tree
 from archdsl.calls import name_span, round_work, tensor_as_number, words_of
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
-from archdsl.evaluate import OperationValue, Place, Poison, Poisoned
+from archdsl.evaluate import CONSTANTS, OperationValue, Place, Poison, Poisoned
 from archdsl.graph import Frame, Graph, Output, Scope, Value
 from archdsl.naming import Names
 from archdsl.numbers import is_function
@@ -26,6 +26,7 @@ from archdsl.operations.kinds import describe, whole
 from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
 from archdsl.source import Source, Span
 from archdsl.stages import Stager
+from archdsl.tables import rows_without_header
 
 __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 
@@ -218,6 +219,9 @@ class Elaborator(Stager):
         for expression in statement.sizes:
             with Place(expression.span):
                 size = self.evaluate(expression, frame)
+                if isinstance(size, tuple):
+                    expected = "sizes without brackets, such as 3, 224, 224"
+                    raise errors.WrongValue(expected=expected, value=describe(size))
                 sizes.append(whole(size, "a size: a whole number of at least 1", 1))
         if len(sizes) > 4:
             raise errors.TooManyAxes(statement.span, name=statement.name, count=len(sizes) - 1)
@@ -441,6 +445,8 @@ def unknown_names(unit: Unit, program: Program) -> Iterator[Diagnostic]:
     for node in nodes:
         if isinstance(node, tree.Stages):
             tables |= {id(inner) for inner in tree.walk(node)}
+            # What may be a header with another first word is told of as such.
+            columns |= {id(n) for row in rows_without_header(node)[:1] for n in tree.walk(row)}
         elif isinstance(node, tree.Header):
             columns |= set(map(id, node.columns))
     for node in nodes:
@@ -461,7 +467,7 @@ def unknown_names(unit: Unit, program: Program) -> Iterator[Diagnostic]:
             if is_function(name):
                 continue
         if program.find(name, source) is None:
-            known = {*OPERATIONS, *(WORDS if kind == "value" else ()), *values}
+            known = {*OPERATIONS, *((*WORDS, *CONSTANTS) if kind == "value" else ()), *values}
             hint = did_you_mean(program.nearest(name, source, known))
             yield errors.UnknownName(span, kind=kind, name=name, hint=hint)
 

@@ -23,26 +23,33 @@ class UnexpectedText(Diagnostic):
     after: str
     found: str
     hint: str
+    where: str
 
 
 class UnknownCharacter(Diagnostic):
     code = "A0002"
     message = "`{character}` is no part of the language"
+    help = "{hint}"
     character: str
+    hint: str
+    where: str
 
 
 class NeverClosed(Diagnostic):
     code = "A0003"
     message = "this `{opener}` is never closed"
-    help = "add the missing `{closer}`"
+    help = "{hint}"
     opener: str
     closer: str
+    hint: str
+    noticed: int
 
 
 class NothingToClose(Diagnostic):
     code = "A0004"
     message = "`{closer}` closes nothing"
     closer: str
+    instead: str = " "
 
 
 class TextNeverClosed(Diagnostic):
@@ -467,6 +474,13 @@ class TooManyCells(Diagnostic):
     )
     cells: int
     columns: int
+
+
+class NoHeader(Diagnostic):
+    code = "A1038"
+    message = "this table has no header that names the columns of its cells"
+    help = "{hint}"
+    hint: str
 
 
 class NotAnOperation(Diagnostic):

@@ -19,6 +19,9 @@ from archdsl.source import Span
 
 Callee = type[Operation] | Unit
 
+CONSTANTS = ("true", "false", "none")
+"""Values that are words of the grammar."""
+
 SIZES = {1: "cw", 2: "chw", 3: "cdhw"}
 """The letters of a map's sizes by its number of spatial axes; a flat vector has `c` alone."""
 
@@ -155,7 +158,7 @@ class Evaluator:
     def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
         known: set[str] = {*OPERATIONS}
         if kind == "value":
-            known |= {*WORDS, *frame.names}
+            known |= {*WORDS, *CONSTANTS, *frame.names}
         else:
             known |= {n for n, v in frame.names.items() if isinstance(v, OperationValue)}
         near = self.program.nearest(name, span.source, known)

@@ -23,6 +23,7 @@ OPERATORS = {*CONTINUES, "NOT", "DOT", "LSQUARE"} - {"ARROW"}
 
 CLOSERS = {"LPAR": "RPAR", "LSQUARE": "RSQUARE", "LBRACE": "RBRACE"}
 OPENERS = {closer: opener for opener, closer in CLOSERS.items()}
+PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 BRACKET, BODY, TABLE = "bracket", "body", "table"
 
@@ -98,7 +99,7 @@ class Layout:
                     raise errors.NestedTooDeep(self._span(token), limit=limits.NESTING)
                 stack.append((token, holds))
             elif kind == "KIND" and mode == BODY and stack and before is None:
-                raise self._unclosed(stack)
+                raise self._unclosed(stack, token)
             elif kind in ("STAGES", "VARIANTS"):
                 table_next = True
             before = token
@@ -112,18 +113,26 @@ class Layout:
     def _close(self, stack: list[tuple[Token, str]], token: Token) -> tuple[Token, str]:
         if not stack:
             raise errors.NothingToClose(self._span(token), closer=str(token))
-        if stack[-1][0].type != OPENERS[token.type]:
+        opener, holds = stack[-1]
+        if opener.type != OPENERS[token.type]:
             if any(opener.type == OPENERS[token.type] for opener, _ in stack):
-                raise self._unclosed(stack)
-            problem = errors.NothingToClose(self._span(token), closer=str(token))
-            problem.notes.append(Note(self._span(stack[-1][0]), "the bracket that is open is this"))
+                raise self._unclosed(stack, token)
+            if holds != BRACKET:
+                raise errors.NothingToClose(self._span(token), closer=str(token))
+            right = PAIRS[str(opener)]
+            problem = errors.NothingToClose(self._span(token), closer=str(token), instead=right)
+            label = f"the open bracket is this: it ends with `{right}`"
+            problem.notes.append(Note(self._span(opener), label, label=True))
             raise problem
         return stack.pop()
 
-    def _unclosed(self, stack: list[tuple[Token, str]]) -> errors.Diagnostic:
-        opener = stack[-1][0]
-        closer = {"LPAR": ")", "LSQUARE": "]", "LBRACE": "}"}[opener.type]
-        return errors.NeverClosed(self._span(opener), opener=str(opener), closer=closer)
+    def _unclosed(
+        self, stack: list[tuple[Token, str]], noticed: Token | None = None
+    ) -> errors.Diagnostic:
+        from archdsl.syntax import never_closed  # only a mistake needs it
+
+        at = None if noticed is None else noticed.start_pos
+        return never_closed(self._span(stack[-1][0]), at)
 
     def _is_dash(self, token: Token) -> bool:
         start, end = self._span(token)[1:]

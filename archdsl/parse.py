@@ -22,15 +22,15 @@ def parse(source: Source) -> tree.File:
     problems: list[errors.Diagnostic] = []
     text: str | None = source.text
     # Reading on takes as long as reading: less often where it is much.
-    retries = min(RETRIES, 300_000 // (len(source.text) + 1))
-    while text is not None and len(problems) <= retries:
+    most = min(limits.MISTAKES, 300_000 // (len(source.text) + 1) + 1)
+    while text is not None and len(problems) < most:
         try:
             file: tree.File = _parse(source, "start", text)
         except errors.Diagnostic as problem:
-            from archdsl.syntax import without_line  # only a mistake needs it
+            from archdsl.syntax import mended  # only a mistake needs it
 
             problems.append(problem)
-            text = None if problem.fatal else without_line(text, problem)
+            text = mended(text, problem)
         else:
             if not problems:
                 return file
@@ -64,7 +64,7 @@ def _parse(source: Source, start: str, text: str) -> Any:
         except lark.UnexpectedCharacters as problem:
             from archdsl.syntax import unreadable
 
-            raise unreadable(source, problem.pos_in_stream or 0) from None
+            raise unreadable(source, problem.pos_in_stream or 0, layout) from None
         except lark.UnexpectedToken as problem:
             from archdsl.syntax import unexpected
 
@@ -105,10 +105,6 @@ def _unquoted(token: Token) -> str:
 
 
 Children = list[Any]
-
-RETRIES = 9
-"""How often reading goes on after a mistake of syntax."""
-
 
 class Builder(lark.Transformer[Any, Any]):
     """Builds a node for each rule, as the parser reduces it."""

@@ -10,8 +10,9 @@ import re
 import lark
 from lark import Token
 
-from archdsl import errors
-from archdsl.layout import BRACKET, TABLE, Layout
+from archdsl import errors, habits
+from archdsl.layout import BODY, BRACKET, PAIRS, TABLE, Layout
+from archdsl.resolve import did_you_mean, nearest
 from archdsl.source import Source, Span
 
 # What a person calls the terminals. Those not here are called by their text.
@@ -47,15 +48,24 @@ VALUES = {"NUMBER", "NAME", "LPAR"}
 STATEMENTS = {"RETURN", "LET", "NAME"}
 OPERATORS = {"SIGN", "TIMES", "POWER", "COMPARE", "AND", "OR", "DOT", "LSQUARE"}
 """What may follow nearly every value: not worth listing."""
-CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
-LAST = (errors.NeverClosed, errors.NothingToClose, errors.NotAColumn)
-"""Mistakes after which what follows would be misread."""
+KEYWORDS = "input let require warn expect default variants set return repeat stages".split()
+"""What starts a statement; `stages` stands for the table that it begins."""
+
+STATEMENT = re.compile(r"\w+(\s*,\s*\w+)*\s*=(?!=)|[}]|(" + "|".join(KEYWORDS) + r")\b")
+"""How a line begins that is no part of the one above."""
 
 CONTINUES = re.compile(r"[ \t]*(->|[-+*/%^<>]|[=!]=|(if|else|and|or)\b|#|$)")
+"""What a line that continues another starts with."""
+
+UNFINISHED = re.compile(r"(->|[-+*/,\\=(])\s*$")
+"""How a line ends that was meant to go on."""
+
+OUTERMOST = re.compile(r"[^\s}#]|[ \t]+(block|arch)[ \t]+\w+[ \t]*[({]")
+"""How a line begins that is no part of the definition above."""
 
 
-def unreadable(source: Source, start: int) -> errors.Diagnostic:
+def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
     """No word or sign of the language begins here."""
     text = source.text
     span = Span(source, start, start + 1)
@@ -66,7 +76,20 @@ def unreadable(source: Source, start: int) -> errors.Diagnostic:
         word = re.compile(r"[\w.]+").match(text, start)
         assert word is not None
         return errors.WrongNumber(span._replace(end=word.end()), text=word[0])
-    return errors.UnknownCharacter(span, character=span.text)
+    where = _where(layout)
+    hint = habits.advice(text, start, where)
+    return errors.UnknownCharacter(span, character=_shown(span.text), hint=hint, where=where)
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else f"U+{ord(character):04X}"
+
+
+def _where(layout: Layout, token: Token | None = None) -> str:
+    """Where in a file the reading is, before a token that may have opened a bracket."""
+    holds = [holds for opener, holds in layout.stack if opener is not token]
+    names = {BODY: habits.BODY, TABLE: habits.TABLE, BRACKET: habits.BRACKET}
+    return names[holds[-1]] if holds else habits.OUTSIDE
 
 
 def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) -> errors.Diagnostic:
@@ -76,14 +99,13 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
     before = line[-1] if line else None
     opener = _never_closed(token, line, layout)
     if opener is not None:
-        span = Span(source, opener.start_pos or 0, opener.end_pos or 0)
-        return errors.NeverClosed(span, opener=str(opener), closer=CLOSERS[str(opener)])
+        span = Span(source, opener[0].start_pos or 0, opener[0].end_pos or 0)
+        return never_closed(span, opener[1])
     accepted = set(problem.accepts or problem.expected or ())
     reserved = _reserved(token, line, accepted, source)
     if reserved is not None:
         span = Span(source, reserved.start_pos or 0, reserved.end_pos or 0)
         return errors.ReservedWord(span, word=str(reserved))
-    expected = _expected(accepted, token)
     if str(token).strip():
         found = f"found `{token}`"
         span = Span(source, token.start_pos or 0, token.end_pos or 0)
@@ -92,11 +114,31 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
         found = ends.get(token.type, "the text ends")
         at = before.end_pos if before is not None else token.start_pos
         span = Span(source, at or 0, (at or 0) + 1)
-    after = f" after `{_short(line)}`" if before is not None else ""
-    hint = _hint(token, line, expected, accepted)
-    if not hint and layout.stack and layout.stack[-1][1] == TABLE and token.type in OPERATORS:
-        hint = "a cell has no spaces outside brackets: c*2, not c * 2"
-    return errors.UnexpectedText(span, expected=expected, after=after, found=found, hint=hint)
+    if _starts_line(source, span.start) and before is not None and token.type != "_GAP":
+        if CONTINUES.match(source.text[span.start :]):  # read on from the line above
+            line, before, accepted = [], None, set(STATEMENTS)
+    where = _where(layout, token)
+    expected = _expected(accepted, line, where)
+    after = f" after `{_short(line, source)}`" if before is not None else ""
+    hint = _hint(token, line, expected, accepted, source, where)
+    return errors.UnexpectedText(
+        span, expected=expected, after=after, found=found, hint=hint, where=where
+    )
+
+
+def never_closed(span: Span, noticed: int | None = None) -> errors.Diagnostic:
+    """A bracket without its end; `noticed` is where something stands that is not in it."""
+    text = span.source.text
+    closer = PAIRS[span.text]
+    hint = f"add the missing `{closer}`"
+    if text[: span.start].rstrip().endswith("stages") and span.text == "(":
+        noticed, hint = None, "a table stands in braces: stages { ... }"
+    at = len(text) if noticed is None else noticed
+    return errors.NeverClosed(span, opener=span.text, closer=closer, hint=hint, noticed=at)
+
+
+def _starts_line(source: Source, offset: int) -> bool:
+    return not source.text[source.text.rfind("\n", 0, offset) + 1 : offset].strip()
 
 
 def _reserved(token: Token, line: list[Token], accepted: set[str], source: Source) -> Token | None:
@@ -114,33 +156,58 @@ def _is_word(token: Token) -> bool:
     return token.isidentifier() and token.type not in ("NAME", "LET")
 
 
-def _never_closed(token: Token, line: list[Token], layout: Layout) -> Token | None:
-    """The bracket that must be missing its end, when the text goes on as if it were closed."""
+def _never_closed(token: Token, line: list[Token], layout: Layout) -> tuple[Token, int] | None:
+    """The bracket that must be missing its end, when the text goes on as if it were closed.
+
+    And the offset where that shows: what stands there belongs to it no more.
+    """
     if not layout.stack:
         return None
     opener, holds = layout.stack[-1]
-    if token.type in ("RPAR", "RSQUARE", "RBRACE") and CLOSERS[str(opener)] == str(token):
+    if token.type in ("RPAR", "RSQUARE", "RBRACE") and PAIRS[str(opener)] == str(token):
         return None
+    text = layout.source.text
     if holds == BRACKET:
-        ahead = layout.source.text[opener.end_pos : token.start_pos]
+        ahead = text[opener.end_pos : token.start_pos]
         last = line[-1] if line and line[-1] is not opener else None
-        starts_line = "\n" in layout.source.text[(last or opener).end_pos : token.start_pos]
-        assigned = token.type == "EQUAL" and len(line) > 1 and "\n" in ahead
-        return opener if starts_line or assigned else None
+        starts_line = "\n" in text[(last or opener).end_pos : token.start_pos]
+        if starts_line:
+            return opener, token.start_pos or 0
+        if token.type == "EQUAL" and len(line) > 1 and "\n" in ahead:
+            return opener, line[-1].start_pos or 0
+        return None
     if holds == TABLE and str(opener) == "{":
         row = [item for item in line if item.type not in ("_GAP",)]
+        first = row[0] if row else token
+        if _indentation(text, first) > _indentation(text, opener):
+            return None
         if token.type == "EQUAL" and len(row) == 1 or token.type in ("RETURN", "LET", "INPUT"):
-            return opener if not row or row[0].type in ("NAME",) else None
+            return (opener, first.start_pos or 0) if not row or row[0].type == "NAME" else None
     return None
 
 
-def _expected(accepted: set[str], token: Token) -> str:
+def _indentation(text: str, token: Token) -> int:
+    start = text.rfind("\n", 0, token.start_pos or 0) + 1
+    return _margin(text[start : token.start_pos] + ".")
+
+
+def _expected(accepted: set[str], line: list[Token], where: str) -> str:
+    if where == habits.TABLE and not line and "NAME" in accepted:
+        return "a row, a header or `}`" if "KIND" in accepted else "a row or `}`"
     if accepted >= VALUES | {"LSQUARE"} or VALUES <= accepted and "LET" not in accepted:
         return "a value" if "RPAR" not in accepted else "a value or `)`"
     if STATEMENTS <= accepted:
         return "a statement"
     if "KIND" in accepted and "$END" in accepted:
         return "`block`, `arch` or `use`"
+    if {"EXTENDS", "LBRACE"} <= accepted:
+        return "`{`"
+    if "STAGES" in accepted:
+        return "an operation"
+    if where == habits.BRACKET and "COMMA" in accepted:
+        accepted = accepted & {"COMMA", "RPAR", "RSQUARE", "RBRACE"}
+    elif "EQUAL" in accepted and len(line) == 1:
+        return "`=`"
     names = sorted({_in_words(name) for name in accepted - OPERATORS})
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1] if names else ""]))
 
@@ -149,50 +216,131 @@ def _in_words(terminal: str) -> str:
     return WORDS.get(terminal, f"`{terminal.lower()}`")
 
 
-def _short(line: list[Token]) -> str:
-    """The end of what was read: `groups=`, not the `=` alone."""
+def _short(line: list[Token], source: Source) -> str:
+    """The end of what was read: `groups=`, not the `=` alone; a call, not its last bracket."""
     last = line[-1]
     if len(line) > 1 and last.type in ("EQUAL", "DOT", "COLON") and line[-2].type == "NAME":
         return f"{line[-2]}{last}"
+    if last in (")", "]"):
+        depth, first = 0, len(line)
+        while first and (depth or first == len(line)):
+            first -= 1
+            depth += (line[first] in (")", "]")) - (line[first] in ("(", "["))
+        first -= first > 0 and line[first - 1].type == "NAME"
+        text = source.text[line[first].start_pos : last.end_pos]
+        return text if len(text) < 40 and "\n" not in text else str(last)
     return str(last) if len(last) < 40 else f"{last[:36]}..."
 
 
-def _hint(token: Token, line: list[Token], expected: str, accepted: set[str]) -> str:
-    before = line[-1] if line else None
-    if before is not None and before == "*" and str(token) == "*":
-        return "a power is written with `^`: 10^9"
-    if token.type == "EQUAL":
-        return "compare with `==`" if any(item.type == "IF" for item in line) else ""
-    if expected in ("a name", "a value", "a statement") and token.isidentifier():
-        if _is_word(token):
-            return f"`{token}` is a word of the language; choose another name"
+def _hint(
+    token: Token, line: list[Token], expected: str, accepted: set[str], source: Source, where: str
+) -> str:
+    start = token.start_pos or 0
+    if not str(token).strip() and line:
+        start = line[-1].end_pos or 0
+    known = habits.advice(source.text, start, where)
+    if known:
+        return known
+    if expected in ("a name", "a value", "a statement") and _is_word(token):
+        return f"`{token}` is a word of the language; choose another name"
+    if expected == "`block`, `arch` or `use`":
+        return did_you_mean(nearest(str(token), ("block", "arch", "use")))
+    if (
+        expected == "`=`"
+        and line[0].type == "NAME"
+        and token.type in ("NAME", "NUMBER", "TEXT", "LBRACE", "LPAR")
+    ):
+        near = did_you_mean(nearest(str(line[0]), KEYWORDS))
+        return near or "a line is `name = value`; a comment starts with `#`"
+    if where == habits.BRACKET and "COMMA" in accepted and token.type in (*VALUES, "TEXT"):
+        return f"a comma before `{token}`?"
     arrows = [item for item in line if item.type == "ARROW"]
     if arrows and "ARROW" in accepted and token.type in ("SIGN", "TIMES", "POWER"):
         return f"put the flow in brackets: (... -> ...) {token} ..."
-    if token.type == "_NL" and "`{`" in expected:
-        return "a body begins with `{` on the same line"
     return ""
 
 
-def without_line(text: str, problem: errors.Diagnostic) -> str | None:
-    """The text with blanks in place of the statement with a mistake; none to stop looking.
+# Reading on
 
-    Where brackets open or close in it, whatever comes next would be misread.
+
+def mended(text: str, problem: errors.Diagnostic) -> str | None:
+    """A text without a mistake, so that the next one can be found; none to stop looking.
+
+    It is as long, and what remains stands where it stood: a missing bracket goes in place of a
+    space, a surplus one is taken away, and so is a statement or a definition that cannot be read.
     """
     span = problem.span
-    if span is None or isinstance(problem, LAST):
+    if span is None or problem.fatal or isinstance(problem, errors.NotAColumn):
         return None
+    if isinstance(problem, errors.NeverClosed):
+        return _with_closer(text, problem.values["noticed"], problem.values["closer"])
+    if isinstance(problem, errors.NothingToClose):
+        instead: str = problem.values["instead"]
+        return text[: span.start] + instead + text[span.end :]
     lines = text.split("\n")
-    first = last = text.count("\n", 0, span.start)
-    while first > 0 and CONTINUES.match(lines[first]):
-        first -= 1
-    while last + 1 < len(lines) and CONTINUES.match(lines[last + 1]):
-        last += 1
-    plain = re.sub(r'"([^"\\]|\\.)*"|#.*', "", "\n".join(lines[first : last + 1]))
-    if not plain.strip() or any(plain.count(a) != plain.count(b) for a, b in CLOSERS.items()):
-        return None
-    if last + 1 < len(lines) and lines[last + 1].lstrip().startswith("{"):
+    first = text.count("\n", 0, span.start)
+    if isinstance(problem, errors.RowBeforeHeader):
+        last = next((i for i in range(first, len(lines)) if "}" in lines[i]), first + 1) - 1
+    elif problem.values.get("where") == habits.OUTSIDE:
+        after = range(first + 1, len(lines))
+        last = next((i for i in after if OUTERMOST.match(lines[i])), len(lines)) - 1
+    else:
+        in_table = problem.values.get("where") == habits.TABLE
+        while first > 0 and CONTINUES.match(lines[first]) and not in_table:
+            first -= 1
+        last = _last_line(lines, first, in_table)
+        if sum(_open(line, "{}") for line in lines[first : last + 1]):
+            return None
+    if last < first or not "".join(lines[first : last + 1]).strip():
         return None
     for i in range(first, last + 1):
         lines[i] = " " * len(lines[i])
     return "\n".join(lines)
+
+
+def _last_line(lines: list[str], first: int, is_row: bool) -> int:
+    """The last line of the statement or row that starts with a line.
+
+    It goes on where a bracket is open, where it was meant to go on, and in lines further in.
+    """
+    last, margin = first, _margin(lines[first])
+    braces = brackets = 0
+    for i in range(first + 1, len(lines)):
+        braces += _open(lines[last], "{}")
+        brackets += _open(lines[last], "()", "[]")
+        text = lines[i].strip()
+        ended = is_row or lines[last].strip() == "}"
+        if not (
+            braces > 0
+            or (brackets > 0 or UNFINISHED.search(_plain(lines[last])))
+            and text and not is_row and not STATEMENT.match(text)
+            or not ended and (CONTINUES.match(text) or _margin(lines[i]) > margin)
+        ):  # fmt: skip
+            break
+        last = i
+    return last
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _plain(line: str) -> str:
+    """A line without texts and comments."""
+    return re.sub(r'"([^"\\]|\\.)*"|#.*', "", line)
+
+
+def _open(line: str, *pairs: str) -> int:
+    """How many brackets a line opens and leaves open; below zero where it closes more."""
+    text = _plain(line)
+    return sum(text.count(pair[0]) - text.count(pair[1]) for pair in pairs)
+
+
+def _with_closer(text: str, noticed: int, closer: str) -> str | None:
+    """The text with a closing bracket in place of a space before an offset, and a line's end."""
+    start = len(text[:noticed].rstrip())
+    gap = text[start:noticed]
+    if len(gap) < 2 or noticed >= len(text):
+        return None
+    gap = gap[1:] if "\n" in gap[1:] or "\n" not in gap else "\n" + gap[2:]
+    return text[:start] + closer + gap + text[noticed:]

@@ -61,6 +61,8 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     position = 0
     unnamed = [cell for cell in row.cells if cell.name is None]
+    if unnamed and not columns:
+        raise headless(row)
     if len(unnamed) > len(columns):
         raise errors.TooManyCells(
             unnamed[len(columns)].span, cells=len(unnamed), columns=len(columns)
@@ -80,3 +82,24 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
             raise errors.SetByName(argument.span)
         entries[argument.name] = Entry(argument.value, argument.span)
     return entries
+
+
+def rows_without_header(table: tree.Stages) -> list[tree.Row]:
+    """The rows of cells that no header names: the first of them is a misspelt one, perhaps."""
+    found = []
+    for line in table.table:
+        if isinstance(line, tree.Header):
+            break
+        if any(cell.name is None for cell in line.cells):
+            found.append(line)
+    return found
+
+
+def headless(row: tree.Row) -> errors.Diagnostic:
+    """What to say of the first row whose cells no header names."""
+    words = [row.name, *(cell.span.text for cell in row.cells)]
+    is_header = all(word.isidentifier() for word in words) and len(words) > 1
+    hint = (
+        f"write block in place of {row.name}" if is_header else "begin it with a line `block ...`"
+    )
+    return errors.NoHeader(row.span, hint=hint)
