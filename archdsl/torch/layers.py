@@ -250,14 +250,18 @@ def _gelu(site: Site) -> Invoke:
 
 def _leaky_relu(site: Site) -> Invoke:
     slope = unless(site.argument("slope"), 0.01)
-    inplace = "True" if site.inplace else None
-    return invoke("nn.LeakyReLU", *([slope] if slope else []), inplace=inplace)
+    return invoke("nn.LeakyReLU", *([slope] if slope else []), inplace=_in_place(site, "slope"))
 
 
 def _elu(site: Site) -> Invoke:
     alpha = unless(site.argument("alpha"), 1)
-    inplace = "True" if site.inplace else None
-    return invoke("nn.ELU", *([alpha] if alpha else []), inplace=inplace)
+    return invoke("nn.ELU", *([alpha] if alpha else []), inplace=_in_place(site, "alpha"))
+
+
+def _in_place(site: Site, factor: str) -> str | None:
+    """With a factor below 0 the gradient cannot be told from what the layer gives."""
+    rises = all(getattr(operation, factor) >= 0 for operation in site.operations)
+    return "True" if site.inplace and rises else None
 
 
 def _prelu(site: Site) -> Invoke:
