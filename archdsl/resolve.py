@@ -605,10 +605,10 @@ def read(path: str, name: str, span: Span | None = None) -> Source:
             reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
             reason = reason if os.path.exists(path) else "there is no such file"
             raise errors.NoSuchFile(span, path=name, reason=reason)
-        if os.path.getsize(path) > limits.SOURCE_BYTES:
-            raise errors.FileTooLarge(span, path=name, limit=limits.SOURCE_BYTES)
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read(limits.SOURCE_BYTES + 1)
+        if len(content) > limits.SOURCE_BYTES:
+            raise errors.FileTooLarge(span, path=name, limit=limits.SOURCE_BYTES)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise errors.NoSuchFile(span, path=name, reason=reason) from None

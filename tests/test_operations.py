@@ -472,6 +472,7 @@ REFUSED: list[tuple[type[diagnostics.Diagnostic], str | None, str, str, Any, dic
     (E.DoesNotDivide, "groups", "the 12 input channels", "conv_transpose", M,
      {"c": 10, "k": 2, "groups": 5}),
     (E.DoesNotDivide, "groups", "12 / 5 = 2.4", "group_norm", M, {"groups": 5}),
+    (E.WrongValue, "groups", "fewer groups than the 12", "group_norm", (12,), {"groups": 12}),
     (E.DoesNotDivide, "groups", "groups=4 or groups=6", "channel_shuffle", M, {"groups": 5}),
     (E.DoesNotDivide, "sizes", "sizes=3 does not divide width 10", "split", M,
      {"sizes": 3, "axis": 2}),

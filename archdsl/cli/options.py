@@ -98,7 +98,10 @@ def read_standard_input() -> Source:
 
     if sys.stdin is None:
         raise errors.NoSuchFile(path="<stdin>", reason="it is closed")
-    return decode(sys.stdin.buffer.read(), "<stdin>")
+    content = sys.stdin.buffer.read(limits.SOURCE_BYTES + 1)
+    if len(content) > limits.SOURCE_BYTES:
+        raise errors.FileTooLarge(path="<stdin>", limit=limits.SOURCE_BYTES)
+    return decode(content, "<stdin>")
 
 
 def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:

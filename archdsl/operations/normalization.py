@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from archdsl import errors
 from archdsl.operations.base import ANY_RANK, Operation, Shape, Weight, Word, parameter
 from archdsl.operations.divisors import check_divides
 from archdsl.operations.initialisation import ONES, VECTOR_INIT, ZEROS
-from archdsl.operations.kinds import COUNT, FLAG, FRACTION, NUMBER, ODD, POSITIVE, words
+from archdsl.operations.kinds import COUNT, FLAG, FRACTION, NUMBER, ODD, POSITIVE, describe, words
 from archdsl.operations.reach import Reach
 
 
@@ -71,6 +74,13 @@ class GroupNorm(_Normalization):
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         channels = inputs[0][0]
         check_divides("groups", self.groups, channels, f"the {channels} channels", {0: "channels"})
+        if self.groups == prod(inputs[0]):
+            problem = errors.WrongValue(
+                expected=f"fewer groups than the {channels} numbers of a sample",
+                value=describe(self.groups),
+            )
+            problem.argument = "groups"
+            raise problem
         return inputs
 
     def reach(self, axis: int, output: int) -> Reach | None:

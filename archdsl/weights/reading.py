@@ -24,6 +24,9 @@ _VARIANTS = 16
 _STEPS = 30_000
 """Ways that are followed for a part before there is taken to be no end of them."""
 
+_LOOKS = 5_000_000
+"""Parts that are looked at on these ways, likewise."""
+
 State = tuple[int, int]
 """Layers of the graph that are taken up, and of the file that are dropped, as bits."""
 
@@ -59,14 +62,32 @@ class TooManyWays(Exception):
     """There are more ways to read the file than can be looked at."""
 
 
+class Spent:
+    """What all attempts together have looked at; raises `TooManyWays` where that has no end."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.looks = 0
+
+    def follow(self, ways: int) -> None:
+        self.steps += ways
+        if self.steps > _STEPS:
+            raise TooManyWays
+
+    def look(self, parts: int) -> None:
+        self.looks += parts
+        if self.looks > _LOOKS:
+            raise TooManyWays
+
+
 class Reader:
     """One attempt with one belief in names."""
 
-    def __init__(self, network: Network, task: Task, trust: bool, steps: list[int]) -> None:
+    def __init__(self, network: Network, task: Task, trust: bool, spent: Spent) -> None:
         self._network = network
         self._task = task
         self._trust = trust
-        self._steps = steps
+        self._spent = spent
         self._known: dict[tuple[int, State], dict[State, Reading]] = {}
         self._keys: dict[Hashable, list[int]] = {}
         for i, key in enumerate(task.ours):
@@ -147,13 +168,12 @@ class Reader:
         for _ in module.parts:
             further: dict[tuple[int, State], list[Reading]] = {}
             for (done, state), readings in ways.items():
+                self._spent.look(len(module.parts))
                 for i, part in enumerate(module.parts):
                     if done >> i & 1 or module.needs[i] & ~done:
                         continue
                     before = module.follows[i] if series else None
-                    self._steps[0] += len(readings)
-                    if self._steps[0] > _STEPS:
-                        raise TooManyWays
+                    self._spent.follow(len(readings))
                     for end, found in self._part(part, state).items():
                         more = [
                             Reading({**r.image, **found.image}, {**r.doubts, **found.doubts})
@@ -214,11 +234,11 @@ def read(network: Network, checkpoint: Checkpoint, task: Task) -> tuple[Reading 
     """
     best: Reader | None = None
     orders = [True, False] if checkpoint.ordered else [False]
-    steps = [0]
+    spent = Spent()
     for dissolve in (False, True):
         for trust in (True, False):
             for by_file in orders:
-                reader = Reader(network, task, trust, steps)
+                reader = Reader(network, task, trust, spent)
                 found = reader.read(checkpoint.arrange(by_file, dissolve))
                 if found is not None:
                     return found, reader

@@ -5,13 +5,14 @@ A source gives each tensor in pieces of whole rows, so that no more than a piece
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
-from archdsl import errors
+from archdsl import errors, limits
 from archdsl.arrays import Array
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph, Node
@@ -151,7 +152,7 @@ class Stored:
     """
 
     def __init__(self, file: File, tensors: Mapping[str, Declared]) -> None:
-        """Raises `DiagnosticError` with every tensor that is missing, surplus or misshapen."""
+        """Raises `DiagnosticError` with the tensors that are missing, surplus or misshapen."""
         problems = _misfits(file, tensors)
         if problems:
             raise DiagnosticError(problems)
@@ -194,10 +195,10 @@ def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
                     given=f"{given} of {kind}",
                 )
             )  # fmt: skip
-    for name in surplus:
+    for name in surplus[: limits.MISTAKES]:
         given = shape_text(file.shapes[name]) or "a single number"
         problems.append(errors.SurplusWeight(path=file.name, name=name, given=given))
-    return problems
+    return problems[: limits.MISTAKES]
 
 
 class Tensors:
@@ -240,6 +241,9 @@ def open_file(path: str, entry: str | None = "") -> File:
     the whole, none for wherever there is one.
     """
     ending = path.lower().rpartition(".")[2]
+    if os.path.exists(path) and not os.path.isfile(path):
+        reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
+        raise errors.NoSuchFile(path=path, reason=reason)
     if ending == "safetensors":
         if entry:
             raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
