@@ -94,6 +94,20 @@ def divisible(value: Plain, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
+def rounding_text(name: str, exact: Plain, result: Plain, divisor: Plain = 8) -> str:
+    """How a function made a number whole: `nearest multiple of 8, not under 90 %`."""
+    if name != "divisible":
+        return {"floor": "rounded down", "ceil": "rounded up", "round": "rounded"}[name]
+    if result == exact:
+        return f"a multiple of {describe(divisor)}"
+    nearest = int(exact + divisor / 2) // divisor * divisor
+    if nearest < divisor == result:
+        return f"at least {describe(divisor)}"
+    if nearest != result:
+        return f"{describe(nearest)}, the nearest multiple of {describe(divisor)}, is under 90 %"
+    return f"nearest multiple of {describe(divisor)}, not under 90 %"
+
+
 def _sqrt(value: Plain) -> float:
     if value < 0:
         raise errors.NoSuchNumber(text=f"sqrt({describe(value)})")
