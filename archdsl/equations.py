@@ -55,8 +55,13 @@ def equation(expression: tree.Expression, frame: Frame) -> Equation:
         if inner.rounded:
             steps = (call.arguments[0].value.span.text, describe(values[0]))
         divisor = values[1] if len(values) > 1 else 8
-        note = numbers.rounding_text(call.name, values[0], result, divisor)
-        return Equation(steps, describe(result), note)
+        return _rounded(steps, call.name, values[0], result, divisor)
+    if isinstance(expression, tree.Conditional):
+        taken = frame.trace[id(expression.condition)]
+        inner = equation(expression.value if taken else expression.otherwise, frame)
+        written = " ".join(expression.span.text.split())
+        note = "; ".join(filter(None, [inner.note, str(condition(expression.condition, frame))]))
+        return Equation((written, *inner.steps), inner.rounded, note)
     return Equation(_chain(expression, frame))
 
 
@@ -67,8 +72,7 @@ def scaled(
     c, w = frame.trace[id(channels)], frame.trace[id(width)]
     exact = numbers.calculate("*", c, w)
     steps = (f"{_grouped(channels)} * {_grouped(width)}", f"{describe(c)} * {describe(w)}")
-    note = numbers.rounding_text("divisible", exact, result, divisor)
-    return Equation(_distinct((*steps, describe(exact))), describe(result), note)
+    return _rounded(_distinct((*steps, describe(exact))), "divisible", exact, result, divisor)
 
 
 def repeated(
@@ -78,8 +82,16 @@ def repeated(
     times, factor = frame.trace[id(n)], frame.trace[id(depth)]
     exact = numbers.calculate("*", times, factor)
     steps = (f"{_grouped(n)} * {_grouped(depth)}", f"{describe(times)} * {describe(factor)}")
-    note = numbers.rounding_text(name, exact, count)
-    return Equation(_distinct((*steps, describe(exact))), describe(count), note)
+    return _rounded(_distinct((*steps, describe(exact))), name, exact, count)
+
+
+def _rounded(
+    steps: tuple[str, ...], name: str, exact: Any, result: Any, divisor: Any = 8
+) -> Equation:
+    """With how a function made the last step whole, where it was not; a divisor is always told."""
+    if exact == result and name != "divisible":
+        return Equation(steps)
+    return Equation(steps, describe(result), numbers.rounding_text(name, exact, result, divisor))
 
 
 def condition(expression: tree.Expression, frame: Frame) -> Equation:

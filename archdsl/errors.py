@@ -535,6 +535,15 @@ class NoArch(Diagnostic):
     hint: str
 
 
+class UnknownPart(Diagnostic):
+    code = "A1040"
+    message = "`{network}` has no part `{name}`"
+    help = "{hint}"
+    network: str
+    name: str
+    hint: str
+
+
 class SeveralArchs(Diagnostic):
     code = "A1037"
     message = "{path} has several archs, and none of the file's name: {archs}"

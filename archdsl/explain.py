@@ -20,7 +20,7 @@ from archdsl.labels import kind_of_item
 from archdsl.operations import OPERATIONS, Word, shape_text
 from archdsl.operations.base import REQUIRED
 from archdsl.operations.kinds import describe
-from archdsl.resolve import Unit, bound_names, line_name
+from archdsl.resolve import bound_names, line_name
 from archdsl.rows import Row, stages
 from archdsl.source import Span
 from archdsl.stages import DIVISOR
@@ -155,15 +155,37 @@ def _lines(body: tuple[tree.Statement, ...], frame: Frame) -> Iterator[Section]:
     """A section for each line that makes tensors."""
     for line in body:
         if isinstance(line, tree.Repeat):
-            for i, inner in enumerate(frame.loops.get(id(line), [])):
-                for section in _lines(line.body, inner):
-                    facts = (*_numbers(line.body, inner), *section.facts)
-                    title = f"{section.title}, round {i}"
-                    yield section._replace(title=title, facts=facts)
+            yield from _rounds(line, frame)
         elif isinstance(line, tree.Assign | tree.Return):
             section = _line(line, frame)
             if section.facts or section.sections or isinstance(line, tree.Assign):
                 yield section
+
+
+def _rounds(line: tree.Repeat, frame: Frame) -> Iterator[Section]:
+    """The lines of each round; rounds one after the other that agree are told together."""
+    told: list[tuple[list[int], object, list[Section]]] = []
+    for i, inner in enumerate(frame.loops.get(id(line), [])):
+        numbers = tuple(_numbers(line.body, inner))
+        sections = [s._replace(facts=(*numbers, *s.facts)) for s in _lines(line.body, inner)]
+        key = [_content(section) for section in sections]
+        if told and told[-1][1] == key:
+            told[-1][0].append(i)
+        else:
+            told.append(([i], key, sections))
+    for rounds, _, sections in told:
+        for section in sections:
+            yield section._replace(title=f"{section.title} {_counted('round', rounds)}")
+
+
+def _content(section: Section) -> object:
+    """What a section tells, whatever its names."""
+    return section.facts, [_content(inner) for inner in section.sections]
+
+
+def _counted(what: str, numbers: list[int]) -> str:
+    first, last = numbers[0], numbers[-1]
+    return f"{what} {first}" if first == last else f"{what}s {first} to {last}"
 
 
 def _line(line: tree.Assign | tree.Return, frame: Frame) -> Section:
@@ -181,8 +203,14 @@ def _line(line: tree.Assign | tree.Return, frame: Frame) -> Section:
         _written(line.span, tables_of),
         _at(line.span),
         tuple(_facts(values, frame)),
-        rows,
+        (*rows, *(_called(scope) for scope in _made(values, frame))),
     )
+
+
+def _called(scope: Scope) -> Section:
+    """A use of a block by a line itself."""
+    text = f"{scope.unit.name}: {_shape(scope.inputs)} -> {_shape(scope.outputs)}"
+    return Section(".".join(scope.path), text, _at(scope.span), (*_given(scope), *inside(scope)))
 
 
 def _written(span: Span, tables_of: list[tree.Stages]) -> str:
@@ -387,8 +415,7 @@ def _uses(stage: Stage) -> Iterator[Section]:
             elif facts:
                 told.append(([i], facts))
     for repeats, facts in told:
-        first, last = repeats[0], repeats[-1]
-        title = f"repeat {first}" if first == last else f"repeats {first} to {last}"
+        title = _counted("repeat", repeats)
         if len(repeats) == len(stage.repeats):
             title = "in it" if len(repeats) == 1 else "in each"
         yield Section(title, facts=facts)
@@ -417,7 +444,7 @@ def _body(body: tuple[tree.Statement, ...], frame: Frame, prefix: str) -> Iterat
         for fact in _facts(values, frame):
             yield fact._replace(name=f"{name}: {fact.name}" if fact.name else name)
         for made in _made(values, frame):
-            yield from inside(made, f"{name}.")
+            yield from inside(made, f"{prefix}{'.'.join(made.name)}.")
         for node in tree.walk(values):
             for stage in frame.loops.get(id(node), []) if isinstance(node, tree.Stages) else ():
                 for repeat in stage.repeats:
@@ -430,7 +457,8 @@ def _body(body: tuple[tree.Statement, ...], frame: Frame, prefix: str) -> Iterat
 
 def names(graph: Graph) -> list[str]:
     """What can be asked for: lines, rows, uses of blocks, primitives."""
-    found = [name for section in _lines(graph.unit.body, graph.root.frame) for name in _titles(section)]
+    sections = _lines(graph.unit.body, graph.root.frame)
+    found = [title for section in sections for title in _titles(section)]
     found += [".".join(scope.path) for scope in _scopes(graph)]
     return [*dict.fromkeys([*found, *graph.node_names().values()])]
 
@@ -481,14 +509,15 @@ def _alike(parts: list[Row]) -> list[list[Row]]:
     """Uses one after the other that consist of the same primitives on the same shapes."""
     groups: list[list[Row]] = []
     for part in parts:
-        key = [(item_text(node), node.outputs[0].shape) for node in part.nodes]
-        if groups and key == [
-            (item_text(node), node.outputs[0].shape) for node in groups[-1][0].nodes
-        ]:
+        if groups and _contents(part) == _contents(groups[-1][0]):
             groups[-1].append(part)
         else:
             groups.append([part])
     return groups
+
+
+def _contents(part: Row) -> object:
+    return [(n.operation.name, n.outputs[0].shape, n.operation.parameter_count) for n in part.nodes]
 
 
 def _use(group: list[Row], graph: Graph) -> Section:
@@ -498,11 +527,8 @@ def _use(group: list[Row], graph: Graph) -> Section:
 
 
 def _scope_section(graph: Graph, scope: Scope) -> Section:
-    path = ".".join(scope.path)
-    text = f"{scope.unit.name}: {_shape(scope.inputs)} -> {_shape(scope.outputs)}"
     nodes = tuple(node for node in graph.nodes if node.path[: len(scope.path)] == scope.path)
-    facts = (*_given(scope), *inside(scope))
-    return Section(path, text, _at(scope.span), facts, nodes=nodes, prefix=path)
+    return _called(scope)._replace(nodes=nodes, prefix=".".join(scope.path))
 
 
 def _given(scope: Scope) -> Iterator[Fact]:
@@ -543,12 +569,14 @@ def _frame_of(scope: Scope) -> Frame | None:
 
 def _node_section(name: str, node: Node) -> Section:
     operation = node.operation
-    differs = changed(operation)
-    facts = [
-        Fact(parameter, Equation((_plain(value),)), "" if parameter in differs else "as by default")
-        for parameter in operation.parameters
-        if (value := getattr(operation, parameter)) is not None
-    ]
+    facts = []
+    for key, parameter in operation.parameters.items():
+        value, default = getattr(operation, key), parameter.default
+        if value is not None:
+            if default is not REQUIRED and default is not None:
+                default = parameter.kind.read(default, operation.rank)
+            told = Equation((_plain(value),))
+            facts.append(Fact(key, told, "as by default" if value == default else ""))
     for weight in operation.weights:
         count = "trained" if weight.trainable else "not trained"
         facts.append(Fact(weight.name, Equation((shape_text(weight.shape) or "1",)), count))

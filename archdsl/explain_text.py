@@ -19,7 +19,7 @@ WIDEST = 56
 def as_text(graph: Graph, sections: list[Section]) -> str:
     """Sections one after the other, facts in columns."""
     names = graph.node_names()
-    lines = [f"{graph.class_name} ({graph.name})", *graph.unit.docs]
+    lines = [f"{graph.class_name} ({graph.name})"]
     for section in sections:
         lines.append("")
         lines += _section(section, 0, names)
@@ -29,7 +29,9 @@ def as_text(graph: Graph, sections: list[Section]) -> str:
 def _section(section: Section, level: int, names: dict[int, str]) -> Iterator[str]:
     indent = "  " * level
     head = f"{indent}{section.title}"
-    if section.text:
+    if section.text.startswith(f"{section.title} ="):
+        head = f"{indent}{section.text}"
+    elif section.text:
         head += f"  {section.text}"
     yield head + (f"  [{section.place}]" if section.place else "")
     margin = max([len(fact.name) for fact in section.facts], default=0)

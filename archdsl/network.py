@@ -423,6 +423,36 @@ class Network:
             )  # fmt: skip
         return found
 
+    def explain(self, part: str | None = None, *, format: str = "text") -> str:
+        """How its numbers came about, as `archdsl explain` prints it; `format` is text or json.
+
+        With a `part` just that: a line, a row (`body.stage3`), a use of a block, a primitive, with
+        the primitives it is made of.
+        """
+        from archdsl import explain, explain_text
+
+        with all_mistakes():
+            _one_of(format, ("text", "json"))
+        if part is None:
+            sections = explain.explain(self.graph, self._parameters)
+        else:
+            found = explain.explain_part(self.graph, part)
+            if found is None:
+                raise DiagnosticError([self._no_part(part)])
+            sections = [found]
+        write = explain_text.as_json if format == "json" else explain_text.as_text
+        return write(self.graph, sections)
+
+    def _no_part(self, name: str) -> Diagnostic:
+        from archdsl.explain import names
+
+        known = names(self.graph)
+        near = nearest(name, known)
+        lines = ", ".join(dict.fromkeys(part.stage for part in self.table()))
+        hint = f"did you mean `{near}`?" if near else f"there are {lines}, and what is in them"
+        return errors.UnknownPart(Span(Source("PART", name), 0, len(name)), network=self.name,
+                                 name=name, hint=hint)  # fmt: skip
+
     # What is made of it
 
     def summary(

@@ -36,7 +36,7 @@ COMMANDS = {
     "build": "write the PyTorch module of a network",
     "check": "say what is wrong with specs",
     "fmt": "give specs the layout that all have",
-    "explain": "say what the code of a diagnostic means",
+    "explain": "say how a network's numbers came about, or what the code of a diagnostic means",
     "summary": "show stages and blocks with shapes, parameters and MACs",
     "view": "draw a network: a picture, a page, a graph for Graphviz or Mermaid",
     "onnx": "write the ONNX graph of a network",

@@ -27,6 +27,9 @@ CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 OPTION = "--"
 """How the sources that are options are called; no file of a spec has to start like this."""
 
+PART = "PART"
+"""How the argument that names a part of a network is called, as a source."""
+
 
 _waiting: list[Diagnostic] | None = None
 """What was reported and is to be told as data, in the end; none where it is told at once."""
@@ -58,7 +61,7 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
     places = [problem.span.source.name for problem in problems if problem.span is not None]
     paint = coloured if _has_colours() else plain
     text = "\n\n".join(render(problem, paint) for problem in problems)
-    where = spec or next((place for place in places if not place.startswith(OPTION)), None)
+    where = spec or next((place for place in places if not _is_argument(place)), None)
     tail = f" in {'<stdin>' if where == '-' else where}" if where else ""
     severities = [problem.severity for problem in problems]
     counts = [(severities.count(severity), severity) for severity in ("error", "warning")]
@@ -70,8 +73,13 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
         _waiting.extend(problem for problem in problems if identity(problem) not in told)
     if "error" not in severities:
         return FINE
-    all_options = len(places) == len(problems) and all(p.startswith(OPTION) for p in places)
+    all_options = len(places) == len(problems) and all(map(_is_argument, places))
     return WRONG_COMMAND if all_options else WRONG_SPEC
+
+
+def _is_argument(place: str) -> bool:
+    """Whether a source is a piece of the command line."""
+    return place.startswith(OPTION) or place == PART
 
 
 def _has_colours() -> bool:
