@@ -7,8 +7,9 @@ from collections.abc import Hashable, Iterator
 from itertools import accumulate
 
 from archdsl.records import Record
-from archdsl.view.boxes import Box, Edge
+from archdsl.view.boxes import GROUPS, Box, Edge
 from archdsl.view.slots import Slots, Way, slots_of
+from archdsl.view.texts import repeats_text
 from archdsl.view.tracks import Gap
 
 ARROW, LABELLED, TRACK = 14, 15, 9
@@ -17,11 +18,20 @@ ARROW, LABELLED, TRACK = 14, 15, 9
 APART, LANE, PADDING, HEADER = 20, 10, 14, 46
 """Between columns; a column of edges alone; within a container; its head."""
 
+INSIDE = 12.0
+"""From a box's wall to what is in it."""
+
+BESIDE = 96.0
+"""What the number beside a bar needs."""
+
 TITLE, TEXT, LABEL = 13, 11, 10.5
 """Sizes of letters."""
 
-WIDE, NARROW, WIDEST, PLACE = 212.0, 132.0, 260.0, 76.0
-"""Widths of a closed box, of an operation (least, most), of each way out of a box with several."""
+WIDE, WIDEST = 212.0, 300.0
+"""Least and most of the width that closed boxes have, all the same, so that bars compare."""
+
+NARROW, PLACE = 132.0, 76.0
+"""Widths of an operation, at least, and of each way out of a box with several."""
 
 PORT = 7
 """The size of the dot where a way enters or leaves an open box."""
@@ -59,6 +69,7 @@ class Geometry:
 
     def __init__(self, top: Box, open_boxes: set[Box]) -> None:
         self.open = open_boxes
+        self.wide = common_width(top)
         self.spots: dict[Box, Spot] = {}
         self.paths: list[tuple[Edge, str]] = []
         self.labels: list[tuple[Edge, float, float]] = []
@@ -70,7 +81,9 @@ class Geometry:
 
     def _size(self, box: Box) -> Size:
         if box not in self._sizes:
-            self._sizes[box] = self._open_size(box) if box in self.open else closed_size(box)
+            self._sizes[box] = (
+                self._open_size(box) if box in self.open else closed_size(box, self.wide)
+            )
         return self._sizes[box]
 
     def _open_size(self, box: Box) -> Size:
@@ -88,7 +101,7 @@ class Geometry:
             return Size(grid.axis, grid.width - grid.axis, grid.height)
         left, right = grid.axis + PADDING, grid.width - grid.axis + PADDING
         # The head needs room, too.
-        right = max(right, closed_size(box).left * 2 - left)
+        right = max(right, self.wide - left)
         foot = -PORT / 2 if box.ports_out else PADDING  # ways out end on the wall
         return Size(left, right, grid.height + HEADER + foot)
 
@@ -216,8 +229,23 @@ class _Grid:
         return self.tops[row] + self.heights[row] + self.firsts[row] + (number + 0.5) * TRACK
 
 
-def closed_size(box: Box) -> Size:
-    """The size of a box that is closed."""
+def common_width(top: Box) -> float:
+    """The width of closed boxes in which the texts of all find room, if they can."""
+    wide = WIDE
+    for box in top.walk():
+        if box.form in (*GROUPS, "block"):
+            name = text_width(f"{box.name}  {repeats_text(box)}", TITLE)
+            wide = max(wide, 2 * INSIDE + max(name, text_width(box.text, TEXT)))
+    return min(wide, WIDEST)
+
+
+def bar_length(wide: float) -> float:
+    """The length of a bar for all of the network, in boxes that are so wide."""
+    return wide - 2 * INSIDE - BESIDE
+
+
+def closed_size(box: Box, wide: float) -> Size:
+    """The size of a box that is closed, where most are so wide."""
     if box.form == "port":
         width, height = (text_width(box.name, LABEL) + 14, 18) if box.name else (PORT, PORT)
     elif is_sign(box):
@@ -226,7 +254,7 @@ def closed_size(box: Box) -> Size:
         wide = text_width(box.name, TITLE) + text_width(" " + box.text, TEXT) + 26
         width, height = min(max(wide, NARROW), WIDEST), 26
     else:
-        width, height = WIDE, 62 if box.params or box.macs else 40
+        width, height = wide, 62 if box.params or box.macs else 40
     ways = max(len(box.ports_in), len(box.ports_out), len(box.shapes))
     if ways > 1 and box.form != "port":
         width = max(width, PLACE * (ways + 1))

@@ -17,7 +17,7 @@ from archdsl import resources
 from archdsl.diagnostics import printable
 from archdsl.view import colours, geometry, tracks
 from archdsl.view.boxes import Box
-from archdsl.view.geometry import SIGNS, closed_size, is_sign, labelled
+from archdsl.view.geometry import SIGNS, bar_length, closed_size, common_width, is_sign, labelled
 from archdsl.view.pages import render
 from archdsl.view.slots import slots_of
 from archdsl.view.texts import LEAST_SHARE, heading, short, spoken
@@ -44,7 +44,7 @@ LEGEND = ("stage", "block", "operation")
 
 def html(top: Box, open_boxes: set[Box]) -> str:
     """The page of a network; some boxes are open at first."""
-    kinds = colours.colours_of(top)
+    kinds, wide = colours.colours_of(top), common_width(top)
     seen = {box.kind: box.form for box in reversed(list(top.walk()))}
     title, *docs, totals = map(printable, heading(top))
     data = {
@@ -54,7 +54,8 @@ def html(top: Box, open_boxes: set[Box]) -> str:
         "least": LEAST_SHARE,
         "params": top.params,
         "macs": top.macs,
-        "network": _Writer(open_boxes).box(top),
+        "bar": bar_length(wide),
+        "network": _Writer(open_boxes, wide).box(top),
     }
     style = render("page.css.jinja", light=colours.LIGHT, dark=colours.DARK)
     script = _script()
@@ -91,13 +92,14 @@ def _json(data: Any) -> str:
 class _Writer:
     """Boxes as data; what is empty or as usual is left out."""
 
-    def __init__(self, open_boxes: set[Box]) -> None:
+    def __init__(self, open_boxes: set[Box], wide: float) -> None:
         self.open = open_boxes
+        self.wide = wide
         self.values: dict[int, int] = {}
 
     def box(self, box: Box) -> dict[str, Any]:
         """A box with all in it."""
-        size = closed_size(box)
+        size = closed_size(box, self.wide)
         found: dict[str, Any] = {
             "form": box.form,
             "kind": box.kind,

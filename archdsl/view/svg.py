@@ -14,12 +14,14 @@ from archdsl.view.depths import opened
 from archdsl.view.folding import fold
 from archdsl.view.geometry import (
     CARDS,
+    INSIDE,
     LABEL,
     SIGNS,
     TEXT,
     TITLE,
     Geometry,
     Spot,
+    bar_length,
     fitted,
     is_sign,
     text_width,
@@ -31,9 +33,6 @@ MARGIN, HEAD, LEAST, MOST = 20.0, 18.0, 380.0, 640.0
 """Around all; a line of the title; the widths that title and legend may have."""
 
 HEADING = 16
-
-INSIDE, BAR = 12.0, 92.0
-"""From a box's wall to what is in it; the length of a bar for all of the network."""
 
 
 class Drawn(Record):
@@ -69,7 +68,7 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
     geometry = Geometry(top, open_boxes)
     kinds = colours.colours_of(top)
     drawn = [
-        _drawn(top, box, spot, kinds, box in open_boxes)
+        _drawn(top, box, spot, kinds, geometry.wide, box in open_boxes)
         for box, spot in geometry.spots.items()
         if box is not top
     ]
@@ -101,7 +100,9 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
     )
 
 
-def _drawn(top: Box, box: Box, spot: Spot, kinds: dict[str, str], is_open: bool) -> Drawn:
+def _drawn(
+    top: Box, box: Box, spot: Spot, kinds: dict[str, str], wide: float, is_open: bool
+) -> Drawn:
     style = _style(box, is_open)
     count = repeats_text(box)
     name, text = printable(box.name), printable(box.text)
@@ -120,7 +121,7 @@ def _drawn(top: Box, box: Box, spot: Spot, kinds: dict[str, str], is_open: bool)
         pieces = [colour]
     high = spot.height / len(pieces)
     stripe = tuple((piece, i * high, high) for i, piece in enumerate(pieces))
-    bars = _bars(top, box, style, room)
+    bars = _bars(top, box, style, bar_length(wide) if style == "closed" else room)
     return Drawn(box, spot, style, colour, stripe, name, text, count, bars, printable(spoken(box)))
 
 
@@ -134,7 +135,7 @@ def _style(box: Box, is_open: bool) -> str:
     return "open" if is_open else "closed"
 
 
-def _bars(top: Box, box: Box, style: str, room: float) -> Any:
+def _bars(top: Box, box: Box, style: str, bar: float) -> Any:
     """The shares of the network's parameters and MACs that lie in a box."""
     if not (box.params or box.macs) or style not in ("closed", "small", "open"):
         return ()
@@ -145,12 +146,12 @@ def _bars(top: Box, box: Box, style: str, room: float) -> Any:
     )
     if style == "closed":
         return tuple(
-            (kind, 38.0 + 11 * i, 6.0, BAR, BAR * part, text)
+            (kind, 38.0 + 11 * i, 6.0, bar, bar * part, text)
             for i, (kind, part, text) in enumerate(rows)
         )
     start = 20.5 if style == "small" else 37.0
     return tuple(
-        (kind, start + 2.5 * i, 2.0, room, room * part, "")
+        (kind, start + 2.5 * i, 2.0, bar, bar * part, "")
         for i, (kind, part, _) in enumerate(rows)
         if style == "open" or part >= LEAST_SHARE
     )

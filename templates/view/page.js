@@ -592,6 +592,7 @@
   const reach = () => legend.toggleAttribute("tabindex", legend.scrollWidth > legend.clientWidth);
   new ResizeObserver(reach).observe(legend);
 
+  document.documentElement.style.setProperty("--bar", `${data.bar}px`);
   redraw([]);
   boxes[1].element.tabIndex = 0;
   tell(null);
