@@ -11,10 +11,9 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from archdsl import costs
+from archdsl import costs, labels
 from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
-from archdsl.operations import Operation, Word, shape_text
-from archdsl.operations.base import REQUIRED
+from archdsl.operations import shape_text
 from archdsl.operations.kinds import describe
 from archdsl.source import Span
 from archdsl.view.ordering import is_ordered, ordered
@@ -223,12 +222,11 @@ class _Builder:
                 box.text = f"{box.what} {box.text}".rstrip()
             box.name = name
             return box
-        kinds = [_kind(item) for item in items]
-        runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
-        alike = len(runs) == 1 and isinstance(items[0], Scope)
-        text = " ".join(kind if count == 1 else f"{kind} ×{count}" for kind, count in runs)
-        text = kinds[0] if alike else text
-        box = Box(GROUPS[not alike], kinds[0] if alike else "line", name, text, items[0].span)
+        uses = [item for item in items if isinstance(item, Scope)]
+        alike = len(uses) == len(items) and len({use.unit for use in uses}) == 1
+        kind = uses[0].unit.name if alike else "line"
+        text = _shared_text(uses) if alike else labels.kinds_text(items)
+        box = Box(GROUPS[not alike], kind, name, text, items[0].span)
         box.path = name
         box.repeats = len(items) if alike else 1
         box.children = list(map(self._box, items))
@@ -242,7 +240,7 @@ class _Builder:
         operation = node.operation
         family = type(operation).__module__.rpartition(".")[2]
         name = ".".join(node.path)
-        box = Box("operation", family, operation.name, _brief(operation), node.span)
+        box = Box("operation", family, operation.name, _arguments(node), node.span)
         box.path, box.what = name, operation.name
         box.params = operation.parameter_count
         box.macs = operation.macs if id(node) in self.living else 0
@@ -258,15 +256,15 @@ class _Builder:
         return box
 
     def _use(self, scope: Scope) -> Box:
-        unit, arguments = scope.unit, scope.arguments
-        given = [p for p in unit.numbers if p.name in arguments]
-        asked = [p for p in given if id(p.default) not in scope.frame.trace]
-        text = [f"{p.name}={describe(arguments[p.name])}" for p in asked]
-        name = ".".join(scope.name)
-        box = Box("block", unit.name, name, " ".join([unit.name, *text]), scope.span)
+        unit, name = scope.unit, ".".join(scope.name)
+        box = Box("block", unit.name, name, labels.item_text(scope), scope.span)
         box.path, box.what = ".".join(scope.path), unit.name
         box.docs = unit.docs
-        box.arguments = [(p.name, describe(arguments[p.name])) for p in given]
+        box.arguments = [
+            (p.name, describe(scope.arguments[p.name]))
+            for p in unit.numbers
+            if p.name in scope.arguments
+        ]
         stages = {id(repeat.made): stage for stage in _stages(scope.frame) for repeat in
                   stage.repeats}  # fmt: skip
         runs: list[tuple[Stage | None, list[Item]]] = []
@@ -363,26 +361,18 @@ def _stages(frame: Frame) -> Iterator[Stage]:
                 yield entry
 
 
+def _shared_text(uses: list[Scope]) -> str:
+    """Uses of one block as a text: its name with the arguments that all of them were given."""
+    first, *others = map(labels.given, uses)
+    shared = {n: v for n, v in first.items() if all(n in o and o[n] == v for o in others)}
+    return " ".join([uses[0].unit.name, *(f"{n}={describe(v)}" for n, v in shared.items())])
+
+
+def _arguments(node: Node) -> str:
+    """The arguments of an operation that are not as by default: `c=64 k=3`."""
+    return labels.item_text(node).removeprefix(node.operation.name).lstrip()
+
+
 def _first(ports: dict[int, Box], keys: list[int]) -> dict[int, Box]:
     """The ports in the order of these keys, then the others."""
     return {key: ports[key] for key in dict.fromkeys([*keys, *ports]) if key in ports}
-
-
-def _kind(item: Item) -> str:
-    return item.unit.name if isinstance(item, Scope) else item.operation.name
-
-
-def _brief(operation: Operation) -> str:
-    """The arguments that are not as by default, without words: `c=64 k=3`."""
-    found = []
-    for parameter in operation.parameters.values():
-        value = getattr(operation, parameter.name)
-        default = parameter.default
-        if default is not REQUIRED and default is not None:
-            default = parameter.kind.read(default, operation.rank)
-        if value is None or isinstance(value, Word | str) or value == default:
-            continue
-        if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1:
-            value = value[0]
-        found.append(f"{parameter.name}={describe(value)}")
-    return " ".join(found)
