@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -40,6 +41,7 @@ needs_dot = pytest.mark.skipif(
 )
 
 
+@cache
 def drawn(which: object, depth: str) -> tuple[Box, Geometry]:
     """A network and where its boxes are."""
     top = boxes_of(graph(which))  # type: ignore[arg-type]

@@ -54,6 +54,7 @@ def html(top: Box, open_boxes: set[Box]) -> str:
         "least": LEAST_SHARE,
         "params": top.params,
         "macs": top.macs,
+        "wide": wide,
         "bar": bar_length(wide),
         "network": _Writer(open_boxes, wide).box(top),
     }

@@ -58,7 +58,7 @@
     const plan = (box.plan = planOf(box, sizes));
     if (!box.parent) return { left: plan.axis, right: plan.width - plan.axis, height: plan.height };
     const left = plan.axis + S.padding;
-    const right = Math.max(plan.width - plan.axis + S.padding, box.size[0] - left);
+    const right = Math.max(plan.width - plan.axis + S.padding, data.wide - left);
     return { left, right, height: plan.height + S.header + (box.outs ? -S.port / 2 : S.padding) };
   }
 
@@ -231,30 +231,34 @@
       own.querySelector(":scope > .bars")?.classList.toggle("thin", open || box.form === "operation");
       if (box.children.length) own.setAttribute("aria-expanded", open);
     }
-    box.inside?.remove();
-    if (!open) return;
-    const { plan } = box, size = sizeOf(box);
-    const inside = (box.inside = element("div", "inside", undefined, own));
-    if (box !== top) inside.setAttribute("role", "group");
-    const ways = drawing("svg", { class: "ways", width: 1, height: 1, "aria-hidden": "true" }, inside);
+    box.placed = true;
+    if (!open) {
+      box.inside?.remove();
+      return;
+    }
+    if (!box.inside) {
+      box.inside = element("div", "inside");
+      box.ways = drawing("svg", { class: "ways", width: 1, height: 1, "aria-hidden": "true" }, box.inside);
+      if (box !== top) box.inside.setAttribute("role", "group");
+      for (const item of box.items) box.inside.append(made(item));
+    }
+    if (!box.inside.parentNode) own.append(box.inside);
+    const { plan, ways } = box, size = sizeOf(box);
     const left = size.left - plan.axis, above = box === top ? 0 : S.header;
     const spots = box.items.map((item, i) => {
-      const [row, column] = box.cells[i], extent = sizeOf(item), child = made(item);
-      const spot = {
-        x: left + plan.axes[column] - (isPort(item) ? item.size[0] / 2 : extent.left),
-        y: above + plan.tops[row] + (plan.heights[row] - extent.height) / 2,
-        width: isPort(item) ? item.size[0] : extent.left + extent.right, height: extent.height,
-      };
-      child.style.left = `${spot.x}px`;
-      child.style.top = `${spot.y}px`;
-      child.style.width = `${spot.width}px`;
-      child.style.height = `${spot.height}px`;
-      inside.append(child);
+      const [row, column] = box.cells[i], extent = sizeOf(item), { style } = made(item);
+      const width = isPort(item) ? item.size[0] : extent.left + extent.right;
+      const x = left + plan.axes[column] - (isPort(item) ? width / 2 : extent.left);
+      const y = above + plan.tops[row] + (plan.heights[row] - extent.height) / 2;
+      style.left = `${x}px`;
+      style.top = `${y}px`;
+      style.width = `${width}px`;
+      style.height = `${extent.height}px`;
       if (!isPort(item) && !item.placed) place(item);
-      return spot;
+      return { x, y, width, height: extent.height };
     });
+    ways.replaceChildren();
     box.edges.forEach((edge, i) => draw(box, edge, i, spots, ways, left, above));
-    box.placed = true;
   }
 
   function draw(box, edge, i, spots, ways, left, above) {
@@ -371,8 +375,7 @@
 
   function light(box) {
     for (const lit of net.querySelectorAll(".lit")) lit.classList.remove("lit");
-    const ways = box.parent?.inside?.querySelector(":scope > .ways");
-    for (const way of ways?.children || []) {
+    for (const way of box.parent.ways?.children || []) {
       if (way.classList.contains("way") ? way.ends.includes(box) : way.ends[0] === box) {
         way.classList.add("lit");
       }
