@@ -367,7 +367,7 @@ def test_what_a_spec_says_is_never_run(show: Show) -> None:
 def test_opening_and_closing_takes_less_than_a_tenth_of_a_second(
     show: Show, spec: str, variant: str | None, depth: str
 ) -> None:
-    """With all blocks shown, closed or open; the best of some tries, since the machine does other things, too."""
+    """With all blocks shown, closed or open; the best of some tries on a machine that is busy."""
     network = archdsl.load(spec, variant=variant)
     assert sum(block.name.count(".") <= 2 for block in network.blocks) > 50
     page = show(network.graph, depth)
