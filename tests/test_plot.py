@@ -179,6 +179,22 @@ def test_texts_are_no_formulas(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("width", [3, 3.3, 5, 12])
+def test_widths(width: float, tmp_path: Path) -> None:
+    """Nothing that is drawn reaches beyond the figure, be it for one column of a page."""
+    networks = {name: archdsl.load(name) for name in ("xception", "mobilenet_v2", "nas_fpn")}
+    with figures._settings():
+        drawn = [figures.stages(network, width) for network in networks.values()]
+        drawn.append(figures.scatter(plot.points(networks), False, width))
+        for figure in drawn:
+            renderer = FigureCanvasAgg(figure).get_renderer()
+            figure.draw(renderer)
+            inside = figure.get_tightbbox(renderer)
+            least = min(inside.x0, inside.y0, width - inside.x1, figure.get_figheight() - inside.y1)
+            assert least > -0.01  # a blurred edge
+
+
 # Points
 
 
@@ -248,9 +264,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0", exclude_
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    rows=st.lists(st.tuples(cells, cells), max_size=4), end=st.sampled_from(["\n", "\r\n"])
-)
+@given(rows=st.lists(st.tuples(cells, cells), max_size=4), end=st.sampled_from(["\n", "\r\n"]))
 def test_cells_are_those_that_csv_reads(
     rows: list[tuple[str, str]], end: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

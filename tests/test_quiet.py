@@ -27,6 +27,8 @@ TOLD = {
     "weights": ["weights", "convert", "net.arch", "theirs.safetensors"],
     "verify": ["verify", "net.arch"],
     "build": ["build", "net.arch", "-o", "net.py"],
+    "view": ["view", "net.arch", "-o", "net.svg"],
+    "plot": ["plot", "net.arch", "-o", "net.svg"],
 }
 """What commands say of what went well, and with --quiet no more."""
 
@@ -36,8 +38,12 @@ RESULTS = {
     "summary": ["summary", "net.arch"],
     "list": ["list"],
     "show": ["show", "mnasnet_a1"],
+    "view": ["view", "net.arch", "-o", "-"],
 }
 """What was asked for is printed with --quiet, too."""
+
+MEASURED = {"bench": ["bench", "net.arch", "--seconds", "0.01", "--runtime", "onnxruntime"]}
+"""Results that differ from time to time."""
 
 
 @pytest.fixture
@@ -57,6 +63,17 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_it(command: Command, name: str) -> None:
     assert "-q, --quiet" in command(name, "--help").stdout
+
+
+def test_every_command_is_tried() -> None:
+    assert {*TOLD, *RESULTS, *MEASURED} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_measurements_are_printed_all_the_same(command: Command, folder: Path, name: str) -> None:
+    loud, quiet = command(*MEASURED[name]), command(*MEASURED[name], "-q")
+    assert loud.returncode == quiet.returncode == 0 and loud.stderr == quiet.stderr == ""
+    assert len(loud.stdout.splitlines()) == len(quiet.stdout.splitlines()) > 5
 
 
 @pytest.mark.parametrize("name", TOLD)

@@ -93,6 +93,6 @@ def _choice(text: str) -> tuple[str, str]:
 
 def _inches(text: str) -> float:
     number = float(text)
-    if not 2 <= number <= 40:
-        raise argparse.ArgumentTypeError(f"{text} is not between 2 and 40")
+    if not 3 <= number <= 40:
+        raise argparse.ArgumentTypeError(f"{text} is not between 3 and 40")
     return number

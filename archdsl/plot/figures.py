@@ -48,6 +48,9 @@ FAINT = "#737373"
 SIZE = 26.0
 """Of a point, in square points."""
 
+NARROW = 5.0
+"""Inches below which bars of parameters and of MACs stand one above the other."""
+
 MOST = 60
 """Stages that are drawn one by one; the cheapest of more are one bar."""
 
@@ -94,13 +97,17 @@ def stages(network: Network, width: float) -> Figure:
     from matplotlib.figure import Figure
 
     parts = _largest([part for part in network.table() if part.params or part.macs])
-    figure = Figure(figsize=(width, 0.9 + 0.2 * max(len(parts), 2)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    beside = width >= NARROW
+    height = 0.5 + (0.4 + 0.2 * max(len(parts), 2)) * (1 if beside else 2)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    left, right = figure.subplots(*((1, 2) if beside else (2, 1)), sharey=True)
     figure.suptitle(_plain(f"{network.class_name} ({network.name})"), fontsize=9)
-    names = [_plain(_clipped(f"{part.name}: {part.kind}")) for part in parts]
+    names = [_plain(_clipped(f"{part.name}: {part.kind}", round(7 * width))) for part in parts]
     _bars(left, "Parameters", [part.params for part in parts], COLOURS[0])
     _bars(right, "MACs", [part.macs for part in parts], COLOURS[1])
-    left.set_yticks(range(len(parts)), names)
+    for axes in (left, right):
+        axes.set_yticks(range(len(parts)), names)
+        axes.label_outer(remove_inner_ticks=True) if beside else None
     left.set_ylim(len(parts) - 0.4, -0.6)
     return figure
 
@@ -108,7 +115,7 @@ def stages(network: Network, width: float) -> Figure:
 def _bars(axes: Axes, title: str, numbers: list[int], colour: str) -> None:
     total = sum(numbers)
     axes.barh(range(len(numbers)), numbers, 0.72, color=colour)
-    axes.set_xlim(0, max([*numbers, 1]) * 1.32)  # room for the texts
+    axes.set_xlim(0, max([*numbers, 1]) * 1.4)  # room for the texts
     axes.set_title(f"{title}: {short(total)}")
     axes.xaxis.set_major_formatter(_tick)
     axes.xaxis.set_major_locator(_few_ticks())
@@ -150,8 +157,8 @@ def _largest(parts: list[PartInfo]) -> list[PartInfo]:
     return [*(part for part in parts if part in kept), others]
 
 
-def _clipped(text: str, most: int = 44) -> str:
-    return text if len(text) <= most else f"{text[: most - 4]} ..."
+def _clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 4].rsplit(None, 1)[0]} ..."
 
 
 def _plain(text: str) -> str:
@@ -197,7 +204,7 @@ def _scatter(found: Points, linear: bool, width: float, height: float) -> tuple[
                 marker=MARKERS[number % len(MARKERS)], zorder=3 + best,
                 facecolors=colour if best else "white", edgecolors=colour, linewidths=1,
             )  # fmt: skip
-    _legend(axes, families, found)
+    _legend(figure, families, found)
     figure.draw_without_rendering()  # the layout settles, and with it what a text covers
     figure.set_layout_engine("none")
     axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
@@ -229,7 +236,7 @@ def _line(axes: Axes, points: list[Point], **style: Any) -> tuple[list[float], l
     return xs, ys
 
 
-def _legend(axes: Axes, families: list[str], found: Points) -> None:
+def _legend(figure: Figure, families: list[str], found: Points) -> None:
     """Which shape is which arch, and what is dominated: another is as good or better in all."""
     from matplotlib.lines import Line2D
 
@@ -254,7 +261,8 @@ def _legend(axes: Axes, families: list[str], found: Points) -> None:
                 color=FAINT, label="dominated",
             )
         )  # fmt: skip
-    axes.figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 4))
+    columns = min(len(entries), max(1, int(figure.get_figwidth() / 1.6)))
+    figure.legend(handles=entries, loc="outside lower center", ncols=columns)
 
 
 def _names(
@@ -269,11 +277,12 @@ def _names(
         missing = errors.NeedsPackage(what="`archdsl plot`", package="textalloc")
         raise DiagnosticError([missing]) from None
     xs, ys = [point.x for point in points], [point.y for point in points]
+    wide = axes.get_window_extent().width * 72 / axes.figure.dpi  # in points
     joined: Any = [line for line in lines if len(line[0]) > 1]
     _, _, texts, _ = textalloc.allocate(
         axes, xs, ys, [_plain(point.name) for point in points], x_scatter=xs, y_scatter=ys,
         x_lines=[xs for xs, _ in joined], y_lines=[ys for _, ys in joined],
-        textsize=7, linecolor=FAINT, linewidth=0.5, margin=0.007, min_distance=0.01,
+        textsize=7, linecolor=FAINT, linewidth=0.5, margin=3 / wide, min_distance=4.5 / wide,
         max_distance=0.3, nbr_candidates=600, avoid_label_lines_overlap=True, draw_all=False,
     )  # fmt: skip
     return len([text for text in texts if text is not None]) == len(points)
