@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Shape,
         Spec,
         TensorInfo,
+        diff,
         load,
         loads,
     )
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "load", "loads", "Spec", "Network", "Shape", "TensorInfo", "NodeInfo", "BlockInfo", "PartInfo",
-    "Diagnostic", "DiagnosticError", "__version__",
+    "load", "loads", "diff", "Spec", "Network", "Shape", "TensorInfo", "NodeInfo", "BlockInfo",
+    "PartInfo", "Diagnostic", "DiagnosticError", "__version__",
 ]  # fmt: skip
 
 

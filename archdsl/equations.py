@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from archdsl import numbers, tree
 from archdsl.graph import Frame, Value
-from archdsl.operations import shape_text
+from archdsl.operations import Word, shape_text
 from archdsl.operations.kinds import describe
 
 ROUNDING = ("floor", "ceil", "round", "divisible")
@@ -105,6 +105,8 @@ def value_text(value: Any) -> str:
         return shape_text(value.shape)
     if isinstance(value, list | tuple) and any(isinstance(item, Value) for item in value):
         return "[" + ", ".join(map(value_text, value)) + "]"
+    if isinstance(value, Word) and value.arguments:
+        return f"{value.name}({', '.join(map(value_text, value.arguments))})"
     bound = getattr(value, "arguments", ())
     if bound and hasattr(value, "callee"):
         inside = ", ".join(f"{name}={value_text(item)}" for name, item in bound)

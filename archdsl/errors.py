@@ -544,6 +544,11 @@ class UnknownPart(Diagnostic):
     hint: str
 
 
+class StandardInputTwice(Diagnostic):
+    code = "A1041"
+    message = "standard input can be one of two specs, not both"
+
+
 class SeveralArchs(Diagnostic):
     code = "A1037"
     message = "{path} has several archs, and none of the file's name: {archs}"

@@ -27,6 +27,8 @@ from archdsl.whole import write
 if TYPE_CHECKING:
     from torch import nn
 
+    from archdsl.difference import Difference
+
 Shape = tuple[int | str, ...]
 """The batch, which is the letter "N", the channels, then the sizes of the spatial axes."""
 
@@ -577,6 +579,19 @@ def all_mistakes() -> Iterator[None]:
         raise DiagnosticError([problem]) from None
     except RecursionError:
         raise DiagnosticError([errors.NestedTooDeep(limit=limits.NESTING)]) from None
+
+
+def diff(a: Network, b: Network, *, batch: int = 1, dtype: str = "float32") -> Difference:
+    """What differs between two networks, by stages; its `same` is true where nothing does.
+
+    `batch` and `dtype` are those of the activations whose memory is compared.
+    """
+    from archdsl import memory
+    from archdsl.difference import difference
+
+    with all_mistakes():
+        _one_of(dtype, memory.SIZES)
+    return difference(a.graph, b.graph, batch, dtype)
 
 
 def shipped_names() -> list[str]:

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from archdsl import testing
+import archdsl
+from archdsl import explain, memory, rows, testing
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
 from archdsl.format import format_text
 from archdsl.network import Network, Spec
@@ -26,6 +27,7 @@ from archdsl.report_json import json_report
 from archdsl.source import Source
 from archdsl.torch.source import generate
 from tests import agreement, onnx_tools
+from tests.test_diff import check_pair
 from tests.test_format import bare
 from tests.test_torch_style import PYPROJECT
 
@@ -100,6 +102,29 @@ def same_bytes(text: str) -> None:
         assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
+def figures_agree(text: str) -> None:
+    """The rows of a table add up to the network's costs at every depth, everything can be
+    explained, a network does not differ from itself, and a difference turns round."""
+    made, again = network(text), network(text)
+    for depth in rows.DEPTHS:
+        table = made.table(depth)
+        assert sum(part.params for part in table) == made.params
+        assert sum(part.macs for part in table) == made.macs
+        assert sum(part.memory for part in table) == sum(part.memory for part in made.table())
+        assert len({part.name for part in table}) == len(table)
+        for form in ("text", "json", "csv", "markdown", "latex"):
+            assert made.summary(depth, format=form)
+    assert 0 < 4 * memory.peak(made.graph)
+    assert made.explain() and made.explain(format="json")
+    for name in explain.names(made.graph)[:20]:
+        assert name in made.explain(name)
+    assert archdsl.diff(made, again).same and made.source() == again.source()
+    spec = made.spec
+    for arch in spec.archs:
+        for variant in (None, *spec.variants(arch)):
+            check_pair(made, spec.network(arch, variant))
+
+
 def mistakes_are_told(text: str) -> None:
     """Whatever a text is, it compiles or there are diagnostics, which point into it."""
     try:
@@ -137,6 +162,7 @@ PROPERTIES: dict[str, tuple[Callable[[str], None], Callable[[], st.SearchStrateg
     "torch_agrees": (torch_agrees, testing.specs, 25),
     "onnx_agrees": (onnx_agrees, testing.specs, 25),
     "source_is_clean": (source_is_clean, testing.specs, 25),
+    "figures_agree": (figures_agree, testing.specs, 40),
     "same_bytes": (same_bytes, testing.specs, 15),
     "mistakes_are_told": (
         mistakes_are_told,

@@ -37,8 +37,9 @@ COMMANDS = {
     "check": "say what is wrong with specs",
     "fmt": "give specs the layout that all have",
     "explain": "say how a network's numbers came about, or what the code of a diagnostic means",
-    "summary": "show stages and blocks with shapes, parameters and MACs",
+    "summary": "show the parts of a network with shapes, receptive fields and costs",
     "view": "draw a network: a picture, a page, a graph for Graphviz or Mermaid",
+    "diff": "say what differs between two networks",
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",
@@ -54,13 +55,16 @@ DESCRIPTION = "From a spec of a neural network to PyTorch source and ONNX."
 EPILOG = """\
 A SPEC is a file, `-` for standard input, or the name of a shipped spec (resnext50).
 
-exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defect of archdsl
+exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defect of archdsl;
+of diff: 1 the networks differ, 2 trouble
 
 examples:
   archdsl build resnext50 -o resnext50.py
   archdsl check my_net.arch
   archdsl explain A3014
   archdsl summary my_net.arch --set num_classes=10
+  archdsl explain my_net.arch body.stage3
+  archdsl diff efficientnet@b0 efficientnet@b1
   archdsl view my_net.arch -o my_net.html
   archdsl onnx resnext50 -o resnext50.onnx
   archdsl verify my_net.arch

@@ -60,15 +60,24 @@ def add_selection(command: argparse.ArgumentParser, *contents: str) -> None:
     """Which network of a spec, and how diagnostics are told; for `contents` see `add_format`."""
     command.add_argument("--arch", metavar="NAME", help="which arch, where a file has several")
     command.add_argument("--variant", metavar="NAME", help="which row of the arch's `variants`")
+    add_settings(command, "--set", "a parameter of the arch, over the variant's; once for each")
+    add_deny(command)
+    add_format(command, *contents)
+
+
+def add_settings(command: argparse.ArgumentParser, option: str, told: str) -> None:
+    """Values for parameters of an arch."""
     command.add_argument(
-        "--set", metavar="name=value", type=_setting, action=_Once, default=[],
-        help="a parameter of the arch, over the variant's; once for each",
-    )  # fmt: skip
+        option, metavar="name=value", type=_setting, action=_Once, default=[], help=told
+    )
+
+
+def add_deny(command: argparse.ArgumentParser) -> None:
+    """What is not to be let through."""
     command.add_argument(
         "--deny", metavar="KIND", choices=("warnings",),
         help="with `warnings` these are errors, and nothing is written",
     )  # fmt: skip
-    add_format(command, *contents)
 
 
 def add_common(command: argparse.ArgumentParser) -> None:
@@ -168,7 +177,7 @@ class _Once(argparse.Action):
     ) -> None:
         settings = getattr(namespace, self.dest)
         if any(name == values[0] for name, _ in settings):
-            parser.error(f"argument --set: {values[0]} is set twice")
+            parser.error(f"argument {option_string}: {values[0]} is set twice")
         setattr(namespace, self.dest, [*settings, values])
 
 

@@ -27,8 +27,8 @@ CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 OPTION = "--"
 """How the sources that are options are called; no file of a spec has to start like this."""
 
-PART = "PART"
-"""How the argument that names a part of a network is called, as a source."""
+ARGUMENTS = ("PART", "A", "B")
+"""How the arguments that name parts and variants are called, as sources."""
 
 
 _waiting: list[Diagnostic] | None = None
@@ -79,7 +79,7 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
 
 def _is_argument(place: str) -> bool:
     """Whether a source is a piece of the command line."""
-    return place.startswith(OPTION) or place == PART
+    return place.startswith(OPTION) or place in ARGUMENTS
 
 
 def _has_colours() -> bool:

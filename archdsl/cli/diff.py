@@ -1,0 +1,102 @@
+"""`archdsl diff`: what differs between two networks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from archdsl import errors
+from archdsl.cli.options import (
+    add_deny,
+    add_format,
+    add_settings,
+    chosen_network,
+    open_spec,
+    positive,
+)
+from archdsl.cli.output import FINE, WRONG_COMMAND, report, write_out
+from archdsl.diagnostics import DiagnosticError
+from archdsl.network import Network, diff
+from archdsl.source import Source, Span
+
+EPILOG = """\
+Compares networks, not texts: by stage and block, with what it does to the costs. A and B are specs,
+with @VARIANT, @ARCH or @ARCH@VARIANT behind where a spec has several networks. A comment, the
+layout or the name of a `let` is no difference. docs/diff.md shows more.
+
+exit status: 0 the same network, 1 they differ, 2 trouble: a wrong spec or command line
+
+examples:
+  archdsl diff mnasnet_a1 my_net.arch
+  archdsl diff efficientnet@b0 efficientnet@b1
+  archdsl diff net.arch net.arch --set-b width=0.5
+  git show HEAD:net.arch | archdsl diff - net.arch --quiet
+"""
+
+DIFFERENT = 1
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    command.add_argument("a", metavar="A", help="a file, a shipped spec's name, or -; see below")
+    command.add_argument("b", metavar="B", help="likewise")
+    add_settings(command, "--set", "a parameter of both archs; once for each")
+    add_settings(command, "--set-a", "of the first alone, over --set")
+    add_settings(command, "--set-b", "of the second alone, over --set")
+    command.add_argument(
+        "--batch", metavar="N", type=positive, default=1, help="samples that memory is for; 1"
+    )
+    add_deny(command)
+    add_format(command, "markdown")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what differs; the exit status tells whether anything does."""
+    options.checked = {}
+    networks = []
+    if options.a == options.b == "-":
+        problem = errors.StandardInputTwice(Span(Source("A", options.a), 0, 1))
+        return _trouble(DiagnosticError([problem]))
+    for side in ("a", "b"):
+        text = getattr(options, side)
+        try:
+            networks.append(_network(text, side, options))
+            options.checked[text] = True
+        except DiagnosticError as problem:
+            options.checked[text] = False
+            return _trouble(problem)
+    found = diff(*networks, batch=options.batch)
+    if not options.quiet:
+        form = options.format if options.format in ("json", "markdown") else "text"
+        write_out(found.text(form) + "\n")
+    return FINE if found.same else DIFFERENT
+
+
+def _trouble(problem: DiagnosticError) -> int:
+    """As diff(1) has it, 1 means a difference and nothing else."""
+    report(problem.diagnostics)
+    return WRONG_COMMAND
+
+
+def _network(text: str, side: str, options: argparse.Namespace) -> Network:
+    name, *chosen = [text] if os.path.exists(text) else text.split("@")
+    spec = open_spec(name)
+    arch = variant = None
+    place = Span(Source(side.upper(), text), len(name) + 1, len(text))
+    if len(chosen) > 1:
+        arch, variant = chosen[0], "@".join(chosen[1:])
+    elif chosen and chosen[0] in spec.archs:
+        arch = chosen[0]
+    elif chosen:
+        variant = chosen[0]
+    arch = spec.choose(arch, place if arch else None)
+    if variant is not None and variant not in spec.variants(arch):
+        known = spec.variants(arch)
+        hint = f"there are {', '.join(known)}" if known else "it has no `variants`"
+        raise DiagnosticError([errors.NoVariant(place, name=arch, variant=variant, hint=hint)])
+    own = dict(getattr(options, f"set_{side}"))
+    settings = [*{**dict(options.set), **own}.items()]
+    selected = argparse.Namespace(
+        arch=arch, variant=variant, set=settings, deny=options.deny, spec=name
+    )
+    return chosen_network(spec, selected)
