@@ -98,13 +98,14 @@ def stages(network: Network, width: float) -> Figure:
 
     parts = _largest([part for part in network.table() if part.params or part.macs])
     beside = width >= NARROW
+    room = 1.4 if beside else 1.7  # for the text behind the longest bar
     height = 0.5 + (0.4 + 0.2 * max(len(parts), 2)) * (1 if beside else 2)
     figure = Figure(figsize=(width, height), layout="constrained")
     left, right = figure.subplots(*((1, 2) if beside else (2, 1)), sharey=True)
     figure.suptitle(_plain(f"{network.class_name} ({network.name})"), fontsize=9)
     names = [_plain(_clipped(f"{part.name}: {part.kind}", round(7 * width))) for part in parts]
-    _bars(left, "Parameters", [part.params for part in parts], COLOURS[0])
-    _bars(right, "MACs", [part.macs for part in parts], COLOURS[1])
+    _bars(left, "Parameters", [part.params for part in parts], COLOURS[0], room)
+    _bars(right, "MACs", [part.macs for part in parts], COLOURS[1], room)
     for axes in (left, right):
         axes.set_yticks(range(len(parts)), names)
         axes.label_outer(remove_inner_ticks=True) if beside else None
@@ -112,10 +113,10 @@ def stages(network: Network, width: float) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, title: str, numbers: list[int], colour: str) -> None:
+def _bars(axes: Axes, title: str, numbers: list[int], colour: str, room: float) -> None:
     total = sum(numbers)
     axes.barh(range(len(numbers)), numbers, 0.72, color=colour)
-    axes.set_xlim(0, max([*numbers, 1]) * 1.4)  # room for the texts
+    axes.set_xlim(0, max([*numbers, 1]) * room)
     axes.set_title(f"{title}: {short(total)}")
     axes.xaxis.set_major_formatter(_tick)
     axes.xaxis.set_major_locator(_few_ticks())
