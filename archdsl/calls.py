@@ -330,7 +330,7 @@ class Caller(Evaluator):
         arguments = dict(bound)
         for parameter, _, expression, words, span in call.arguments:
             if words:
-                value = self._argument(expression, frame, words)
+                value = self.argument(expression, frame, words)
             else:
                 value = self.evaluate(expression, frame)
             if type(value) is Value:
@@ -344,7 +344,7 @@ class Caller(Evaluator):
         """The tensors and the other arguments of a call, evaluated in the order of the text."""
         arguments = dict(bound)
         for parameter, slot, expression, words, span in call.arguments:
-            value = self._argument(expression, frame, words)
+            value = self.argument(expression, frame, words)
             if slot < 0:
                 if type(value) is Value:
                     raise tensor_as_number(call.callee, parameter, span)

@@ -392,7 +392,7 @@ class Elaborator(Stager):
             if name in values:
                 raise errors.ArgumentTwice(argument.span, parameter=name)
             self.check_parameter(callee, name, argument.span)
-            values[name] = self._argument(argument.value, frame, words_of(callee, name))
+            values[name] = self.argument(argument.value, frame, words_of(callee, name))
         merged = {**frame.defaults.get(callee, {}), **values}
         frame.defaults = {**frame.defaults, callee: merged}
 

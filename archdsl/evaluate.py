@@ -164,7 +164,7 @@ class Evaluator:
         near = self.program.nearest(name, span.source, known)
         raise errors.UnknownName(span, kind=kind, name=name, hint=did_you_mean(near))
 
-    def _argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
+    def argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
         """An argument's value; a name among `words` is that word, unless a value here has it."""
         if words and isinstance(expression, tree.Name | tree.Call):
             if expression.name in words and expression.name not in frame.names:
@@ -179,7 +179,7 @@ class Evaluator:
         for argument in expression.arguments:
             if argument.name is not None:
                 raise errors.NamedForFunction(argument.span, function=expression.name)
-            values.append(self._argument(argument.value, frame, WORDS))
+            values.append(self.argument(argument.value, frame, WORDS))
         return Word(expression.name, tuple(values))
 
     # Parts of values

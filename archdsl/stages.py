@@ -189,7 +189,7 @@ class Stager(Caller):
     def _setting(self, row: Row, name: str, frame: Frame) -> Any:
         """What a row, or else the table, says of scaling; none where neither does."""
         entry = row.scaling.get(name)
-        return None if entry is None else self._argument(entry.value, frame, ("up", "nearest"))
+        return None if entry is None else self.argument(entry.value, frame, ("up", "nearest"))
 
     def _count(self, row: Row, frame: Frame) -> int:
         """How often a row is repeated: `n`, times `depth` rounded up."""
@@ -227,7 +227,7 @@ class Stager(Caller):
                     arguments[name] = 1
                     continue
                 if words:
-                    value = self._argument(expression, frame, words)
+                    value = self.argument(expression, frame, words)
                 else:
                     value = self.evaluate(expression, frame)
                 if name == "c" and "width" in row.scaling:

@@ -11,11 +11,14 @@ import sys
 import traceback
 import warnings
 from time import monotonic
+from typing import Any
 
 from hypothesis import HealthCheck, Verbosity, given, seed, settings
 
 from archdsl.cli.output import write_out
 from archdsl.cli.progress import progress
+from archdsl.graph import Graph
+from archdsl.testing import text_of
 from tests.properties import PROPERTIES
 
 EXAMPLES = 40
@@ -67,10 +70,10 @@ def _round(name: str, number: int, counts: dict[str, int], tried: dict[str, str]
         suppress_health_check=[*HealthCheck],
     )  # fmt: skip
     @given(strategy())
-    def holds(text: str) -> None:
+    def holds(example: Any) -> None:
         counts[name] += 1
-        tried[name] = text
-        check(text)
+        tried[name] = text_of(example) if isinstance(example, Graph) else example
+        check(example)
 
     holds()
 

@@ -1,4 +1,4 @@
-"""What holds of every spec: each function takes a spec that `archdsl.testing` made, and asserts it.
+"""What holds of every spec and every graph: each function takes one that `archdsl.testing` made.
 
 `test_properties.py` tries some in every run of the tests; `python -m tests.fuzz` many more.
 """
@@ -11,24 +11,23 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl import explain, memory, rows, testing
+from archdsl import costs, explain, memory, rows, testing
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
 from archdsl.format import format_text
+from archdsl.graph import Graph
 from archdsl.network import Network, Spec
 from archdsl.onnx import export
-from archdsl.parse import parse
 from archdsl.report_json import json_report
-from archdsl.source import Source
 from archdsl.torch.source import generate
-from tests import agreement, onnx_tools
+from tests import agreement, onnx_tools, test_format
 from tests.test_diff import check_pair
-from tests.test_format import bare
 from tests.test_torch_style import PYPROJECT
 
 
@@ -38,43 +37,78 @@ def network(text: str) -> Network:
 
 
 def formatting_keeps_the_tree(text: str) -> None:
-    """Printing and parsing is the identity, and printing again changes nothing."""
-    done = format_text(text)
-    assert bare(parse(Source("text", done))) == bare(parse(Source("text", text)))
-    assert format_text(done) == done
+    """Printing and parsing is the identity, comments stay, printing again changes nothing."""
+    done = test_format.check(text)
     assert network(done).params == network(text).params
 
 
 def torch_agrees(text: str) -> None:
     """The module has the graph's weights, shapes and costs, and computes what the graph says: in
     use, in training with its gradients, and scripted."""
-    graph = network(text).graph
-    source = generate(graph, "spec.arch")
-    agreement.assert_imports_only_torch(source)
-    agreement.same_network(graph, agreement.load(source, graph.class_name)())
+    _same_in_torch(network(text).graph, network(text).graph)
 
 
 def onnx_agrees(text: str) -> None:
     """The file is sound, its shapes are those that onnx infers at every value, and onnxruntime
     computes what the graph says; folded and unfolded, with a free batch."""
-    made = network(text)
-    graph = made.graph
+    _same_in_onnx(network(text).graph)
+
+
+def graphs_agree(graph: Graph) -> None:
+    """A graph, and the one that is elaborated from its spec, are the same; so is what is made of
+    them by both backends."""
+    made = network(testing.text_of(graph)).graph
+    assert _content(made) == _content(graph)
+    assert costs.total(made) == costs.total(graph)
+    _same_in_torch(graph, made)
+    files = _same_in_onnx(graph), _same_in_onnx(made)
+    assert files[0] == files[1]
+
+
+def _content(graph: Graph) -> list[tuple[object, ...]]:
+    """All of a graph but names that nobody sees."""
+    order = {id(value): number for number, value in enumerate(graph.values())}
+    nodes: list[tuple[object, ...]] = [
+        (
+            repr(node.operation), [order[id(value)] for value in node.inputs],
+            [(order[id(value)], value.shape) for value in node.outputs],
+            [(node.path, weight) for weight in node.operation.weights], node.span.text,
+        )
+        for node in graph.nodes
+    ]  # fmt: skip
+    inputs = [(value.name, value.shape) for value in graph.inputs]
+    return [*nodes, *inputs, *[(order[id(o.value)], o.training) for o in graph.outputs]]
+
+
+def _same_in_torch(graph: Graph, written: Graph) -> None:
+    """What is written for one graph is the network of another."""
+    source = generate(written, "spec.arch")
+    agreement.assert_imports_only_torch(source)
+    agreement.same_network(graph, agreement.load(source, graph.class_name)())
+
+
+def _same_in_onnx(graph: Graph) -> list[list[str]]:
+    """What is written for a graph computes what it says; the operators of the two files."""
     state = onnx_tools.state_of(graph)
     weights = {name: tensor.numpy() for name, tensor in state.items()}
+    inputs = onnx_tools.inputs_of(graph, 3)
+    expected = onnx_tools.expected(graph, state, inputs)
+    usual = all(np.isfinite(x).all() and np.abs(x).max() < 1e6 for x in expected)
+    operators: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder:
         for fold in (True, False):
             path = Path(folder) / f"{fold}.onnx"
             export(graph, str(path), spec="spec.arch", weights=weights, fold=fold)
             model = onnx_tools.checked(path)
             told = {v.name: v for v in model.graph.output}
-            for output in graph.outputs:
-                if not output.training:
-                    dims = told[output.name].type.tensor_type.shape.dim[1:]
-                    assert tuple(d.dim_value for d in dims) == output.value.shape
-            inputs = onnx_tools.inputs_of(graph, 3)
-            expected = onnx_tools.expected(graph, state, inputs)
-            if all(np.isfinite(x).all() and np.abs(x).max() < 1e6 for x in expected):
+            shown = [output for output in graph.outputs if not output.training]
+            for output, value in zip(shown, model.graph.output, strict=True):
+                dims = told[value.name].type.tensor_type.shape.dim[1:]
+                assert tuple(d.dim_value for d in dims) == output.value.shape
+            if usual:
                 onnx_tools.close(onnx_tools.run(path, inputs), expected, 1e-3)
+            operators.append([node.op_type for node in model.graph.node])
+    return operators
 
 
 def source_is_clean(text: str) -> None:
@@ -157,8 +191,13 @@ def _sound(problems: list[Diagnostic]) -> None:
     json_report(problems, {})
 
 
-PROPERTIES: dict[str, tuple[Callable[[str], None], Callable[[], st.SearchStrategy[str]], int]] = {
-    "formatting_keeps_the_tree": (formatting_keeps_the_tree, testing.specs, 60),
+PROPERTIES: dict[str, tuple[Callable[[Any], None], Callable[[], st.SearchStrategy[Any]], int]] = {
+    "formatting_keeps_the_tree": (
+        formatting_keeps_the_tree,
+        lambda: testing.specs().flatmap(testing.layouts),
+        60,
+    ),
+    "graphs_agree": (graphs_agree, testing.graphs, 25),
     "torch_agrees": (torch_agrees, testing.specs, 25),
     "onnx_agrees": (onnx_agrees, testing.specs, 25),
     "source_is_clean": (source_is_clean, testing.specs, 25),

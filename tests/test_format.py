@@ -12,8 +12,9 @@ import pytest
 from archdsl import tree
 from archdsl.diagnostics import DiagnosticError
 from archdsl.format import format_text
-from archdsl.parse import lex, parse
+from archdsl.parse import parse
 from archdsl.source import Source, Span
+from archdsl.testing.layouts import respaced, untidy
 from tests.conftest import ROOT, Command
 
 SPECS = sorted((ROOT / "specs").rglob("*.arch"))
@@ -81,46 +82,18 @@ def test_every_spec_keeps_its_meaning(number: int) -> None:
     check(TEXTS[number])
 
 
-def mangled(text: str, seed: int, breaks: bool) -> str:
-    """Other space between the words of a text: with `breaks`, other lines and more comments."""
-    choose = random.Random(seed)
-    source = Source("text", text)
-    tokens = [t for t in lex(source) if t.type not in ("_NL", "_GAP")]
-    result, end, depth = "", 0, 0
-    for token in tokens:
-        space = text[end : token.start_pos]
-        at_start = "\n" in space or not result
-        if "\n" in space:
-            if breaks and choose.random() < 0.3:
-                more = choose.choice([" # more\n", "\n\n", "\n  # own\n", "\r\n"])
-                space = space.replace("\n", more, 1)
-            space += choose.choice(["", " ", "\t", "     "])
-        elif space and not at_start:
-            space = choose.choice([" ", "  ", "\t", "   "])
-        if breaks and depth and not at_start and choose.random() < 0.2:
-            space += choose.choice(["\n", "\n\n   ", " # inside\n", "\n# own inside\n"])
-        depth += (token.type in ("LPAR", "LSQUARE")) - (token.type in ("RPAR", "RSQUARE"))
-        result += space + token
-        end = token.end_pos or 0
-    return result + text[end:]
-
-
 @pytest.mark.parametrize("number", range(len(TEXTS)))
 def test_other_space_does_not_matter(number: int) -> None:
     text = TEXTS[number]
     for seed in range(3):
-        assert format_text(mangled(text, seed, breaks=False)) == format_text(text)
+        other = respaced(text, random.Random(seed), breaks=False)
+        assert format_text(other) == format_text(text)
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))
 def test_other_lines_keep_their_meaning(number: int) -> None:
     for seed in range(5):
-        text = mangled(TEXTS[number], seed, breaks=True)
-        try:
-            parse(Source("text", text))
-        except DiagnosticError:
-            continue  # a row of a table, whose end now stands elsewhere
-        check(text)
+        check(untidy(TEXTS[number], random.Random(seed)))
 
 
 LAYOUTS = {

@@ -36,6 +36,8 @@ CASES: dict[str, tuple[str, tuple[int, ...]]] = {
     "conv_valid": ("conv(8, k=3, p=valid)", ALL),
     "conv_uneven": ("conv(8, k=(3, 1), s=(1, 2), p=(1, 0), d=(2, 1))", (2,)),
     "conv_transpose": ("conv_transpose(6, k=3, s=2, p=1, out_pad=1, bias=true)", ALL),
+    "conv_transpose_wide": ("conv_transpose(6, k=3, d=2, p=1, out_pad=1, bias=true)", ALL),
+    "conv_transpose_behind": ("conv_transpose(6, k=2, d=3, s=2, out_pad=2, bias=true) -> bn", ALL),
     "conv_transpose_groups": ("conv_transpose(6, k=2, s=2, groups=3)", ALL),
     "conv_transpose_dilated": ("conv_transpose(6, k=3, d=2)", ALL),
     "linear": ("flatten -> linear(5)", ALL),

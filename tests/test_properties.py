@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, find, given, settings
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, find, given, settings
 from archdsl import testing
 from archdsl.operations import OPERATIONS
 from archdsl.testing.arguments import call, values
+from archdsl.testing.graphs import _graph
 from archdsl.testing.specs import _Writer
 from tests.properties import PROPERTIES, network
 
@@ -23,8 +26,8 @@ def test_property(name: str) -> None:
         suppress_health_check=[*HealthCheck],
     )  # fmt: skip
     @given(strategy())
-    def holds(text: str) -> None:
-        check(text)
+    def holds(example: Any) -> None:
+        check(example)
 
     holds()
 
@@ -42,6 +45,16 @@ def test_specs_have_everything() -> None:
     ):  # fmt: skip
         assert sum(piece in text for text in texts) >= 2, piece
     assert sum(len(net.outputs) > 1 for net in made) > 20
+
+
+def test_graphs_have_everything() -> None:
+    """All primitives, 1 to 3 dimensions and vectors, values read twice, several outputs."""
+    made = [_graph(Random(seed), 8) for seed in range(400)]
+    assert {node.operation.name for graph in made for node in graph.nodes} == set(OPERATIONS)
+    assert {len(value.shape) for graph in made for value in graph.inputs} == {1, 2, 3, 4}
+    reads = [Counter(id(v) for node in graph.nodes for v in node.inputs) for graph in made]
+    assert sum(max(counts.values()) > 1 for counts in reads) > 100
+    assert sum(len(graph.outputs) > 1 for graph in made) > 100
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

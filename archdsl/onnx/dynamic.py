@@ -99,7 +99,7 @@ def _slide(o: Any, x: Sizes) -> list[Sizes]:
             if high > k - s:
                 raise Fixed("whether a last window hangs over depends on the size")
             room = low + high - d * (k - 1) - 1
-            sizes.append(_plus(_divided(_plus(size, room), s, up=True), 1))
+            sizes.append(plus(_divided(plus(size, room), s, up=True), 1))
         else:
             sizes.append(_windows(size, low + high - d * (k - 1) - 1, s))
     return [tuple(sizes)]
@@ -110,7 +110,7 @@ def _transposed(o: Any, x: Sizes) -> list[Sizes]:
     for axis, size in enumerate(x[1:]):
         k, s, p, d = o.k[axis], o.s[axis], o.p[axis], o.d[axis]
         more = o.out_pad[axis]
-        sizes.append(_plus(_times(size, s), d * (k - 1) + more + 1 - s - 2 * p))
+        sizes.append(plus(_times(size, s), d * (k - 1) + more + 1 - s - 2 * p))
     return [tuple(sizes)]
 
 
@@ -148,7 +148,7 @@ def _along_axis(o: Any, x: Sizes) -> list[Sizes]:
 
 
 def _pad(o: Any, x: Sizes) -> list[Sizes]:
-    return [(x[0], *(_plus(n, low + high) for n, (low, high) in zip(x[1:], o.p)))]
+    return [(x[0], *(plus(n, low + high) for n, (low, high) in zip(x[1:], o.p)))]
 
 
 def _pixel_shuffle(o: Any, x: Sizes) -> list[Sizes]:
@@ -212,15 +212,15 @@ _RULES: dict[str, Callable[..., list[Sizes]]] = {
 def _windows(size: Size, room: int, s: int) -> Size:
     """floor((size + room) / s) + 1."""
     if s == 1:
-        return _plus(size, room + 1)
+        return plus(size, room + 1)
     if room == -1:
         return _divided(size, s, up=True)
     if room == -s:
         return _divided(size, s, up=False)
-    return _plus(_divided(_plus(size, room), s, up=False), 1)
+    return plus(_divided(plus(size, room), s, up=False), 1)
 
 
-def _plus(size: Size, number: int) -> Size:
+def plus(size: Size, number: int) -> Size:
     if isinstance(size, int):
         return size + number
     match = re.fullmatch(r"(.*[^-+(*/])([-+]\d+)", size)

@@ -15,7 +15,7 @@ import numpy as np
 
 from archdsl.arrays import Array
 from archdsl.onnx.builder import Builder, Site
-from archdsl.onnx.dynamic import is_symbolic
+from archdsl.onnx.dynamic import is_symbolic, plus
 from archdsl.onnx.model import INT64, Size, Sizes, Tensor, Value
 
 Row = Callable[..., Value | list[Value]]
@@ -59,10 +59,26 @@ def _conv(at: Site, o: Any, x: Value) -> Value:
 
 
 def _conv_transpose(at: Site, o: Any, x: Value) -> Value:
+    # onnxruntime adds fewer positions than a stride. Where more are added, less is cut off, and
+    # where nothing is left to cut off, zeros behind the input make room.
+    large = [more >= s for more, s in zip(o.out_pad, o.s)]
+    added = [more * (not is_large) for more, is_large in zip(o.out_pad, large)]
+    behind = [
+        max(0, -(-(more - p) // s)) * is_large
+        for more, p, s, is_large in zip(o.out_pad, o.p, o.s, large)
+    ]
+    ends = [
+        p + s * extra - (more - rest)
+        for p, s, extra, more, rest in zip(o.p, o.s, behind, o.out_pad, added)
+    ]
+    if any(behind):
+        border = [(0, 0), (0, 0), *((0, extra) for extra in behind)]
+        grown = (*x.shape[:2], *(plus(n, extra) for n, extra in zip(x.shape[2:], behind)))
+        x = at.emit("Pad", x, at.ints(*_sides(border)), shape=grown)
     inputs: list[Value | Tensor] = [x, *at.folded()]
     return at.emit(
-        "ConvTranspose", *inputs, kernel_shape=o.k, strides=o.s, pads=(*o.p, *o.p),
-        output_padding=o.out_pad if any(o.out_pad) else None, dilations=o.d, group=o.groups,
+        "ConvTranspose", *inputs, kernel_shape=o.k, strides=o.s, pads=(*o.p, *ends),
+        output_padding=tuple(added) if any(added) else None, dilations=o.d, group=o.groups,
     )  # fmt: skip
 
 

@@ -37,8 +37,8 @@ VALUES = {
     POSITIVE.title: ("0.5", "1", "1e-3", "2"),
     MARGIN.title: ("0", "1", "2"),
     PADDING.title: ("keep", "same", "valid", "0", "1"),
-    INIT.title: ("default", *_SCHEMES, "fan_uniform(fan_in)", *_WEIGHTS),
-    BIAS_INIT.title: ("default", *_SCHEMES, "fan_uniform(fan_in)"),
+    INIT.title: (*_SCHEMES, "fan_uniform(fan_in)", *_WEIGHTS),
+    BIAS_INIT.title: (*_SCHEMES, "fan_uniform(fan_in)"),
     VECTOR_INIT.title: _SCHEMES,
 }
 """Texts of values by the title of a kind."""
