@@ -8,7 +8,7 @@ from archdsl import errors
 from archdsl.operations.base import ANY_RANK, Operation, Shape, Weight, Word, parameter
 from archdsl.operations.divisors import check_divides
 from archdsl.operations.initialisation import ONES, VECTOR_INIT, ZEROS
-from archdsl.operations.kinds import COUNT, FLAG, FRACTION, NUMBER, ODD, POSITIVE, describe, words
+from archdsl.operations.kinds import COUNT, FLAG, FRACTION, ODD, POSITIVE, describe, words
 from archdsl.operations.reach import Reach
 
 
@@ -75,12 +75,10 @@ class GroupNorm(_Normalization):
         channels = inputs[0][0]
         check_divides("groups", self.groups, channels, f"the {channels} channels", {0: "channels"})
         if self.groups == prod(inputs[0]):
-            problem = errors.WrongValue(
-                expected=f"fewer groups than the {channels} numbers of a sample",
-                value=describe(self.groups),
+            expected = f"fewer groups than the {channels} numbers of a sample"
+            raise errors.WrongValue(
+                argument="groups", expected=expected, value=describe(self.groups)
             )
-            problem.argument = "groups"
-            raise problem
         return inputs
 
     def reach(self, axis: int, output: int) -> Reach | None:
@@ -99,7 +97,7 @@ class LocalResponseNorm(Operation):
     size: int = parameter(ODD, "neighbouring channels, itself included", 5)
     alpha: float = parameter(POSITIVE, "factor of the mean", 1e-4)
     beta: float = parameter(POSITIVE, "exponent", 0.75)
-    k: float = parameter(NUMBER, "added to the mean", 1)
+    k: float = parameter(POSITIVE, "added to the mean", 1)
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return inputs

@@ -468,12 +468,14 @@ LAYERS: dict[str, Callable[[Site], Invoke]] = {
 def _arithmetic(sign: str, level: int) -> Callable[[Site, list[Piece]], Piece]:
     def write(site: Site, operands: list[Piece]) -> Piece:
         typed = all(operand.typed for operand in operands)
+        is_reverse = sign == "-" and same(site, "reverse")
         if len(operands) == 2:
-            left, right = operands[0].wrapped(level), operands[1].wrapped(level + 1)
+            first, second = operands[::-1] if is_reverse else operands
+            left, right = first.wrapped(level), second.wrapped(level + 1)
             return Piece(left, f" {sign} ", right, level=level, typed=typed)
         number = same(site, "number")
         number = int(number) if number == int(number) else number
-        if sign == "-" and same(site, "reverse"):
+        if is_reverse:
             right = operands[0].wrapped(level + 1)
             return Piece(f"{python(number)} - ", right, level=level, typed=typed)
         if sign == "*" and number == -1:
