@@ -280,7 +280,9 @@ class Caller(Evaluator):
         names = frame.scope.unit.names
         signature = signature_of(callee)
         bound: list[Bound] = []
-        given: set[str] = set(signature.tensors[:flowing]) if not signature.variadic else set()
+        given: dict[str, Span | None] = {}
+        if not signature.variadic:
+            given = dict.fromkeys(signature.tensors[:flowing])
         slot = flowing
         position = 0
         for argument in call.arguments:
@@ -299,16 +301,15 @@ class Caller(Evaluator):
             else:
                 if name is None:
                     if position >= len(signature.numbers):
-                        raise errors.TooManyArguments(
-                            span, callee=callee.name, count=len(signature.numbers)
-                        )
+                        raise _too_many_arguments(callee, span)
                     name = signature.numbers[position]
                     position += 1
                 self.check_parameter(callee, name, span)
                 bound.append(Bound(name, -1, expression, words_of(callee, name), span))
             if name in given and not (signature.variadic and name in signature.tensors):
-                raise errors.ArgumentTwice(span, parameter=name)
-            given.add(name)
+                again = errors.ArgumentTwice(span, parameter=name)
+                raise again.labelled(given[name], "the first is here")
+            given[name] = span
         changed: list[Bound] = []
         for argument in call.overrides:
             if argument.name is None:
@@ -393,6 +394,9 @@ class Caller(Evaluator):
         except Diagnostic as problem:
             if problem.span is None:
                 problem.span = call.place(problem.argument) or node.span
+                if isinstance(problem, errors.MissingArgument):
+                    missing = f"{problem.values['callee']}({problem.values['parameter']}=...)"
+                    problem.values["hint"] = problem.values["hint"] or f"write it: {missing}"
                 places = call.places(run.place)
                 self.explain(problem, frame, tensors, places, call.place, call.written)
             raise
@@ -452,7 +456,10 @@ class Caller(Evaluator):
                 tensors = tensors[:-1]  # an optional tensor that is not there
             if not signature.least <= len(tensors) <= len(signature.tensors):
                 raise errors.WrongTensors(
-                    callee=operation.name, expected=signature.least, given=len(tensors)
+                    callee=operation.name,
+                    names=", ".join(signature.tensors),
+                    expected=signature.least,
+                    given=len(tensors),
                 )
         for item in tensors:
             self._check_tensor(item, operation.name)
@@ -509,7 +516,11 @@ class Caller(Evaluator):
         signature = signature_of(unit)
         if len(tensors) > len(signature.tensors):
             raise errors.WrongTensors(
-                span, callee=unit.name, expected=len(signature.tensors), given=len(tensors)
+                span,
+                callee=unit.name,
+                names=", ".join(signature.tensors),
+                expected=len(signature.tensors),
+                given=len(tensors),
             )
         scope = Scope(unit, frame.scope, name, span, row, origin)
         inner = scope.frame
@@ -539,9 +550,11 @@ class Caller(Evaluator):
                 elif defaults is not None and key in defaults:
                     value = defaults[key]
                 elif parameter.default is None:
-                    raise errors.MissingArgument(
-                        span, callee=unit.name, parameter=key, doc="it has no default"
+                    doc = _texts(unit).get(key) or "it has no default"
+                    problem = errors.MissingArgument(
+                        callee=unit.name, parameter=key, doc=doc.rstrip("."), hint=""
                     )
+                    raise problem.labelled(parameter.span, "it is declared here")
                 else:
                     value = self._default_value(parameter, parameter.default, scope)
                 given[key] = scope.arguments[key] = value
@@ -580,6 +593,13 @@ class Caller(Evaluator):
         if not hint:
             hint = f"it has {', '.join(known)}" if known else "it has no parameters"
         raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
+
+
+def _too_many_arguments(callee: Callee, span: Span) -> Diagnostic:
+    known = signature_of(callee).numbers
+    count = f"{len(known) or 'no'} argument{'' if len(known) == 1 else 's'}"
+    hint = f"it takes {', '.join(known)}" if known else ""
+    return errors.TooManyArguments(span, callee=callee.name, count=count, hint=hint)
 
 
 def round_work(frame: Frame) -> int:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archdsl.source import Span
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 NOTES = 3
 """Notes that are shown from each end of a long chain."""
@@ -66,6 +69,12 @@ class Diagnostic(Exception):
         self.argument = argument
         self.about = about or {}
         self.notes: list[Note] = []
+
+    def labelled(self, span: Span | None, text: str) -> Self:
+        """Itself, with something said of a second place, if there is one."""
+        if span is not None:
+            self.notes.append(Note(span, text, label=True))
+        return self
 
     @property
     def title(self) -> str:

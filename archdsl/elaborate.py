@@ -48,6 +48,10 @@ MESSAGE = 1_000
 """Characters of a text of `require` or `warn`, its values filled in, that are shown."""
 
 
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z_0-9]*(?:\.[cdhw])?)\}")
+"""What a message of the spec has values in place of."""
+
+
 class Stop(Exception):
     """A mistake after which it makes no sense to look for more."""
 
@@ -309,12 +313,14 @@ class Elaborator(Stager):
         elif isinstance(statement, tree.Require):
             if not self.truth(statement.condition, frame):
                 text = self._message(statement, frame)
-                raise errors.RequirementFailed(statement.condition.span, text=text)
+                failed = errors.RequirementFailed(statement.condition.span, text=text)
+                raise _with_numbers(failed, statement, frame)
         elif isinstance(statement, tree.Warn):
             if self.truth(statement.condition, frame):
                 text = self._message(statement, frame)
                 span = statement.condition.span
-                self.warn(errors.SpecWarns(span, text=text), frame.scope)
+                warning = errors.SpecWarns(span, text=text)
+                self.warn(_with_numbers(warning, statement, frame), frame.scope)
 
     def _assign(self, statement: tree.Assign, frame: Frame) -> None:
         targets, expression = statement.targets, statement.value
@@ -330,7 +336,9 @@ class Elaborator(Stager):
             value = [value] * len(targets)  # each is the source
         if not isinstance(value, list | tuple) or len(value) != len(targets):
             count = len(value) if isinstance(value, list | tuple) else 1
-            raise errors.WrongCount(statement.span, targets=len(targets), count=count)
+            names = targets[0].span.to(targets[-1].span)
+            problem = errors.WrongCount(names, targets=len(targets), count=count)
+            raise problem.labelled(statement.value.span, f"this is {count}")
         for target, item in zip(targets, value, strict=True):
             self._check_tensors(item, statement)
             frame.names[target.name] = item
@@ -397,15 +405,18 @@ class Elaborator(Stager):
         frame.defaults = {**frame.defaults, callee: merged}
 
     def _message(self, statement: tree.Require | tree.Warn, frame: Frame) -> str:
-        """The text of `require` or `warn`, its `{names}` filled in; the start of a long one."""
+        """The text of `require` or `warn`, its `{names}` and `{x.c}` filled in; the start of a long
+        one."""
         text = ""
-        for i, part in enumerate(re.split(r"\{([A-Za-z_][A-Za-z_0-9]*)\}", statement.message)):
-            if i % 2 and part not in frame.names:
-                raise errors.UnknownName(
-                    statement.message_span, kind="value", name=part,
-                    hint=did_you_mean(nearest(part, frame.names)),
-                )  # fmt: skip
-            text += describe(frame.names[part]) if i % 2 else part
+        at = statement.message_span
+        for i, part in enumerate(PLACEHOLDER.split(statement.message)):
+            name, _, size = part.partition(".") if i % 2 else ("", "", "")
+            if i % 2 and name not in frame.names:
+                hint = did_you_mean(nearest(name, frame.names))
+                raise errors.UnknownName(at, kind="value", name=name, hint=hint)
+            if size:
+                part = describe(self.evaluate(tree.Field(at, tree.Name(at, name), size), frame))
+            text += describe(frame.names[name]) if name and not size else part
             if len(text) > MESSAGE:
                 return text[:MESSAGE] + " ..."
         return text
@@ -483,6 +494,16 @@ def _no_output(value: Any, expression: tree.Expression, unit: Unit) -> Diagnosti
     return errors.NotATensor(expression.span, what=numbers.kind_of(value))
 
 
+def _with_numbers(
+    problem: Diagnostic, statement: tree.Require | tree.Warn, frame: Frame
+) -> Diagnostic:
+    """With the numbers of the condition."""
+    from archdsl.reasons import show_condition  # only a mistake needs it
+
+    show_condition(problem, statement.condition, frame)
+    return problem
+
+
 def lead_to(problem: Diagnostic, scope: Scope) -> None:
     """Move a mistake to the outermost use of a block that led to it; notes lead back inwards.
 
@@ -551,13 +572,16 @@ def variant_cells(unit: Unit, row: tree.Variant) -> dict[str, tree.Expression]:
             )
     if len(row.cells) > len(columns):
         span = row.cells[len(columns)].span
-        raise errors.TooManyCells(span, cells=len(row.cells), columns=len(columns))
+        problem = errors.TooManyCells(span, cells=len(row.cells), columns=len(columns))
+        header = columns[0].span.to(columns[-1].span) if columns else None
+        raise problem.labelled(header, f"the header has {len(columns)} columns")
     cells: dict[str, tree.Expression] = {}
     for i, cell in enumerate(row.cells):
         name = cell.name or columns[i].name
         if cell.value is not None:
             if name in cells:
-                raise errors.ArgumentTwice(cell.span, parameter=name)
+                again = errors.ArgumentTwice(cell.span, parameter=name)
+                raise again.labelled(cells[name].span, "the first is here")
             cells[name] = cell.value
     return cells
 

@@ -93,6 +93,7 @@ class ReservedWord(Diagnostic):
 class UnknownKind(Diagnostic):
     code = "A0009"
     message = "a parameter can be declared as `tensor`, not as `{kind}`"
+    help = "what holds a number, a word or an operation has no type: write its name alone"
     kind: str
 
 
@@ -299,6 +300,7 @@ class TooLarge(Diagnostic):
 class ExactlyOne(Diagnostic):
     code = "A2021"
     message = "`{callee}` takes exactly one of {options}; given: {given}"
+    help = "write one of them"
     callee: str
     options: str
     given: str
@@ -328,6 +330,7 @@ class CannotKeep(Diagnostic):
 class NoSuchNumber(Diagnostic):
     code = "A2005"
     message = "{text} is no number"
+    help = "a condition can keep it out: a / b if b != 0 else 0"
     text: str
 
 
@@ -356,15 +359,18 @@ class NotACondition(Diagnostic):
 class NotAList(Diagnostic):
     code = "A2009"
     message = "only a list has items, and this is {what}"
+    help = "{hint}"
     what: str
+    hint: str
 
 
 class NoSuchItem(Diagnostic):
     code = "A2010"
     message = "there is no item {index} in a list of {count}"
-    help = "the first item is 0, and [-1] is the last"
+    help = "items are counted from 0 to {last}; [-1] is the last"
     index: int
     count: int
+    last: int
 
 
 class TextAsValue(Diagnostic):
@@ -397,6 +403,7 @@ class NumberInLine(Diagnostic):
 class WrongCount(Diagnostic):
     code = "A2015"
     message = "{targets} names for {count} values"
+    help = "give each value a name, or one name to the list of all"
     targets: int
     count: int
 
@@ -407,7 +414,8 @@ class WrongCount(Diagnostic):
 class MissingArgument(Diagnostic):
     code = "A1001"
     message = "`{callee}` needs `{parameter}` ({doc})"
-    help = "write it: {callee}({parameter}=...)"
+    help = "{hint}"
+    hint: str
     callee: str
     parameter: str
     doc: str
@@ -449,29 +457,30 @@ class DefinedTwice(Diagnostic):
 class ArgumentTwice(Diagnostic):
     code = "A1006"
     message = "`{parameter}` is given twice"
+    help = "take one of them away"
     parameter: str
 
 
 class ColumnTwice(Diagnostic):
     code = "A1007"
     message = "the column `{name}` stands here twice"
+    help = "take one of them away"
     name: str
 
 
 class TooManyArguments(Diagnostic):
     code = "A1008"
-    message = "`{callee}` takes {count} arguments beside its tensors, and this is one more"
+    message = "`{callee}` takes {count} beside its tensors, and this is one more"
+    help = "{hint}"
     callee: str
-    count: int
+    count: str
+    hint: str
 
 
 class TooManyCells(Diagnostic):
     code = "A1009"
     message = "this row has {cells} cells but the header has {columns}"
-    help = (
-        "take the cell away, or name its column in the header; a cell has no spaces "
-        "outside brackets"
-    )
+    help = "name its column in the header or in the cell (k=3), or take it away"
     cells: int
     columns: int
 
@@ -486,6 +495,7 @@ class NoHeader(Diagnostic):
 class NotAnOperation(Diagnostic):
     code = "A2016"
     message = "`{name}` is {what}, not an operation"
+    help = "a parameter that is called holds an operation: {name}=relu"
     name: str
     what: str
 
@@ -507,6 +517,7 @@ class SetByName(Diagnostic):
 class NamedForFunction(Diagnostic):
     code = "A1013"
     message = "`{function}` takes its arguments by place, not by name"
+    help = "write the value alone"
     function: str
 
 
@@ -569,12 +580,13 @@ class NothingToSet(Diagnostic):
 class ExtendsItself(Diagnostic):
     code = "A1018"
     message = "definitions extend each other in a circle: {chain}"
+    help = "one of them has to stand by itself"
     chain: str
 
 
 class ExtendsOtherKind(Diagnostic):
     code = "A1019"
-    message = "{kind} extends `{parent}`, which is {parent_kind}"
+    message = "{kind} cannot extend `{parent}`, which is {parent_kind}"
     help = "a block extends a block, an arch an arch"
     kind: str
     parent: str
@@ -622,6 +634,7 @@ class TensorOfArch(Diagnostic):
 class TensorDefault(Diagnostic):
     code = "A1024"
     message = "the tensor `{name}` can have no default but `none`"
+    help = "write {name}: tensor = none; {name} == none tells whether it is there"
     name: str
 
 
@@ -635,6 +648,7 @@ class InputInBlock(Diagnostic):
 class VariantsInBlock(Diagnostic):
     code = "A1026"
     message = "`variants` belongs to an arch"
+    help = "give the block parameters, and let the arch that uses it set them"
 
 
 class TensorAsNumber(Diagnostic):
@@ -670,6 +684,7 @@ class AfterReturn(Diagnostic):
 class TrainingInBlock(Diagnostic):
     code = "A1030"
     message = "only an arch can return a value for training alone"
+    help = "return it always; the arch returns it on `if training`"
 
 
 class TrainingOnly(Diagnostic):
@@ -704,14 +719,17 @@ class NotAClassName(Diagnostic):
 class WrongRank(Diagnostic):
     code = "A3001"
     message = "`{operation}` takes {ranks}, not a {shape} tensor"
+    help = "{fix}"
     operation: str
     ranks: str
     shape: str
+    fix: str
 
 
 class NotATensor(Diagnostic):
     code = "A3002"
     message = "expected a tensor, not {what}"
+    help = "inputs and the lines above are tensors; numbers are given as arguments"
     what: str
 
 
@@ -733,7 +751,9 @@ class ListAsTensor(Diagnostic):
 class WrongTensors(Diagnostic):
     code = "A3005"
     message = "`{callee}` takes {expected} tensors, not {given}"
+    help = "they are {names}: one may flow in, the others are arguments"
     callee: str
+    names: str
     expected: int
     given: int
 
@@ -741,6 +761,8 @@ class WrongTensors(Diagnostic):
 class NoSuchSize(Diagnostic):
     code = "A3006"
     message = "a {shape} tensor has no size `{name}`"
+    help = "it has {known}"
+    known: str
     name: str
     shape: str
 
@@ -754,11 +776,13 @@ class GuardWithoutSource(Diagnostic):
 class EmptyTable(Diagnostic):
     code = "A3008"
     message = "this table has no rows"
+    help = "a row is the name of a block and a cell for each column of the header"
 
 
 class RowGivesMany(Diagnostic):
     code = "A3009"
     message = "a row passes on one tensor, and `{callee}` returns {count}"
+    help = "use it in a line with a name for each: a, b = ... -> {callee}"
     callee: str
     count: int
 
@@ -773,6 +797,7 @@ class TooManyAxes(Diagnostic):
 class MissingTensor(Diagnostic):
     code = "A3011"
     message = "`{callee}` needs the tensor `{tensor}`"
+    help = "give it: {callee}({tensor}=...)"
     callee: str
     tensor: str
 
@@ -794,6 +819,8 @@ class WindowTooLarge(Diagnostic):
         "a window of {window} does not fit into {axis} {size}"
         " (kernel {kernel}, dilation {dilation}, padding {low} + {high})"
     )
+    help = "{fix}"
+    fix: str
     window: int
     axis: str
     size: int
@@ -829,6 +856,8 @@ class ShapesDiffer(Diagnostic):
 class PaddingTooLarge(Diagnostic):
     code = "A3016"
     message = "the padding of a pool is at most half of its k: {padding} > {kernel} / 2"
+    help = "p={most} is the most; p=keep and p=same fit every k"
+    most: int
     padding: int
     kernel: int
 
@@ -836,6 +865,8 @@ class PaddingTooLarge(Diagnostic):
 class ReflectionTooLarge(Diagnostic):
     code = "A3017"
     message = "mode=reflect needs padding smaller than the map: {padding} against {axis} {size}"
+    help = "at most {most} fit; mode=replicate and constant take any"
+    most: int
     padding: int
     axis: str
     size: int
@@ -861,6 +892,8 @@ class FewerChannels(Diagnostic):
 class SplitDoesNotAddUp(Diagnostic):
     code = "A3020"
     message = "the sizes {sizes} add up to {total}, and there are {extent}"
+    help = "{fix}"
+    fix: str
     sizes: str
     total: int
     extent: str
@@ -868,7 +901,9 @@ class SplitDoesNotAddUp(Diagnostic):
 
 class ReshapeDoesNotFit(Diagnostic):
     code = "A3021"
-    message = "the {size} numbers of {shape} do not fit into {wanted}"
+    message = "the {size} numbers of {shape} do not fit into {wanted}: {arithmetic}"
+    help = "-1 in place of one size stands for what is left"
+    arithmetic: str
     size: int
     shape: str
     wanted: str
@@ -886,6 +921,7 @@ class RequirementFailed(Diagnostic):
 class ExpectationFailed(Diagnostic):
     code = "A4002"
     message = "expected {expected}, but {name} is {actual} ({difference:+d})"
+    help = "where the network is as meant, state {name} == {actual}"
     expected: str
     name: str
     actual: int

@@ -195,7 +195,9 @@ class Evaluator:
         if expression.is_size:
             if name in letters:
                 return of.shape[letters.index(name)]
-            raise errors.NoSuchSize(expression.span, name=name, shape=shape_text(of.shape))
+            raise errors.NoSuchSize(
+                expression.span, name=name, shape=shape_text(of.shape), known=", ".join(letters)
+            ).labelled(expression.of.span, f"this value is {shape_text(of.shape)}")
         taps = self.taps.get(id(of), {})
         if name in taps:
             return taps[name]
@@ -207,11 +209,14 @@ class Evaluator:
         of = self.evaluate(expression.of, frame)
         index = self.evaluate(expression.index, frame)
         if not isinstance(of, list | tuple):
-            raise errors.NotAList(expression.of.span, what=numbers.kind_of(of))
+            hint = "`-> split(...)` and `-> slice(...)` take parts of a tensor"
+            hint = hint if type(of) is Value else ""
+            raise errors.NotAList(expression.of.span, what=numbers.kind_of(of), hint=hint)
         with Place(expression.index.span):
             position = whole(index, "a whole number as index")
             if not -len(of) <= position < len(of):
-                raise errors.NoSuchItem(index=position, count=len(of))
+                problem = errors.NoSuchItem(index=position, count=len(of), last=len(of) - 1)
+                raise problem.labelled(expression.of.span, f"this has {len(of)}")
         return of[position]
 
     def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
@@ -300,7 +305,7 @@ class Evaluator:
             return numbers.calculate(sign, left, right)
         except Diagnostic as problem:
             problem.span = expression.span
-            raise
+            raise _operands(problem, expression, left, right) from None
 
     def _tensor_arithmetic(
         self, expression: tree.Binary, left: Any, right: Any, frame: Frame
@@ -328,7 +333,8 @@ class Evaluator:
         divided = sign == "/" and tensor is left and number
         if both or not numbers.is_number(number) or not (name or divided):
             kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
-            raise errors.WrongOperands(span, operator=sign, kinds=kinds)
+            wrong = errors.WrongOperands(span, operator=sign, kinds=kinds)
+            raise _operands(wrong, expression, left, right)
         if divided:
             return self._apply("mul", (tensor,), {"number": 1 / number}, frame, span)
         arguments = {"number": number}
@@ -350,6 +356,14 @@ class Evaluator:
         except Diagnostic as problem:
             problem.span = problem.span or span
             raise
+
+
+def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:
+    """A mistake of arithmetic, with what its operands are."""
+    if isinstance(problem, errors.WrongOperands):
+        problem.labelled(expression.left.span, f"this is {numbers.kind_of(left)}")
+        problem.labelled(expression.right.span, f"this is {numbers.kind_of(right)}")
+    return problem
 
 
 def _extent(value: Any) -> int:

@@ -21,6 +21,8 @@ class Value:
 
     __slots__ = ("index", "name", "node", "shape")
 
+    kind_text = "a tensor"
+
     def __init__(self, shape: Shape, node: Node | None, index: int = 0, name: str = "") -> None:
         self.shape = shape
         self.node = node

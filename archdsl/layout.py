@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from lark import Token
 
 from archdsl import errors, limits
-from archdsl.diagnostics import Note
 from archdsl.source import Source, Span
 
 # A line that starts with one of these continues the one above.
@@ -122,8 +121,7 @@ class Layout:
             right = PAIRS[str(opener)]
             problem = errors.NothingToClose(self._span(token), closer=str(token), instead=right)
             label = f"the open bracket is this: it ends with `{right}`"
-            problem.notes.append(Note(self._span(opener), label, label=True))
-            raise problem
+            raise problem.labelled(self._span(opener), label)
         return stack.pop()
 
     def _unclosed(

@@ -137,19 +137,22 @@ def call(name: str, arguments: list[Any]) -> Any:
     if name == "len":
         if len(arguments) == 1 and isinstance(arguments[0], list | tuple):
             return len(arguments[0])
-        raise errors.WrongArguments(
-            function=name,
-            expected="one list",
-            given=", ".join(map(kind_of, arguments)) or "nothing",
-        )
+        raise errors.WrongArguments(function=name, expected="one list", given=_kinds(arguments))
     function, least, most = FUNCTIONS[name]
     if len(arguments) == 1 and isinstance(arguments[0], list | tuple) and most > 2:
         arguments = list(arguments[0])  # of min and max
     if not (least <= len(arguments) <= most and PLAIN.issuperset(map(type, arguments))):
         expected = "one number" if most == 1 else f"{least} to {most} numbers"
-        given = ", ".join(map(kind_of, arguments)) or "nothing"
-        raise errors.WrongArguments(function=name, expected=expected, given=given)
+        raise errors.WrongArguments(function=name, expected=expected, given=_kinds(arguments))
     return bounded(function(*arguments))
+
+
+def _kinds(values: list[Any]) -> str:
+    """What kinds of things values are, in words: `2 numbers`."""
+    if len(values) > 1 and PLAIN.issuperset(map(type, values)):
+        return f"{len(values)} numbers"
+    *some, last = [*map(kind_of, values)] or ["nothing"]
+    return f"{', '.join(some)} and {last}" if some else last
 
 
 def kind_of(value: Any) -> str:

@@ -12,7 +12,7 @@ import lark
 from lark import Lark, Token
 
 from archdsl import errors, limits, resources, tree
-from archdsl.diagnostics import DiagnosticError, Note
+from archdsl.diagnostics import DiagnosticError
 from archdsl.layout import Layout
 from archdsl.source import Source, Span
 
@@ -211,9 +211,7 @@ class Builder(lark.Transformer[Any, Any]):
                     raise errors.RowBeforeHeader(at)
                 rows.append(self._variant(at, str(name), cells))
             elif header is not None:
-                problem = errors.SecondHeader(at)
-                problem.notes.append(Note(header, "the header is this"))
-                raise problem
+                raise errors.SecondHeader(at).labelled(header, "the header is this")
             else:
                 columns, header = tuple(map(self._column, cells)), at
         if not children:

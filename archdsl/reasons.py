@@ -58,6 +58,16 @@ def show_argument(problem: Diagnostic, parameter: str, scope: Scope) -> None:
             problem.notes.insert(0, Note(problem.span, text, label=True))
 
 
+def show_condition(problem: Diagnostic, condition: tree.Expression, frame: Frame) -> None:
+    """Show a condition with its numbers put in, where that says more than the text."""
+    try:
+        text = _term(condition, frame)
+    except _NoArithmetic:
+        return
+    if text != condition.span.text and len(text) <= _LONGEST:
+        problem.labelled(condition.span, text)
+
+
 def places_in(frame: Frame, inputs: Sequence[Value]) -> list[Span | None]:
     """Where tensors were made, of those that were made in this text itself."""
     return [
@@ -68,7 +78,7 @@ def places_in(frame: Frame, inputs: Sequence[Value]) -> list[Span | None]:
 
 def _label(problem: Diagnostic, span: Span | None, text: str) -> None:
     if span is not None and text:
-        problem.notes.append(Note(span, text, label=True))
+        problem.labelled(span, text)
 
 
 def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
@@ -173,6 +183,10 @@ def _term(node: tree.Expression, frame: Frame) -> str:
     if isinstance(node, tree.Binary):
         sign = node.operator if node.operator == "^" else f" {node.operator} "
         text = f"{_term(node.left, frame)}{sign}{_term(node.right, frame)}"
+    elif isinstance(node, tree.Comparison):
+        text = _term(node.operands[0], frame)
+        for sign, operand in zip(node.operators, node.operands[1:], strict=True):
+            text += f" {sign} {_term(operand, frame)}"
     elif isinstance(node, tree.Minus):
         text = f"-{_term(node.operand, frame)}"
     elif isinstance(node, tree.Call) and is_function(node.name):

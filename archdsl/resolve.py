@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl import errors, limits, resources, tree
-from archdsl.diagnostics import Note
 from archdsl.outline import Outline, Outlined
 from archdsl.parse import parse
 from archdsl.records import Record
@@ -241,9 +240,13 @@ class Program:
                 name.span, kind=child.kind, name=name.name, hint=did_you_mean(near)
             )
         if parent.kind != child.kind:
+            article = {"arch": "an arch", "block": "a block"}
             raise errors.ExtendsOtherKind(
-                name.span, kind=child.kind, parent=parent.name, parent_kind=parent.kind
-            )
+                name.span,
+                kind=article[child.kind],
+                parent=parent.name,
+                parent_kind=article[parent.kind],
+            ).labelled(parent.span, "it is defined here")
         return parent
 
 
@@ -334,9 +337,10 @@ class Merger:
         if not inputs:
             return parent.aliases
         if len(inputs) != len(parent.inputs):
-            raise errors.OtherInputs(
+            problem = errors.OtherInputs(
                 inputs[0].span, name=parent.name, count=len(parent.inputs), given=len(inputs)
             )
+            raise problem.labelled(parent.inputs[0].span, f"`{parent.name}` has its inputs here")
         renamed = {old.name: new.name for old, new in zip(parent.inputs, inputs)}
         older = [(alias, renamed[name]) for alias, name in parent.aliases]
         return (*older, *((old, new) for old, new in renamed.items() if old != new))
@@ -405,7 +409,8 @@ class Merger:
         for i, line in enumerate(self.body):
             if isinstance(line, tree.Return):
                 if i + 1 < len(self.body):
-                    raise errors.AfterReturn(self.body[i + 1].span)
+                    problem = errors.AfterReturn(self.body[i + 1].span)
+                    raise problem.labelled(line.span, "this returns")
                 return
             if isinstance(line, tree.Assign):
                 for target in line.targets:
@@ -446,9 +451,7 @@ class Merger:
 
 def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
     """The mistake of a name given a second time."""
-    problem = errors.DefinedTwice(span, name=name)
-    problem.notes.append(Note(first, "the first is here"))
-    return problem
+    return errors.DefinedTwice(span, name=name).labelled(first, "the first is here")
 
 
 def line_name(statement: tree.Statement) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from archdsl import errors, limits, numbers, tables, tree
 from archdsl.calls import Caller, round_work, signature_of, tensor_as_number, words_of
-from archdsl.diagnostics import Diagnostic, Note
+from archdsl.diagnostics import Diagnostic
 from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
 from archdsl.graph import Frame, RowRepeat, Stage, Value
 from archdsl.naming import safe
@@ -131,7 +131,8 @@ class Stager(Caller):
             if argument.name is None:
                 raise errors.SetByName(argument.span)
             if argument.name in shared:
-                raise errors.ArgumentTwice(argument.span, parameter=argument.name)
+                problem = errors.ArgumentTwice(argument.span, parameter=argument.name)
+                raise problem.labelled(shared[argument.name].span, "the first is here")
             shared[argument.name] = tables.Entry(argument.value, argument.span)
         plans = tables.plan(node)
         if not plans:
@@ -162,7 +163,11 @@ class Stager(Caller):
             slots = signature_of(primitive)
             if slots.least > 1 or not slots.tensors:
                 raise errors.WrongTensors(
-                    plan.row.name_span, callee=primitive.name, expected=slots.least, given=1
+                    plan.row.name_span,
+                    callee=primitive.name,
+                    names=", ".join(slots.tensors),
+                    expected=slots.least,
+                    given=1,
                 )
             row = frame.facts[key] = Row(plan, primitive, table.shared)
         bound = callee.arguments if isinstance(callee, OperationValue) else ()
@@ -173,7 +178,7 @@ class Stager(Caller):
             self.check_parameter(callee, name, entry.span)
         except Diagnostic as problem:
             if entry.column is not None:
-                problem.notes.append(Note(entry.column, "the column is named here"))
+                problem.labelled(entry.column, "the column is named here")
             raise
 
     def _callee_of_row(self, plan: tables.RowPlan, frame: Frame) -> Callee | OperationValue:
@@ -275,5 +280,10 @@ class Stager(Caller):
         except Diagnostic as problem:
             if problem.span is None:
                 problem.span = row.place(problem.argument) or span
+                if isinstance(problem, errors.MissingArgument):
+                    name = problem.values["parameter"]
+                    problem.values["hint"] = (
+                        f"add a column `{name}`, or a cell {name}=... to the row"
+                    )
                 self.explain(problem, frame, [value], [None], row.place, row.written)
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl import errors, tree
-from archdsl.diagnostics import Note
 from archdsl.source import Span
 
 SCALING = ("width", "depth", "divisor", "depth_round")
@@ -43,15 +42,16 @@ def plan(table: tree.Stages) -> list[RowPlan]:
             names = [column.name for column in columns]
             for i, column in enumerate(columns):
                 if column.name in names[:i]:
-                    raise errors.ColumnTwice(column.span, name=column.name)
+                    first = columns[names.index(column.name)].span
+                    problem = errors.ColumnTwice(column.span, name=column.name)
+                    raise problem.labelled(first, "the first is here")
             continue
         name = line.label or f"stage{len(plans) + 1}"
         if name in tree.SIZES:
             raise errors.LabelIsSize(line.span, name=name)
         if name in labels:
-            problem = errors.DefinedTwice(line.span, name=name)
-            problem.notes.append(Note(labels[name].span, "the first is here"))
-            raise problem
+            again = errors.DefinedTwice(line.span, name=name)
+            raise again.labelled(labels[name].span, "the first is here")
         labels[name] = line
         plans.append(RowPlan(line, name, _entries(line, columns)))
     return plans
@@ -64,9 +64,11 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
     if unnamed and not columns:
         raise headless(row)
     if len(unnamed) > len(columns):
-        raise errors.TooManyCells(
+        problem = errors.TooManyCells(
             unnamed[len(columns)].span, cells=len(unnamed), columns=len(columns)
         )
+        header = columns[0].span.to(columns[-1].span)
+        raise problem.labelled(header, f"the header has {len(columns)} columns")
     for cell in row.cells:
         name, column = cell.name, None
         if name is None:
@@ -75,7 +77,8 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
         if cell.value is None:
             continue
         if name in entries:
-            raise errors.ArgumentTwice(cell.span, parameter=name)
+            again = errors.ArgumentTwice(cell.span, parameter=name)
+            raise again.labelled(entries[name].span, "the first is here")
         entries[name] = Entry(cell.value, cell.span, column)
     for argument in row.overrides:
         if argument.name is None:

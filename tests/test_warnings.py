@@ -263,7 +263,7 @@ def test_warn_in_a_block_leads_to_its_use() -> None:
     assert (first.title, second.title) == ("16 are many", "9 are many")
     for warning, cause in ((first, "16"), (second, "9")):
         assert warning.span is not None and warning.span.text == cause
-        (note,) = warning.notes
+        (note,) = (note for note in warning.notes if not note.label)
         assert (note.text, note.span.text) == ("in `b`, here", "c > 8")
 
 

@@ -140,7 +140,7 @@ class Operation:
         for parameter in self.required:
             if parameter.name not in arguments:
                 raise errors.MissingArgument(
-                    callee=self.name, parameter=parameter.name, doc=parameter.doc
+                    callee=self.name, parameter=parameter.name, doc=parameter.doc, hint=""
                 )
         content["inputs"] = inputs
         content["outputs"] = outputs = self.shapes(*inputs)
@@ -212,8 +212,22 @@ class Operation:
         names = ["a flat vector" if rank == 0 else f"a {rank}-D map" for rank in cls.ranks]
         text = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         return errors.WrongRank(
-            about={0: "shape"}, operation=cls.name, ranks=text, shape=shape_text(shape)
+            about={0: "shape"},
+            operation=cls.name,
+            ranks=text,
+            shape=shape_text(shape),
+            fix=_other_rank(cls, shape),
         )
+
+
+def _other_rank(kind: type[Operation], shape: Shape) -> str:
+    """How a tensor of this shape comes to a rank that an operation takes."""
+    if len(shape) > 1 and 0 in kind.ranks:
+        return "`-> flatten` makes a vector of a map"
+    if len(shape) == 1 and kind.ranks:
+        ones = ", 1" * max(1, min(kind.ranks))
+        return f"`-> reshape(({shape[0]}{ones}))` makes a map of a vector"
+    return ""
 
 
 def shape_text(shape: Shape) -> str:

@@ -95,7 +95,8 @@ def _read(value: Word, rank: int) -> Word:
     for index, (name, kind, doc, default) in enumerate(parameters):
         given = value.arguments[index] if index < len(value.arguments) else default
         if given is REQUIRED:
-            raise errors.MissingArgument(callee=value.name, parameter=name, doc=doc)
+            hint = f"write it: {value.name}({name})"
+            raise errors.MissingArgument(callee=value.name, parameter=name, doc=doc, hint=hint)
         concrete.append(kind.read(given, rank))
     if value.name == "constant":
         return _constant(concrete[0])

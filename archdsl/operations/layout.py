@@ -67,13 +67,8 @@ class Split(Operation):
         axis, extent = self.axis, x[self.axis]
         given: int | tuple[int, ...] = self.sizes
         if isinstance(given, int):
-            check_divides(
-                "sizes",
-                given,
-                extent,
-                f"the {extent_text(x, axis)}",
-                {0: axis_text(axis, len(x) - 1)},
-            )
+            what = f"the {extent} channels" if axis == 0 else extent_text(x, axis)
+            check_divides("sizes", given, extent, what, {0: axis_text(axis, len(x) - 1)})
             given = (extent // given,) * given
             self._settle(sizes=given)
         if sum(given) != extent:
@@ -82,12 +77,22 @@ class Split(Operation):
                 about={0: axis_text(axis, len(x) - 1)},
                 sizes=describe(given),
                 total=sum(given),
+                fix=_instead(given, extent - sum(given)),
                 extent=extent_text(x, axis),
             )
         return tuple((*x[:axis], size, *x[axis + 1 :]) for size in given)
 
     def reach(self, axis: int, output: int) -> Reach | None:
         return window(1, 1, -sum(self.sizes[:output])) if axis + 1 == self.axis else SAME
+
+
+def _instead(sizes: tuple[int, ...], more: int) -> str:
+    """How sizes add up, with so many more or fewer in them."""
+    *rest, last = sizes
+    if last + more < 1:
+        return "a count in place of sizes cuts into equal parts"
+    longer = f" or {describe([*sizes, more])}" if more > 0 else ""
+    return f"{describe([*rest, last + more])}{longer} would do"
 
 
 class Slice(Operation):
@@ -269,6 +274,7 @@ class Pad(Operation):
                     argument="p",
                     about={0: axis_text(axis, len(x) - 1)},
                     padding=max(pair),
+                    most=size - 1,
                     axis=axis_text(axis, len(x) - 1),
                     size=size,
                 )
@@ -425,6 +431,15 @@ def _read_shape(value: Any, rank: int) -> tuple[int, ...]:
     return sizes
 
 
+def _count(shape: tuple[int, ...], size: int) -> str:
+    """How many numbers a shape has, or what -1 would stand for."""
+    known = [n for n in shape if n != -1]
+    product = " * ".join(map(str, known))
+    if len(known) < len(shape):
+        return f"{size} / ({product}) = {size / prod(known):.6g}"
+    return f"{product} = {prod(known)}"
+
+
 class Reshape(Operation):
     """The same numbers in another shape, the last axis changing fastest; -1 is what is left."""
 
@@ -447,6 +462,7 @@ class Reshape(Operation):
                 size=size,
                 shape=shape_text(x),
                 wanted=shape_text(self.shape),
+                arithmetic=_count(self.shape, size),
             )
         self._settle(shape=shape)
         return (shape,)

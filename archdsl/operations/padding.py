@@ -76,6 +76,7 @@ def slide(
                 axis=axis_text(axis + 1, len(sizes)),
                 size=size,
                 kernel=kernel,
+                fix=f"k={(size + low + high - 1) // dilation + 1} would fit, or more padding",
                 dilation=dilation,
                 low=low,
                 high=high,

@@ -26,7 +26,11 @@ class _Pool(Operation):
             for kernel, padding in zip(k, self.p, strict=True):
                 if padding > kernel // 2:
                     raise errors.PaddingTooLarge(
-                        argument="p", about={"k": f"k is {kernel}"}, padding=padding, kernel=kernel
+                        argument="p",
+                        about={"k": f"k is {kernel}"},
+                        padding=padding,
+                        kernel=kernel,
+                        most=kernel // 2,
                     )
         pads, sizes = slide(x[1:], k, s, self.p, d, self.ceil)
         self._settle(s=s, pads=pads)
