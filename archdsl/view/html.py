@@ -38,6 +38,9 @@ SIZES = {
 }
 """What the script shares with `geometry.py`."""
 
+SCRIPT = ("data", "layout", "drawing", "opening", "details", "search", "listening")
+"""The files of `templates/view/page`, in order."""
+
 LEGEND = ("stage", "block", "operation")
 """The forms of boxes whose colours are told."""
 
@@ -75,8 +78,13 @@ def html(top: Box, open_boxes: set[Box]) -> str:
 
 
 def _script() -> str:
-    with open(os.path.join(resources.TEMPLATES, "view", "page.js"), encoding="utf-8") as file:
-        return file.read()
+    """The pieces of the script, which share their names with each other and with nothing else."""
+    pieces = []
+    for name in SCRIPT:
+        path = os.path.join(resources.TEMPLATES, "view", "page", f"{name}.js")
+        with open(path, encoding="utf-8") as file:
+            pieces.append(file.read())
+    return "\n".join(['"use strict";\n(() => {', *pieces, "})();\n"])
 
 
 def _hash(text: str) -> str:
