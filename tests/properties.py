@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ from archdsl.network import Network, Spec
 from archdsl.onnx import export
 from archdsl.report_json import json_report
 from archdsl.torch.source import generate
-from tests import agreement, onnx_tools, test_format
+from archdsl.view.drawing import FORMATS
+from tests import agreement, onnx_tools, pictures, test_format
 from tests.test_diff import check_pair
 from tests.test_torch_style import PYPROJECT
 
@@ -126,6 +128,17 @@ def source_is_clean(text: str) -> None:
             assert done.returncode == 0, f"{source}\n{done.stdout}{done.stderr}"
 
 
+def pictures_lie_well(text: str) -> None:
+    """Boxes, edges and shapes lie apart, and every format draws the network."""
+    made = network(text)
+    for depth in rows.DEPTHS:
+        pictures.lies_well(pictures.placed(made.graph, depth))
+        for form in FORMATS:
+            drawn = made.view(format=form, depth=depth)
+            if form == "svg":
+                ElementTree.fromstring(drawn)
+
+
 def same_bytes(text: str) -> None:
     """The same input gives the same bytes."""
     assert network(text).source() == network(text).source()
@@ -202,6 +215,7 @@ PROPERTIES: dict[str, tuple[Callable[[Any], None], Callable[[], st.SearchStrateg
     "onnx_agrees": (onnx_agrees, testing.specs, 25),
     "source_is_clean": (source_is_clean, testing.specs, 25),
     "figures_agree": (figures_agree, testing.specs, 40),
+    "pictures_lie_well": (pictures_lie_well, testing.specs, 60),
     "same_bytes": (same_bytes, testing.specs, 15),
     "mistakes_are_told": (
         mistakes_are_told,

@@ -95,6 +95,8 @@ def test_every_spec_builds(installed: Path, environment: dict[str, str], tmp_pat
         run(command, "build", name, "-o", here / f"{name}.py", cwd=here, env=environment)
         assert (here / f"{name}.py").read_text() == archdsl.load(name).source()
         assert "output" in run(command, "summary", name, cwd=here, env=environment)
+    run(command, "view", "mnasnet_a1", "-o", here / "net.html", cwd=here, env=environment)
+    assert (here / "net.html").read_text() == archdsl.load("mnasnet_a1").view(format="html")
     said = run(command, "check", *specs, cwd=here, env=environment)
     assert said.splitlines()[-1] == f"{len(specs)} specs fine"
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from archdsl import errors
 from archdsl.diagnostics import DiagnosticError
 from archdsl.rows import DEPTHS
 from archdsl.view import colours
-from archdsl.view.boxes import Box, boxes_of
+from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.drawing import FORMATS, draw
 from archdsl.view.folding import fold
-from archdsl.view.geometry import LABEL, Geometry, Spot, text_width
+from archdsl.view.geometry import Geometry
 from tests.conftest import ROOT, Command
-from tests.pictures import ALL, Way, graph, title, ways
+from tests.pictures import ALL, Way, graph, lies_well, placed, title, ways
 
 HOSTILE = """\
 arch net {
@@ -41,12 +40,9 @@ needs_dot = pytest.mark.skipif(
 )
 
 
-@cache
-def drawn(which: object, depth: str) -> tuple[Box, Geometry]:
-    """A network and where its boxes are."""
-    top = boxes_of(graph(which))  # type: ignore[arg-type]
-    fold(top)
-    return top, Geometry(top, opened(top, depth))
+def drawn(which: object, depth: str) -> Geometry:
+    """Where the boxes of a network are."""
+    return placed(graph(which), depth)  # type: ignore[arg-type]
 
 
 # Geometry
@@ -54,103 +50,13 @@ def drawn(which: object, depth: str) -> tuple[Box, Geometry]:
 
 @pytest.mark.parametrize("which", ALL, ids=title)
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_boxes_lie_in_their_containers_and_nowhere_else(which: object, depth: str) -> None:
-    _, geometry = drawn(which, depth)
-    for container in geometry.open:
-        outer = geometry.spots[container]
-        for item in container.items:
-            assert inside(geometry.spots[item], outer, 4), (container, item)
-        for one, other in combinations(container.items, 2):
-            assert not overlap(geometry.spots[one], geometry.spots[other]), (one, other)
-
-
-def inside(spot: Spot, outer: Spot, slack: float) -> bool:
-    """Ports stand on the wall, half outside."""
-    return (
-        outer.x - 0.1 <= spot.x
-        and spot.x + spot.width <= outer.x + outer.width + 0.1
-        and outer.y - 0.1 <= spot.y
-        and spot.y + spot.height <= outer.y + outer.height + slack
-    )
-
-
-def overlap(a: Spot, b: Spot) -> bool:
-    return (
-        a.x < b.x + b.width - 0.1
-        and b.x < a.x + a.width - 0.1
-        and a.y < b.y + b.height - 0.1
-        and b.y < a.y + a.height - 0.1
-    )
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_edges_lead_from_box_to_box_and_through_none(which: object, depth: str) -> None:
-    _, geometry = drawn(which, depth)
-    found = ways(geometry)
-    assert len(found) == sum(len(box.edges) for box in geometry.open)
-    for way in found:
-        tail, head = geometry.spots[way.tail], geometry.spots[way.head]
-        (x, y), (end_x, end_y) = way.corners[0], way.corners[-1]
-        assert tail.x - 0.1 <= x <= tail.x + tail.width + 0.1, way
-        assert abs(y - tail.y - tail.height) < 0.2, way
-        above = -6.2 <= end_y - head.y <= 0.2 and head.x - 0.1 <= end_x <= head.x + head.width + 0.1
-        side = min(abs(end_x - head.x), abs(end_x - head.x - head.width)) < 0.2
-        assert above or (side and abs(end_y - head.y - head.height / 2) < 0.2), way
-        for (x1, y1), (x2, y2) in pairwise(way.corners):
-            assert abs(x1 - x2) < 0.2 or abs(y1 - y2) < 0.2, ("not at right angles", way)
-            assert y2 > y1 - 0.2, ("leads up", way)
-            for item in way.container.items:
-                if item is not way.tail and item is not way.head:
-                    assert not cuts(geometry.spots[item], x1, y1, x2, y2), (way, item)
-
-
-def cuts(spot: Spot, x1: float, y1: float, x2: float, y2: float) -> bool:
-    """Whether a straight piece runs through a box."""
-    return (
-        max(x1, x2) > spot.x + 0.5
-        and min(x1, x2) < spot.x + spot.width - 0.5
-        and max(y1, y2) > spot.y + 0.5
-        and min(y1, y2) < spot.y + spot.height - 0.5
-    )
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_pieces_of_different_edges_do_not_lie_on_each_other(which: object, depth: str) -> None:
-    _, geometry = drawn(which, depth)
-    across: dict[tuple[int, float], list[tuple[float, float, object]]] = {}
-    values = {id(edge): id(edge.value) for edge, _ in geometry.paths}
-    for way, (edge, _) in zip(ways(geometry), geometry.paths):
-        for (x1, y1), (x2, y2) in pairwise(way.corners):
-            if abs(y1 - y2) < 0.2 and abs(x1 - x2) > 1:
-                key = (id(way.container), round(y1, 1))
-                piece = (min(x1, x2), max(x1, x2), (id(edge.tail), values[id(edge)]))
-                across.setdefault(key, []).append(piece)
-    for pieces in across.values():
-        for (low, high, one), (start, end, other) in combinations(pieces, 2):
-            assert one == other or high <= start + 0.5 or end <= low + 0.5
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_shapes_lie_on_no_box_and_on_no_other_shape(which: object, depth: str) -> None:
-    _, geometry = drawn(which, depth)
-    containers = {id(edge): box for box in geometry.open for edge in box.edges}
-    texts: list[tuple[Box, Spot]] = []
-    for edge, x, y in geometry.labels:
-        spot = Spot(x, y - 9, text_width(edge.shape, LABEL) * 0.9, 10, x)
-        texts.append((containers[id(edge)], spot))
-    for container, spot in texts:
-        for item in container.items:
-            assert item.form == "port" or not overlap(spot, geometry.spots[item]), item
-    for (one, a), (other, b) in combinations(texts, 2):
-        assert one is not other or not overlap(a, b), one
+def test_boxes_edges_and_shapes_lie_where_they_should(which: object, depth: str) -> None:
+    lies_well(drawn(which, depth))
 
 
 def test_skips_are_straight_columns_beside_what_they_skip() -> None:
     """A residual sum is entered from above by its own chain and from the side by the skip."""
-    _, geometry = drawn(("resnet50", "resnet50"), "primitives")
+    geometry = drawn(("resnet50", "resnet50"), "primitives")
     sums = [way for way in ways(geometry) if way.head.what == "add"]
     assert len(sums) == 2 * 8  # of 16 blocks 8 are different
     for one, other in zip(sums[::2], sums[1::2]):
@@ -160,7 +66,7 @@ def test_skips_are_straight_columns_beside_what_they_skip() -> None:
 
 
 def test_taps_of_a_pyramid_do_not_cross() -> None:
-    _, geometry = drawn(("nas_fpn", "nas_fpn_resnet50"), "stages")
+    geometry = drawn(("nas_fpn", "nas_fpn_resnet50"), "stages")
     assert crossings(ways(geometry)) == 0
 
 
