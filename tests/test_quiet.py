@@ -45,6 +45,9 @@ RESULTS = {
 MEASURED = {"bench": ["bench", "net.arch", "--seconds", "0.01", "--runtime", "onnxruntime"]}
 """Results that differ from time to time."""
 
+DIFFERS = {"diff": ["diff", "mnasnet_a1", "mnasnet_b1"]}
+"""Where the exit status is the result, as that of diff(1)."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -66,7 +69,13 @@ def test_every_command_takes_it(command: Command, name: str) -> None:
 
 
 def test_every_command_is_tried() -> None:
-    assert {*TOLD, *RESULTS, *MEASURED} == set(COMMANDS)
+    assert {*TOLD, *RESULTS, *MEASURED, *DIFFERS} == set(COMMANDS)
+
+
+def test_what_the_exit_status_tells_is_not_printed(command: Command, folder: Path) -> None:
+    loud, quiet = command(*DIFFERS["diff"]), command(*DIFFERS["diff"], "-q")
+    assert loud.returncode == quiet.returncode == 1 and loud.stdout
+    assert (quiet.stdout, quiet.stderr, loud.stderr) == ("", "", "")
 
 
 @pytest.mark.parametrize("name", MEASURED)
