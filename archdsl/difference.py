@@ -192,32 +192,45 @@ class _Side:
         return (home.name if home is not None else self.graph.inputs[number].name), number
 
 
+class _Looks(NamedTuple):
+    """What tells how much a stage has in common with others, found once."""
+
+    row: Row
+    kinds: str
+    numbered: bool
+    arguments: dict[str, str]
+    content: str
+
+
+def _looks(row: Row) -> _Looks:
+    numbered = NUMBERED.fullmatch(row.name) is not None
+    return _Looks(row, _kinds(row), numbered, _arguments(row), _content(row))
+
+
 def _content(row: Row) -> str:
     return "; ".join(operation_text(node.operation) for node in row.nodes)
 
 
 def _paired(a: list[Row], b: list[Row]) -> list[Pair[Row]]:
-    return aligned(a, b, _likeness)
+    pairs = aligned([*map(_looks, a)], [*map(_looks, b)], _likeness)
+    return [(x.row if x else None, y.row if y else None) for x, y in pairs]
 
 
-def _likeness(a: Row, b: Row) -> float:
+def _likeness(a: _Looks, b: _Looks) -> float:
     """How much two stages have in common, 1 for all."""
-    named = a.name == b.name
-    if named and a.text == b.text and _content(a) == _content(b):
-        return 1
-    kinds = _kinds(a) == _kinds(b)
-    table = NUMBERED.fullmatch(a.name) and NUMBERED.fullmatch(b.name)
+    named, kinds = a.row.name == b.row.name, a.kinds == b.kinds
     if not kinds and not named:
         return 0
-    if not kinds and table:
+    equal = a.content == b.content
+    if named and equal and a.row.text == b.row.text:
+        return 1
+    if not kinds and a.numbered:
         return 0.2
-    likeness = 0.3 + 0.1 * named + 0.1 * (a.shapes == b.shapes)
-    if _content(a) == _content(b):
-        likeness += 0.2
-    old, new = _arguments(a), _arguments(b)
-    if old or new:
-        equal = sum(old.get(key) == new.get(key) for key in {*old, *new})
-        likeness += 0.2 * equal / len({*old, *new})
+    likeness = 0.3 + 0.1 * named + 0.1 * (a.row.shapes == b.row.shapes) + 0.2 * equal
+    if a.arguments or b.arguments:
+        keys = {*a.arguments, *b.arguments}
+        shared = sum(a.arguments.get(key) == b.arguments.get(key) for key in keys)
+        likeness += 0.2 * shared / len(keys)
     return likeness
 
 

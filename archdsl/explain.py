@@ -203,14 +203,15 @@ def _line(line: tree.Assign | tree.Return, frame: Frame) -> Section:
         _written(line.span, tables_of),
         _at(line.span),
         tuple(_facts(values, frame)),
-        (*rows, *(_called(scope) for scope in _made(values, frame))),
+        (*rows, *(_called(scope, frame) for scope in _made(values, frame))),
     )
 
 
-def _called(scope: Scope) -> Section:
-    """A use of a block by a line itself."""
+def _called(scope: Scope, frame: Frame | None) -> Section:
+    """A use of a block by a line; `frame` is where it was called, if it was by a line."""
     text = f"{scope.unit.name}: {_shape(scope.inputs)} -> {_shape(scope.outputs)}"
-    return Section(".".join(scope.path), text, _at(scope.span), (*_given(scope), *inside(scope)))
+    facts = (*_given(scope, frame), *inside(scope))
+    return Section(".".join(scope.path), text, _at(scope.span), facts)
 
 
 def _written(span: Span, tables_of: list[tree.Stages]) -> str:
@@ -528,12 +529,12 @@ def _use(group: list[Row], graph: Graph) -> Section:
 
 def _scope_section(graph: Graph, scope: Scope) -> Section:
     nodes = tuple(node for node in graph.nodes if node.path[: len(scope.path)] == scope.path)
-    return _called(scope)._replace(nodes=nodes, prefix=".".join(scope.path))
-
-
-def _given(scope: Scope) -> Iterator[Fact]:
-    """The arguments that a use of a block got."""
     frame = scope.row.frame if scope.row is not None else _frame_of(scope)
+    return _called(scope, frame)._replace(nodes=nodes, prefix=".".join(scope.path))
+
+
+def _given(scope: Scope, frame: Frame | None) -> Iterator[Fact]:
+    """The arguments that a use of a block got."""
     for parameter in scope.unit.numbers:
         name = parameter.name
         if name not in scope.arguments:
