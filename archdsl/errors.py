@@ -1179,6 +1179,15 @@ class NoSuchLayer(Diagnostic):
     hint: str
 
 
+class OtherNames(Diagnostic):
+    code = "A6033"
+    message = "{path} has no weight that the network has: it has `{theirs}`, not `{ours}`"
+    help = "`archdsl weights convert SPEC {path}` finds which is which, and renames them"
+    path: str
+    theirs: str
+    ours: str
+
+
 class NoPictureEnding(Diagnostic):
     code = "A6050"
     message = "the ending of {path} says no format of a picture"

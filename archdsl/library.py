@@ -22,6 +22,8 @@ class Entry(NamedTuple):
     summary: str
     """The first of its texts."""
     variants: list[str]
+    others: list[str]
+    """Further networks of the file, which `--arch` chooses."""
 
 
 def entries() -> list[Entry]:
@@ -56,7 +58,8 @@ def _entry(name: str, kind: str, path: str) -> Entry:
     """The entry of a file: what its definition of that name says, or its first of that kind."""
     definitions = [d for d in parse(read(path, path)).definitions if d.kind == kind]
     own = next((d for d in definitions if d.name == name), definitions[0])
-    return Entry(name, kind, _summary(own), [*_variants(own)])
+    others = [d.name for d in definitions if d is not own and d.kind == "arch"]
+    return Entry(name, kind, _summary(own), _variants(own), others)
 
 
 def _summary(definition: Definition) -> str:

@@ -13,6 +13,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GOLDENS = Path(__file__).parent / "goldens"
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Tests run beside one another: threads of one that wait for those of others only cost time."""
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -1,7 +1,7 @@
 """The published networks: what their specs are, what they cost, and the implementation they are.
 
 Numbers were counted on torchvision 0.29.1 and timm 1.0.31 (multiply-accumulates of convolutions and
-matrices, by fvcore), for ShiftResNet and NAS-FPN by hand from the papers.
+matrices), for ShiftResNet and NAS-FPN by hand from the papers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import timm
 import torchvision
+from timm.models.efficientnet import _gen_mobilenet_v1
 from timm.models.resnet import Bottleneck, ResNet
 from torch import nn
 
@@ -40,10 +41,11 @@ class Published(NamedTuple):
         return f"{self.spec}-{self.arch or self.variant or ''}".rstrip("-") + settings
 
 
-def tv(name: str) -> dict[str, Any]:
+def tv(name: str, **options: Any) -> dict[str, Any]:
     """A model of torchvision."""
-    make = lambda: torchvision.models.get_model(name, weights=None)  # noqa: E731
-    return {"source": f"torchvision `{name}`", "make": make}
+    make = lambda: torchvision.models.get_model(name, weights=None, **options)  # noqa: E731
+    told = "".join(f", `{option}={value}`" for option, value in options.items())
+    return {"source": f"torchvision `{name}`{told}", "make": make}
 
 
 def from_timm(name: str) -> dict[str, Any]:
@@ -55,6 +57,12 @@ def from_timm(name: str) -> dict[str, Any]:
 def paper(text: str, make: Callable[[], nn.Module]) -> dict[str, Any]:
     """A model of `tests/references.py`, written from the paper."""
     return {"source": text, "make": make}
+
+
+def _mobilenet_v1(width: float) -> dict[str, Any]:
+    """timm has names for the wide ones alone."""
+    make = lambda: _gen_mobilenet_v1("mobilenetv1_100", width)  # noqa: E731
+    return {"source": f"timm `mobilenetv1_100`, `channel_multiplier={width}`", "make": make}
 
 
 def _with_relu6() -> nn.Module:
@@ -84,9 +92,6 @@ _SHIFT = {
 }
 
 NETWORKS = [
-    Published(
-        "MnasNet-A1", "mnasnet_a1", None, 3_887_038, 311_579_072, **from_timm("semnasnet_100")
-    ),
     *(
         Published(
             f"MnasNet-A1 x{width}", "mnasnet_a1", f"mnasnet_a1_{name}", params, macs,
@@ -127,16 +132,41 @@ NETWORKS = [
         **paper("its description", lambda: references.TutorialMnasNet(1, 1)),
         arch="mnasnet_tutorial_1d",
     ),
-    Published(
-        "MobileNetV1", "mobilenet_v1", None, 4_231_976, 568_740_352, **from_timm("mobilenetv1_100")
+    *(
+        Published(
+            f"MobileNetV1 x{width}", "mobilenet_v1", f"mobilenet_v1_{name}", params, macs,
+            **_mobilenet_v1(width),
+        )
+        for width, name, params, macs in (
+            (0.25, "025", 470_072, 41_030_272),
+            (0.5, "050", 1_331_592, 149_497_088),
+            (0.75, "075", 2_585_560, 325_400_448),
+            (1.0, "100", 4_231_976, 568_740_352),
+        )
     ),
     Published(
-        "MobileNetV2", "mobilenet_v2", "mobilenet_v2_100", 3_504_872, 300_774_272,
+        "MobileNetV1 x1.25", "mobilenet_v1", None, 6_270_840, 879_516_800,
+        **from_timm("mobilenetv1_125"), settings={"width": "1.25"},
+    ),
+    Published(
+        "MobileNetV2 x1.0", "mobilenet_v2", "mobilenet_v2_100", 3_504_872, 300_774_272,
         **tv("mobilenet_v2"),
     ),
+    *(
+        Published(
+            f"MobileNetV2 x{width}", "mobilenet_v2", f"mobilenet_v2_{name}", params, macs,
+            **from_timm(f"mobilenetv2_{name}"),
+        )
+        for width, name, params, macs in (
+            (0.35, "035", 1_677_128, 59_285_808),
+            (0.5, "050", 1_968_680, 97_131_840),
+            (0.75, "075", 2_636_424, 209_069_792),
+            (1.4, "140", 6_108_776, 582_195_824),
+        )
+    ),
     Published(
-        "MobileNetV2 x1.4", "mobilenet_v2", "mobilenet_v2_140", 6_108_776, 582_195_824,
-        **from_timm("mobilenetv2_140"),
+        "MobileNetV2 x1.3", "mobilenet_v2", None, 5_386_792, 509_374_560,
+        **tv("mobilenet_v2", width_mult=1.3), settings={"width": "1.3"},
     ),
     *(
         Published(

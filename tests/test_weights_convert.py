@@ -84,9 +84,11 @@ def same_outputs(mine: nn.Module, other: nn.Module, size: int, channels: int = 3
 PUBLIC: list[tuple[str, str | None, Make, int]] = [
     ("mnasnet_a1", None, from_timm("semnasnet_100"), 32),
     ("mnasnet_b1", None, tv("mnasnet1_0"), 32),
+    ("mnasnet_b1", None, from_timm("mnasnet_100"), 32),
     ("mnasnet_small", None, from_timm("mnasnet_small"), 32),
     ("mobilenet_v1", None, from_timm("mobilenetv1_100"), 32),
     ("mobilenet_v2", None, tv("mobilenet_v2"), 32),
+    ("mobilenet_v2", None, from_timm("mobilenetv2_100"), 32),
     ("mobilenet_v2", "mobilenet_v2_140", from_timm("mobilenetv2_140"), 32),
     ("efficientnet", None, tv("efficientnet_b0"), 32),
     ("efficientnet", None, from_timm("efficientnet_b0"), 32),
@@ -120,6 +122,22 @@ def test_public(spec: str, variant: str | None, make: Make, size: int) -> None:
     for name in (sorted(state), [*shuffled(state, 1)], [*shuffled(state, 2)]):
         assert convert(network, in_order(state, name)).mapping == found.mapping
     same_outputs(loaded(network, tensors), model, size)
+
+
+TF = """
+use "efficientnet.arch"
+
+arch tf_efficientnet(eps=1e-3, momentum=0.01) extends efficientnet {
+  default conv(p=same)
+}
+"""
+
+
+def test_the_same_weights_with_another_padding() -> None:
+    """A checkpoint does not tell how an implementation pads; a spec of two lines does."""
+    network = archdsl.loads(TF, variant="b0")
+    model = drawn(from_timm("tf_efficientnet_b0"))
+    same_outputs(loaded(network, convert(network, model.state_dict()).tensors), model, 33)
 
 
 # Files

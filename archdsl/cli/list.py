@@ -35,9 +35,11 @@ def run(options: argparse.Namespace) -> int:
         for entry in entries:
             if entry.kind == kind:
                 lines.append(f"  {entry.name:{width}}  {entry.summary}")
-                if entry.variants:
-                    indent = " " * (width + 4)
-                    lines += library.wrapped(f"variants: {', '.join(entry.variants)}", indent)
+                more = {"variants": entry.variants, "other archs": entry.others}
+                for what, names in more.items():
+                    if names:
+                        indent = " " * (width + 4)
+                        lines += library.wrapped(f"{what}: {', '.join(names)}", indent)
         lines.append("")
     write_out("\n".join(lines[:-1]) + "\n")
     return FINE

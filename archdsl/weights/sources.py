@@ -30,6 +30,9 @@ FLOATS = ("float64", "float32", "float16", "bfloat16")
 _HINTS = 20
 """Looking for the name that was meant takes time; whoever lacks more has another network's file."""
 
+_FEW = 2
+"""With more tensors than this, none of which has a name of the network, they have other names."""
+
 
 class Source(Protocol):
     """Gives tensors by the names they have in a `state_dict`."""
@@ -177,6 +180,8 @@ class Stored:
 def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
     problems: list[Diagnostic] = []
     surplus = [name for name in file.shapes if name not in tensors]
+    if surplus and len(surplus) == len(file.shapes) > _FEW and tensors:
+        return [errors.OtherNames(path=file.name, theirs=surplus[0], ours=next(iter(tensors)))]
     for name, (shape, _, needed) in tensors.items():
         expected = shape_text(shape) or "a single number"
         if name not in file.shapes:
