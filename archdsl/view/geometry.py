@@ -297,6 +297,18 @@ def fitted(text: str, size: float, width: float) -> str:
     return text.rstrip() + "…"
 
 
+def wrapped(text: str, size: float, width: float) -> list[str]:
+    """A text in lines that are no wider; words that are get shortened."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(fitted(word, size, width))
+    return lines
+
+
 def rounded(points: list[tuple[float, float]]) -> str:
     """A way through points, at right angles, as an SVG path with round corners."""
     corners = [points[0]]

@@ -25,6 +25,7 @@ from archdsl.view.geometry import (
     fitted,
     is_sign,
     text_width,
+    wrapped,
 )
 from archdsl.view.pages import render
 from archdsl.view.texts import LEAST_SHARE, heading, repeats_text, share, short, spoken
@@ -75,14 +76,13 @@ def svg(top: Box, open_boxes: set[Box]) -> str:
     width = max(geometry.size.width, LEAST)
     legend, lines = _legend([item.box for item in drawn], kinds, min(width, MOST))
     title, *docs, totals = map(printable, heading(top))
-    shown = [fitted(line, TEXT, width) for line in docs]
-    above = MARGIN + 28 + HEAD * len(docs) + 24
+    shown = [line for doc in docs for line in wrapped(doc, TEXT, width)]
+    above = MARGIN + 28 + HEAD * len(shown) + 24
     return render(
         "picture.svg.jinja",
         title=fitted(title, HEADING, width),
-        docs=shown,
+        docs=[(line, 53 + HEAD * i) for i, line in enumerate([*shown, totals])],
         told=" ".join([*docs, totals]),
-        totals=totals,
         width=width + 2 * MARGIN,
         height=above + geometry.size.height + lines * HEAD + 2 * MARGIN,
         left=MARGIN + (width - geometry.size.width) / 2,

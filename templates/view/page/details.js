@@ -83,13 +83,15 @@ function tell(box) {
   }
   const around = box.parent.items;
   const name = (item, other) => (isPort(item) ? item.name || other : item.name);
-  const shapes = [];
-  for (const edge of box.parent.edges) {
-    if (around[edge[1]] === box) shapes.push([`from ${name(around[edge[0]], "outside")}`, edge[7]]);
-  }
-  for (const edge of box.parent.edges) {
-    if (around[edge[0]] === box) shapes.push([`to ${name(around[edge[1]], "outside")}`, edge[7]]);
-  }
+  // In the order in which they enter and leave.
+  const flows = (end, place) =>
+    box.parent.edges
+      .filter((edge) => around[edge[end]] === box)
+      .sort((a, b) => a[place][0] - b[place][0]);
+  const shapes = [
+    ...flows(1, 4).map((edge) => [`from ${name(around[edge[0]], "outside")}`, edge[7]]),
+    ...flows(0, 3).map((edge) => [`to ${name(around[edge[1]], "outside")}`, edge[7]]),
+  ];
   table("Shapes", shapes, "long");
   if (box.form !== "input" && box.form !== "output") {
     table("Costs", [
