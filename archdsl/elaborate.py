@@ -338,7 +338,7 @@ class Elaborator(Stager):
             count = len(value) if isinstance(value, list | tuple) else 1
             names = targets[0].span.to(targets[-1].span)
             problem = errors.WrongCount(names, targets=len(targets), count=count)
-            raise problem.labelled(statement.value.span, f"this is {count}")
+            raise problem.labelled(statement.value.span, f"this gives {count}")
         for target, item in zip(targets, value, strict=True):
             self._check_tensors(item, statement)
             frame.names[target.name] = item

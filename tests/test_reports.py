@@ -114,6 +114,11 @@ COMMANDS = [
     ["onnx", "net.arch", "-o", "net.onnx"],
     ["verify", "net.arch", "--seeds", "1"],
     ["weights", "convert", "net.arch", "nothing.pth"],
+    ["view", "net.arch", "-o", "net.svg"],
+    ["diff", "net.arch", "net.arch"],
+    ["plot", "net.arch", "-o", "net.svg"],
+    ["bench", "net.arch"],
+    ["explain", "net.arch"],
 ]
 
 
@@ -129,7 +134,8 @@ def test_every_command_that_checks(
     monkeypatch.chdir(tmp_path)
     spec = Path("net.arch")
     spec.write_text(WRONG)
-    assert main([*command, "--format", form]) == 1
+    status = 2 if command[0] == "diff" else 1  # as `diff` has it: 1 is for what differs
+    assert main([*command, "--format", form]) == status
     said = capsys.readouterr()
     text, other = (said.out, said.err) if command[0] == "check" else (said.err, said.out)
     assert not other and [*tmp_path.iterdir()] == [tmp_path / "net.arch"]
@@ -146,6 +152,18 @@ def test_every_command_that_checks(
     (told,) = report["diagnostics"]
     assert (told["code"], told["place"]["text"]) == ("A3014", "groups=4")
     assert report["specs"] == [{"name": "net.arch", "fine": False}]
+
+
+def test_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.arch").write_text(FINE)
+    Path("untidy.arch").write_text(FINE.replace("  ", " "))
+    Path("wrong.arch").write_text(FINE.replace("conv(6)", "conv(6"))
+    assert main(["fmt", "--check", "--quiet", ".", "--format", "json"]) == 1
+    report = json_of(capsys.readouterr().err)
+    assert [told["code"] for told in report["diagnostics"]] == ["A0003"]
+    fine = {spec["name"].removeprefix("./"): spec["fine"] for spec in report["specs"]}
+    assert fine == {"good.arch": True, "untidy.arch": False, "wrong.arch": False}
 
 
 def test_warnings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from archdsl.cli.folders import found_specs
-from archdsl.cli.options import read_standard_input
+from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError
@@ -39,11 +39,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--diff", action="store_true", help="write nothing; show what would change"
     )
+    add_format(command)
 
 
 def run(options: argparse.Namespace) -> int:
     """Format specs; the exit status."""
     changed, same, wrong = 0, 0, 0
+    options.checked = dict[str, bool]()
+    dry = options.check or options.diff
     specs, status = found_specs(options.paths)
     with progress(options) as tell:
         for number, name in enumerate(specs):
@@ -53,12 +56,13 @@ def run(options: argparse.Namespace) -> int:
                 differs = _format(name, options)
             except DiagnosticError as problem:
                 status = max(status, report(problem.diagnostics, name))
+                options.checked[name] = False
                 wrong += 1
                 continue
+            options.checked[name] = not (dry and differs)
             changed += differs
             same += not differs
-    dry = options.check or options.diff
-    if not options.quiet and options.paths != ["-"]:
+    if not options.quiet and options.format not in FORMATS and options.paths != ["-"]:
         parts = [f"{counted(changed, 'spec')} {'would change' if dry else 'changed'}"]
         parts += [f"{same} as before"] * bool(same) + [f"{wrong} wrong"] * bool(wrong)
         say(", ".join(parts))
