@@ -22,6 +22,12 @@ MOST = 40
 _CELL = "padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.3);"
 _LEFT = f'style="{_CELL}text-align:left"'
 _RIGHT = f'style="{_CELL}text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"'
+_THEMES = (
+    '<style>[data-jp-theme-light="true"] .archdsl{color-scheme:light}'
+    '[data-jp-theme-light="false"] .archdsl,.vscode-dark .archdsl,'
+    'html[theme="dark"] .archdsl{color-scheme:dark}</style>'
+)
+"""Tells the picture which theme Jupyter, VS Code or Colab has, whatever the system's is."""
 _BAR = "background:linear-gradient(90deg,rgba(0,114,178,.35) {share:.1f}%,transparent {share:.1f}%)"
 """The share of a cell lies behind its number."""
 
@@ -37,7 +43,7 @@ def network_html(network: Network) -> str:
     parts = network.table()
     content = _stages(parts, network) + _picture(network, len(parts))
     return (
-        f'<div class="archdsl"><div>{title}{docs}<br>{costs}</div>'
+        f'{_THEMES}<div class="archdsl"><div>{title}{docs}<br>{costs}</div>'
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;margin-top:6px">'
         f"{content}</div></div>"
     )
