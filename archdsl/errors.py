@@ -1347,3 +1347,14 @@ class NotMeasured(Diagnostic):
     message = "`{network}` is left out: nothing tells its `{column}`"
     network: str
     column: str
+
+
+class TooLargeToRun(Diagnostic):
+    code = "A8009"
+    message = (
+        "`{network}` with a batch of {batch} needs {gigabytes:,.0f} GB, more than this machine has"
+    )
+    help = "take smaller batches: --batch 1"
+    network: str
+    batch: int
+    gigabytes: float

@@ -229,6 +229,12 @@ def test_unknown_runtime() -> None:
     assert codes(caught) == ["A6014"]
 
 
+def test_what_does_not_fit_into_memory() -> None:
+    with pytest.raises(DiagnosticError, match="`one` with a batch of 1000000000 needs") as caught:
+        bench({"one": small(), "two": small()}, batches=[1, 10**9])
+    assert codes(caught) == ["A8009", "A8009"]
+
+
 # The command
 
 

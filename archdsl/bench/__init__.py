@@ -48,6 +48,7 @@ def bench(
 
     named = networks if isinstance(networks, Mapping) else {networks.name: networks}
     chosen = kinds.chosen(runtimes, blocks)
+    machine.check_memory(named, batches)
     steps = len(named) * len(chosen) * len(batches)
     with tempfile.TemporaryDirectory(prefix="archdsl-bench-") as folder:
         models: dict[tuple[str, str], kinds.Model] = {}

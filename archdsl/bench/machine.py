@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
+from typing import TYPE_CHECKING
 
-from archdsl import __version__
+from archdsl import __version__, errors, memory
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
 
 
 def facts(runtimes: Sequence[str]) -> dict[str, str]:
@@ -25,6 +30,31 @@ def facts(runtimes: Sequence[str]) -> dict[str, str]:
     if hasattr(os, "getloadavg"):
         found["load"] = f"{os.getloadavg()[0]:.1f} processes on average over the last minute"
     return found
+
+
+def check_memory(networks: Mapping[str, Network], batches: Sequence[int]) -> None:
+    """Refuse what this machine cannot hold: systems end a program that tries, without a word.
+
+    Counted is what inference holds at once, in float32. Raises `DiagnosticError`.
+    """
+    problems: list[Diagnostic] = []
+    for name, network in networks.items():
+        held = memory.SIZES["float32"] * memory.peak(network.graph)
+        for batch in batches:
+            if batch * held > _memory():
+                gigabytes = batch * held / 1e9
+                problem = errors.TooLargeToRun(network=name, batch=batch, gigabytes=gigabytes)
+                problems.append(problem)
+    if problems:
+        raise DiagnosticError(problems)
+
+
+def _memory() -> float:
+    """Bytes of memory that the machine has; without bound where it does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _processor() -> str:
