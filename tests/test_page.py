@@ -17,6 +17,7 @@ import pytest
 
 import archdsl
 from archdsl.graph import Graph
+from archdsl.rows import DEPTHS
 from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.drawing import draw
@@ -232,6 +233,15 @@ def test_buttons_open_all_to_a_depth(show: Show) -> None:
     assert counts["Primitives"] == sum(1 for _ in boxes_of(graph(MNASNET)).walk()) - 1
     fold(page, "stem")
     assert pressed.count() == 0
+
+
+@pytest.mark.parametrize(
+    "which", [MNASNET, *(c for c in CONSTRUCTS if "table" in c.stem)], ids=title
+)
+def test_the_button_of_the_first_depth_is_pressed(show: Show, which: Any) -> None:
+    for depth in DEPTHS:
+        page = show(graph(which), depth)
+        assert page.locator(f"[data-depth={depth}]").get_attribute("aria-pressed") == "true"
 
 
 # Keys

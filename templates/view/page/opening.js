@@ -29,8 +29,10 @@ function openTo(depth) {
 }
 
 function opens(box, depth) {
+  if (!box.children.length || depth === "stages") return false;
+  if (depth === "primitives") return true;
   const blocks = GROUPS.has(box.form) && box.children.some((child) => child.form === "block");
-  return box.children.length > 0 && (depth === "primitives" || (depth === "blocks" && blocks));
+  return blocks && (box.parent === top || opens(box.parent, depth));
 }
 
 function reveal(box) {
