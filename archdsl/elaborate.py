@@ -21,7 +21,7 @@ from archdsl.graph import Frame, Graph, Output, Scope, Value
 from archdsl.naming import Names
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, shape_text
-from archdsl.operations.base import LARGEST_TENSOR
+from archdsl.operations.base import LARGEST_TENSOR, Parameter
 from archdsl.operations.kinds import describe, whole
 from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
 from archdsl.source import Source, Span
@@ -479,8 +479,25 @@ def unknown_names(unit: Unit, program: Program) -> Iterator[Diagnostic]:
                 continue
         if program.find(name, source) is None:
             known = {*OPERATIONS, *((*WORDS, *CONSTANTS) if kind == "value" else ()), *values}
-            hint = did_you_mean(program.nearest(name, source, known))
+            parameter = _asked_word(node, nodes)
+            hint = did_you_mean(
+                nearest(name, parameter[1].kind.words if parameter else ())
+                or program.nearest(name, source, known)
+            )
+            if parameter and not hint:
+                hint = f"`{parameter[0]}` takes {parameter[1].kind.title}"
             yield errors.UnknownName(span, kind=kind, name=name, hint=hint)
+
+
+def _asked_word(name: tree.Node, nodes: list[Any]) -> tuple[str, Parameter] | None:
+    """The parameter of a primitive that a name is given to, if it is one that takes words."""
+    for call in nodes:
+        known = OPERATIONS[call.name].parameters if getattr(call, "name", "") in OPERATIONS else {}
+        for argument in call.arguments if isinstance(call, tree.Call) else ():
+            parameter = known.get(argument.name or "")
+            if argument.value is name and parameter is not None and parameter.kind.words:
+                return parameter.name, parameter
+    return None
 
 
 def names_of(unit: Unit) -> Names:

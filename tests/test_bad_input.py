@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import errors, limits
+from archdsl import errors, limits, resources
 from archdsl.check import check
 from archdsl.cli import main
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
@@ -45,6 +45,17 @@ def test_bad_spec(
         golden.write_text(said.err, encoding="utf-8")
     assert said.err == golden.read_text(encoding="utf-8")
     assert status == (2 if "\n --> --" in said.err else 1) and not said.out
+
+
+TERMINALS = set(re.findall(r"^_?[A-Z]+(?=[.:])", resources.grammar(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nobody_is_told_of_terminals(name: str) -> None:
+    """Sentences have words that people use, not the names of the grammar."""
+    text = (BAD / f"{name}.txt").read_text(encoding="utf-8")
+    for line in re.findall(r"^(?:error|warning|note|help)\b.*", text, re.MULTILINE):
+        assert not TERMINALS & set(re.findall(r"\w+", line)), line
 
 
 def test_a_file_that_is_too_large(

@@ -22,7 +22,7 @@ examples:
   archdsl explain A3014                              why, a wrong and a right example
 """
 
-CODE = re.compile(r"A[0-9]{4}")
+CODE = re.compile(r"[Aa][0-9]{4}")
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -45,9 +45,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _explain_code(options: argparse.Namespace) -> int:
-    kinds = explanations.kinds()
-    if options.spec not in kinds:
+    kinds, code = explanations.kinds(), options.spec.upper()
+    if code not in kinds:
         say(f"archdsl explain: no diagnostic has the code {options.spec!r}")
         return WRONG_COMMAND
-    write_out(explanations.explanation(kinds[options.spec]))
+    write_out(explanations.explanation(kinds[code]))
     return FINE
