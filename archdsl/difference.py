@@ -17,7 +17,7 @@ from archdsl import memory, rows
 from archdsl.alignment import Pair, aligned
 from archdsl.equations import value_text
 from archdsl.graph import Graph, Node, Scope, Value
-from archdsl.labels import operation_text
+from archdsl.labels import as_written, operation_text
 from archdsl.operations import Operation, Word, shape_text
 from archdsl.rows import Row
 
@@ -432,9 +432,7 @@ def _changed(old: Operation, new: Operation) -> Iterator[tuple[str, str]]:
 
 
 def _setting(operation: Operation, key: str) -> str:
-    value = getattr(operation, key)
-    same = isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1
-    return value_text(value[0] if same else value)
+    return value_text(as_written(key, getattr(operation, key)))
 
 
 def _all_arguments(old: list[Scope], new: list[Scope]) -> tuple[dict[str, str], dict[str, str]]:
@@ -458,27 +456,30 @@ def _values_text(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
             yield f"{key} {old.get(key, '-')} -> {new.get(key, '-')}"
 
 
-def _inputs(a: Graph, b: Graph) -> Iterator[str]:
-    old = {value.name: shape_text(value.shape) for value in a.inputs}
-    new = {value.name: shape_text(value.shape) for value in b.inputs}
-    if [*old] != [*new] and [*old.values()] == [*new.values()]:
-        yield f"called {', '.join(old)} -> {', '.join(new)}"
-    else:
-        yield from _values_text(old, new)
+def _inputs(a: Graph, b: Graph) -> list[str]:
+    old, new = ([(v.name, shape_text(v.shape)) for v in graph.inputs] for graph in (a, b))
+    return _ends(old, new)
 
 
-def _outputs(a: Graph, b: Graph) -> Iterator[str]:
-    def shapes(graph: Graph) -> dict[str, str]:
-        return {
-            o.name: shape_text(o.value.shape) + (" in training" if o.training else "")
-            for o in graph.outputs
-        }
+def _outputs(a: Graph, b: Graph) -> list[str]:
+    old, new = (
+        [(o.name, shape_text(o.value.shape) + " in training" * o.training) for o in graph.outputs]
+        for graph in (a, b)
+    )
+    return _ends(old, new)
 
-    old, new = shapes(a), shapes(b)
-    if [*old] != [*new] and [*old.values()] == [*new.values()]:
-        yield f"called {', '.join(old)} -> {', '.join(new)}"
-    else:
-        yield from _values_text(old, new)
+
+def _ends(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[str]:
+    """What differs in the inputs or outputs; as many of them are compared in their order."""
+    if len(old) != len(new):
+        return [*_values_text(dict(old), dict(new))]
+    found = []
+    for (name, shape), (other, size) in zip(old, new):
+        if name == other and shape != size:
+            found.append(f"{name} {shape} -> {size}")
+        elif name != other:
+            found.append(f"{name} {shape} -> {other} {size}")
+    return found
 
 
 def _relative(name: str, stage: str) -> str:

@@ -16,7 +16,7 @@ from archdsl.elaborate import variant_cells
 from archdsl.equations import Equation, condition, equation, repeated, scaled, value_text
 from archdsl.evaluate import Callee
 from archdsl.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
-from archdsl.labels import kind_of_item
+from archdsl.labels import as_written, kind_of_item
 from archdsl.operations import OPERATIONS, Word, shape_text
 from archdsl.operations.base import REQUIRED
 from archdsl.operations.kinds import describe
@@ -392,13 +392,7 @@ def _left_to_default(name: str, repeat: RowRepeat) -> Fact | None:
     value = getattr(made.operation, name)
     if value is None or isinstance(value, Word):
         return None
-    return Fact(name, Equation((_plain(value),)), f"default of {callee.name}")
-
-
-def _plain(value: Any) -> str:
-    """A value of an operation; one number where all axes have it."""
-    same = isinstance(value, tuple) and value and len(set(value)) == 1
-    return describe(value[0] if same else value)
+    return Fact(name, Equation((describe(as_written(name, value)),)), f"default of {callee.name}")
 
 
 def _callee(made: Node | Scope) -> Callee:
@@ -447,10 +441,16 @@ def _body(body: tuple[tree.Statement, ...], frame: Frame, prefix: str) -> Iterat
         for made in _made(values, frame):
             yield from inside(made, f"{prefix}{'.'.join(made.name)}.")
         for node in tree.walk(values):
-            for stage in frame.loops.get(id(node), []) if isinstance(node, tree.Stages) else ():
+            if not isinstance(node, tree.Stages):
+                continue
+            for stage in frame.loops.get(id(node), []):
+                row = f"{name}.{stage.name}"
+                cells = _cells(stage, node) if stage.repeats else ()
+                for fact in (*_repeats(stage, node, frame), *cells):
+                    yield fact._replace(name=f"{row}: {fact.name}")
                 for repeat in stage.repeats:
                     if isinstance(repeat.made, Scope):
-                        yield from inside(repeat.made, f"{name}.{stage.name}.{repeat.rep}.")
+                        yield from inside(repeat.made, f"{row}.{repeat.rep}.")
 
 
 # What a name stands for
@@ -576,7 +576,7 @@ def _node_section(name: str, node: Node) -> Section:
         if value is not None:
             if default is not REQUIRED and default is not None:
                 default = parameter.kind.read(default, operation.rank)
-            told = Equation((_plain(value),))
+            told = Equation((describe(as_written(key, value)),))
             facts.append(Fact(key, told, "as by default" if value == default else ""))
     for weight in operation.weights:
         count = "trained" if weight.trainable else "not trained"

@@ -62,9 +62,14 @@ def changed(operation: Operation) -> dict[str, Any]:
             continue
         if name == "s" and default is None and value == getattr(operation, "k", None):
             continue  # of pooling, the window
-        same = isinstance(value, tuple) and len(value) > 0 and len(set(value)) == 1
-        found[name] = value[0] if same and name in PER_AXIS else value
+        found[name] = as_written(name, value)
     return found
+
+
+def as_written(name: str, value: Any) -> Any:
+    """An argument as people write it: one number where all axes have the same."""
+    same = isinstance(value, tuple) and len(value) > 0 and len(set(value)) == 1
+    return value[0] if same and name in PER_AXIS else value
 
 
 PER_AXIS = ("k", "s", "p", "d", "out", "size", "scale", "out_pad")

@@ -141,9 +141,15 @@ def test_what_differs_everywhere_is_told_once() -> None:
 def test_inputs_and_outputs() -> None:
     found = told(("image: 3x32x32", "image: 1x32x32"))
     assert found.inputs == ("image 3x32x32 -> 1x32x32",)
-    assert told(("image", "photo")).inputs == ("called image -> photo",)
+    assert told(("image", "photo")).inputs == ("image 3x32x32 -> photo 3x32x32",)
     found = told(("return both -> global_pool -> linear(10)", "return both"))
-    assert found.outputs == ("out 10 -> -", "both - -> 96x4x4")
+    assert found.outputs == ("out 10 -> both 96x4x4",)
+
+
+def test_one_dimension_and_two() -> None:
+    """Kernels of 3 and of (3, 3) are the same text."""
+    found = told(("image: 3x32x32", "image: 3x64"))
+    assert {s.kind for s in found.stages} == {"costs"}
 
 
 def test_blocks_that_are_defined_otherwise() -> None:

@@ -187,6 +187,14 @@ def test_command(command: Command, tmp_path: Path) -> None:
     assert command("explain", "-", input=SPEC).returncode == 0
     done = command("explain", "net.arch", "boby")
     assert (done.returncode, done.stdout) == (2, "") and "A1040" in done.stderr
+    late = command("explain", "net.arch", "--variant", "thin", "once", "--set", "few=3")
+    assert (
+        late.stdout
+        == command("explain", "net.arch", "once", "--variant", "thin", "--set", "few=3").stdout
+        and late.returncode == 0
+    )
+    assert command("explain", "net.arch", "--variant", "thin", "once", "more").returncode == 2
+    assert command("explain", "net.arch", "once", "--arch", "net", "more").returncode == 2
     assert command("explain", "A9999").returncode == 2
     assert command("explain", "A3014").stdout.startswith("A3014")
     assert command("explain", "nothing").returncode == 1

@@ -169,3 +169,12 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
         )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Lets the argument that `late` names, if a command has one, stand behind options, too:
+        Python before 3.12.7 takes an optional argument for left out at the first option."""
+        found, rest = super().parse_known_args(args, namespace)
+        late = getattr(found, "late", None)
+        if late and len(rest) == 1 and rest[0][:1] != "-" and getattr(found, late) is None:
+            setattr(found, late, rest.pop())
+        return found, rest

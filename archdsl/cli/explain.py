@@ -31,6 +31,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "spec", metavar="SPEC|CODE", help="a file, a shipped spec's name, -, or a code like A3014"
     )
     command.add_argument("part", metavar="PART", nargs="?", help="a part of the network, by name")
+    command.set_defaults(late="part")
     add_selection(command, "json")
 
 
