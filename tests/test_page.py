@@ -22,7 +22,7 @@ from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.drawing import draw
 from archdsl.view.geometry import Geometry
-from tests.pictures import ALL, CONSTRUCTS, NETWORKS, graph, title
+from tests.pictures import ALL, CONSTRUCTS, graph, title
 from tests.test_view import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -119,14 +119,8 @@ PLACES = """() => {
 }"""
 
 
-PLACED = [
-    *[
-        which
-        for which in NETWORKS
-        if which[0] in ("nas_fpn", "squeezenet1_1", "xception", "mnasnet_a1")
-    ],
-    *CONSTRUCTS[::10],
-]
+SPECS = ("nas_fpn", "squeezenet1_1", "xception", "mnasnet_a1")
+PLACED = [*[(name, name) for name in SPECS], *CONSTRUCTS[::10]]
 
 
 @pytest.mark.parametrize("which", PLACED, ids=title)
