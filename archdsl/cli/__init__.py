@@ -54,6 +54,8 @@ DESCRIPTION = "From a spec of a neural network to PyTorch source and ONNX."
 
 EPILOG = """\
 A SPEC is a file, `-` for standard input, or the name of a shipped spec (resnext50).
+With --quiet a command says nothing of what is fine; results and diagnostics are told. Long work
+shows how far it is where standard error is a terminal.
 
 exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defect of archdsl;
 of diff: 1 the networks differ, 2 trouble
