@@ -307,7 +307,7 @@ class _Comparison:
                 assert x is not None and y is not None
                 if any(self._inner(x, y)):
                     told.add(old.name)
-                    places = f"{_at(old.span)} -> {_at(new.span)}"
+                    places = f"{old.span.place} -> {new.span.place}"
                     self.blocks.append(f"{old.name} is defined in another way: {places}")
 
     def change(self, x: Row | None, y: Row | None, scale: int) -> Change | None:
@@ -508,7 +508,3 @@ def _bare(node: object) -> object:
         fields = (name for name in node.fields if "span" not in name)
         return (type(node).__name__, *(_bare(getattr(node, name)) for name in fields))
     return tuple(map(_bare, node)) if isinstance(node, tuple) else node
-
-
-def _at(span: Any) -> str:
-    return f"{span.source.name}:{span.source.position(span.start)[0]}"

@@ -590,7 +590,5 @@ def _made(values: object, frame: Frame) -> Iterable[Scope]:
 
 
 def _at(span: Span) -> str:
-    """A place as people write it: `net.arch:12`; of an option nothing."""
-    if span.source.name.startswith(("--", "<")):
-        return "" if span.source.name.startswith("--") else span.source.name
-    return f"{span.source.name}:{span.source.position(span.start)[0]}"
+    """The place of a piece of the text; of an option nothing."""
+    return "" if span.source.name.startswith("--") else span.place

@@ -54,6 +54,11 @@ class Span(NamedTuple):
     def text(self) -> str:
         return self.source.text[self.start : self.end]
 
+    @property
+    def place(self) -> str:
+        """Where it begins, as people write it: `net.arch:12`."""
+        return f"{self.source.name}:{self.source.position(self.start)[0]}"
+
     def to(self, last: Span) -> Span:
         """From the start of this one to the end of `last`."""
         return Span(self.source, self.start, last.end)

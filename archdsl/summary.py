@@ -265,7 +265,9 @@ def size_text(count: int) -> str:
         if size < 999.5 or unit == "TB":
             break
         size /= 1000
-    return f"{count} B" if unit == "B" else f"{size:#.3g}".rstrip(".") + f" {unit}"
+    if unit == "B":
+        return f"{count} B"
+    return (f"{size:,.0f}" if size >= 999.5 else f"{size:#.3g}".rstrip(".")) + f" {unit}"
 
 
 def stride_text(sights: tuple[Sight, ...]) -> str:
