@@ -83,13 +83,15 @@ class Options(Record):
             weights = f"--weights {os.path.basename(self.weights)}"
         elif self.weights is not False:
             weights = "--weights STATE_DICT"
-        return " ".join(
-            [
-                f"--opset {self.opset} {weights} {'--fold-bn' if self.fold else '--keep-bn'}",
-                f"--dtype {self.dtype} --dynamic {self.dynamic}",
-                *["--functions"] * self.functions,
-            ]
-        )
+        told = [
+            f"--opset {self.opset} {weights} {'--fold-bn' if self.fold else '--keep-bn'}",
+            f"--dtype {self.dtype} --dynamic {self.dynamic}",
+        ]
+        if self.external_data != "auto":
+            told.append(f"--external-data {self.external_data}")
+        if self.functions:
+            told.append("--functions")
+        return " ".join(told)
 
 
 def export(
