@@ -19,7 +19,7 @@ import torch
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl import costs, explain, memory, rows, testing
+from archdsl import costs, errors, explain, memory, rows, testing
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
 from archdsl.format import format_text
 from archdsl.graph import Graph
@@ -50,9 +50,17 @@ def torch_agrees(text: str) -> None:
     _same_in_torch(network(text).graph, network(text).graph)
 
 
+ONNX: list[dict[str, Any]] = [
+    {"fold": True},
+    {"fold": False, "functions": True, "opset": 17},
+    {"dynamic": "spatial", "functions": True, "opset": 22},
+]
+
+
 def onnx_agrees(text: str) -> None:
     """The file is sound, its shapes are those that onnx infers at every value, and onnxruntime
-    computes what the graph says; folded and unfolded, with a free batch."""
+    computes what the graph says: folded and unfolded, with a free batch and with free sizes, flat
+    and with functions."""
     _same_in_onnx(network(text).graph)
 
 
@@ -90,7 +98,7 @@ def _same_in_torch(graph: Graph, written: Graph) -> None:
 
 
 def _same_in_onnx(graph: Graph) -> list[list[str]]:
-    """What is written for a graph computes what it says; the operators of the two files."""
+    """What is written for a graph computes what it says; the operators of the flat file."""
     state = onnx_tools.state_of(graph)
     weights = {name: tensor.numpy() for name, tensor in state.items()}
     inputs = onnx_tools.inputs_of(graph, 3)
@@ -98,18 +106,25 @@ def _same_in_onnx(graph: Graph) -> list[list[str]]:
     usual = all(np.isfinite(x).all() and np.abs(x).max() < 1e6 for x in expected)
     operators: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for fold in (True, False):
-            path = Path(folder) / f"{fold}.onnx"
-            export(graph, str(path), spec="spec.arch", weights=weights, fold=fold)
+        for number, options in enumerate(ONNX):
+            path = Path(folder) / f"{number}.onnx"
+            try:
+                export(graph, str(path), spec="spec.arch", weights=weights, **options)
+            except DiagnosticError as refused:
+                assert "dynamic" in options
+                assert all(isinstance(p, errors.SizeIsFixed) for p in refused.diagnostics)
+                continue
             model = onnx_tools.checked(path)
             told = {v.name: v for v in model.graph.output}
             shown = [output for output in graph.outputs if not output.training]
             for output, value in zip(shown, model.graph.output, strict=True):
                 dims = told[value.name].type.tensor_type.shape.dim[1:]
-                assert tuple(d.dim_value for d in dims) == output.value.shape
+                if "dynamic" not in options:
+                    assert tuple(d.dim_value for d in dims) == output.value.shape
             if usual:
                 onnx_tools.close(onnx_tools.run(path, inputs), expected, 1e-3)
-            operators.append([node.op_type for node in model.graph.node])
+            if "functions" not in options:
+                operators.append([node.op_type for node in model.graph.node])
     return operators
 
 

@@ -508,6 +508,7 @@ FIXED = {
     "flatten": "x -> flatten -> linear(3)",
     "reshape": "x -> reshape((4, -1))",
     "avg_pool": "x -> avg_pool(out=3)",
+    "permute": "x -> permute((1, 0, 2)) -> layer_norm",
     "resize": "x -> resize(scale=1.5)",
     "slice": "x -> slice(0, 2, axis=1)",
     "add": "x + (x -> resize(size=8))",

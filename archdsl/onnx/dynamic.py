@@ -156,6 +156,8 @@ def _pixel_shuffle(o: Any, x: Sizes) -> list[Sizes]:
 
 
 def _permute(o: Any, x: Sizes) -> list[Sizes]:
+    if isinstance(x[o.axes[0]], str):
+        raise Fixed("it makes channels of an axis of unknown size, and weights count channels")
     return [tuple(x[axis] for axis in o.axes)]
 
 
