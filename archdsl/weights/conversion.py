@@ -197,7 +197,9 @@ def _named(names: Sequence[str], network: Network) -> int:
             if name == layer.name or layer.name.startswith(name + ".")
         ]
         if not chosen:
-            hint = did_you_mean(nearest(name, [layer.name for layer in network.layers]))
+            names = [layer.name for layer in network.layers]
+            lines = ", ".join(dict.fromkeys(n.partition(".")[0] for n in names))
+            hint = did_you_mean(nearest(name, names)) or f"it has {lines}"
             raise errors.NoSuchLayer(name=name, hint=hint)
         found |= sum(1 << i for i in chosen)
     return found
