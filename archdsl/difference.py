@@ -276,6 +276,14 @@ class _Comparison:
         for x, y in pairs:
             if x is not None and y is not None:
                 self.nodes[x.name] = aligned(x.nodes, y.nodes, _node_likeness(a, b, x, y))
+        self.places: dict[int, int] = {}
+        """For the id of a primitive, which of the pairs of its stage it is in."""
+        self.uneven: set[str] = set()
+        """Stages with primitives that have no other."""
+        for name, found in self.nodes.items():
+            self.places.update((id(n), i) for i, pair in enumerate(found) for n in pair if n)
+            if any(None in pair for pair in found):
+                self.uneven.add(name)
         self.everywhere = self._everywhere()
         self.blocks: list[str] = []
         self._find_blocks(pairs)
@@ -387,13 +395,11 @@ class _Comparison:
         return bool(getattr(one.operation, key) * new == getattr(other.operation, key) * old)
 
     def _connections(self, x: Row, y: Row, one: Node, other: Node, label: str) -> Iterator[str]:
-        order = {id(n): i for i, pair in enumerate(self.nodes[x.name]) for n in pair if n}
         for value, new in zip(one.inputs, other.inputs):
             old_home, new_home = self.a.origin(x, value), self.b.origin(y, new)
             if not old_home[0] and not new_home[0]:
-                makers = value.node, new.node
-                same = value.index == new.index and order[id(makers[0])] == order[id(makers[1])]
-                if same or any(None in pair for pair in self.nodes[x.name]):
+                makers = self.places[id(value.node)], self.places[id(new.node)]
+                if value.index == new.index and makers[0] == makers[1] or x.name in self.uneven:
                     continue
                 yield f"{label}takes another tensor"
             elif self.match.get(old_home[0], old_home[0]) != new_home[0]:

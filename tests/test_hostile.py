@@ -237,6 +237,25 @@ def test_large(tmp_path: Path, name: str, command: str) -> None:
     assert done.seconds < 5 * SECONDS and done.bytes < BYTES, done[2:]
 
 
+@pytest.mark.parametrize("command", ["diff net.arch net.arch", "view net.arch -o out.svg"])
+def test_what_shows_large_networks(tmp_path: Path, command: str) -> None:
+    (tmp_path / "net.arch").write_text(
+        f"{HEAD}  y = x\n  repeat i in 0..19999 {{\n    y = y -> relu\n  }}\n  return y\n{END}"
+    )
+    done = run(tmp_path, *command.split())
+    assert done.status == 0, done.said
+    assert done.seconds < 5 * SECONDS and done.bytes < BYTES, done[2:]
+
+
+def test_standard_input_without_end() -> None:
+    with open("/dev/zero", "rb") as zero:
+        done = subprocess.run(
+            [sys.executable, "-m", "archdsl", "check", "-"],
+            stdin=zero, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.returncode == WRONG_SPEC and b"error[A0012]" in done.stderr
+
+
 def test_limits_can_be_adjusted(tmp_path: Path) -> None:
     (tmp_path / "net.arch").write_text(table("    sepconv 8 200 1\n"))
     said = refused(tmp_path, "check", "net.arch", "--limit", "repeats=100")
@@ -402,6 +421,29 @@ def test_weights_that_lie(tmp_path: Path, name: str) -> None:
     (tmp_path / "net.arch").write_text(f"{HEAD}  y = x -> conv(8, k=1)\n  return y\n{END}")
     (tmp_path / "w.safetensors").write_bytes(LYING[name])
     refused(tmp_path, "onnx", "net.arch", "--weights", "w.safetensors")
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "pt"])
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+def test_weights_that_are_no_file(tmp_path: Path, ending: str, kind: str) -> None:
+    (tmp_path / "net.arch").write_text(f"{HEAD}  y = x -> conv(8, k=1)\n  return y\n{END}")
+    path = tmp_path / f"w.{ending}"
+    os.mkfifo(path) if kind == "fifo" else path.mkdir()
+    assert "A0011" in refused(tmp_path, "onnx", "net.arch", "--weights", path.name)
+    assert "A0011" in refused(tmp_path, "weights", "convert", "net.arch", path.name)
+
+
+@pytest.mark.parametrize("command", ["onnx net.arch --weights", "weights convert net.arch"])
+def test_weights_of_thousands_of_layers(tmp_path: Path, command: str) -> None:
+    (tmp_path / "net.arch").write_text(f"{HEAD}  y = x -> conv(8, k=1)\n  return y\n{END}")
+    entry = {"dtype": "F32", "shape": [8, 3, 1, 1]}
+    names = range(4_000)
+    header = {f"t{i}.w": {**entry, "data_offsets": [96 * i, 96 * i + 96]} for i in names}
+    text = json.dumps(header).encode()
+    content = struct.pack("<Q", len(text)) + text + bytes(96 * len(names))
+    (tmp_path / "w.safetensors").write_bytes(content)
+    said = refused(tmp_path, *command.split(), "w.safetensors")
+    assert said.count("error[") <= limits.MISTAKES
 
 
 # Being stopped, running out of room, two at once

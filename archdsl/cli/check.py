@@ -9,7 +9,7 @@ from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
 from archdsl.cli.output import WRONG_SPEC, counted, identity, report, say, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.diagnostics import Diagnostic, DiagnosticError, printable
 from archdsl.network import Network, Spec
 
 EPILOG = """\
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int:
             if not checked[spec]:
                 status = max(status, WRONG_SPEC)
                 if not new and as_text:
-                    say(f"{spec}: wrong by what is told above")
+                    say(printable(f"{spec}: wrong by what is told above"))
             elif not quiet:
-                write_out(f"{spec}: {fine}\n")
+                write_out(printable(f"{spec}: {fine}\n"))
     if len(checked) > 1 and not quiet:
         wrong = list(checked.values()).count(False)
         total = counted(len(checked) - wrong, "spec") + " fine"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics import DiagnosticError, printable
 from archdsl.format import format_text
 from archdsl.network import all_mistakes
 from archdsl.resolve import read
@@ -76,13 +77,15 @@ def _format(name: str, options: argparse.Namespace) -> bool:
         text = format_text(source.text, source.name)
     differs = text != source.text
     if options.diff and differs:
-        write_out(_diff(source.text, text, source.name))
+        shown = _diff(source.text, text, source.name)
+        # Signs that steer a terminal are shown there, and kept for `patch`.
+        write_out(printable(shown) if sys.stdout.isatty() else shown)
     elif name == "-" and not (options.diff or options.check):
         write_out(text)
     elif differs and not options.check:
         replace_file(name, text)
     if differs and not options.quiet and not options.diff and name != "-":
-        write_out(f"{name}: {'would change' if options.check else 'changed'}\n")
+        write_out(printable(f"{name}: {'would change' if options.check else 'changed'}\n"))
     return differs
 
 

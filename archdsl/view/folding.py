@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from archdsl.view.boxes import Box
+from archdsl.view.boxes import Box, Edge
 
 
 def fold(top: Box, names: Collection[str] = ()) -> None:
     """Let the first of equal blocks that follow each other stand for all of them."""
     for box in top.walk():
+        edges = _Edges(box)
         runs: list[list[Box]] = []
         for child in box.children:
-            source = _only_source(box, child)
+            source = edges.only_source(child)
             run = runs[-1] if runs and source is not None and runs[-1][-1] is source else None
-            if run is not None and _alike(box, run, child) and not _asked(run + [child], names):
+            if run is not None and _alike(edges, run, child) and not _asked(run + [child], names):
                 run.append(child)
             else:
                 runs.append([child])
@@ -28,40 +29,46 @@ def fold(top: Box, names: Collection[str] = ()) -> None:
                 _merge(box, run)
 
 
-def _only_source(container: Box, box: Box) -> Box | None:
-    """The box that gives all that a box takes, and gives nothing to others."""
-    tails = {edge.tail for edge in container.edges if edge.head is box}
-    if len(tails) != 1:
-        return None
-    (tail,) = tails
-    alone = all(edge.head is box for edge in container.edges if edge.tail is tail)
-    return tail if alone else None
+class _Edges:
+    """The edges in a box by what they lead to, and by where they come from."""
+
+    def __init__(self, container: Box) -> None:
+        self.into: dict[int, list[Edge]] = {}
+        self.out_of: dict[int, list[Edge]] = {}
+        for edge in container.edges:
+            self.into.setdefault(id(edge.head), []).append(edge)
+            self.out_of.setdefault(id(edge.tail), []).append(edge)
+
+    def only_source(self, box: Box) -> Box | None:
+        """The box that gives all that a box takes, and gives nothing to others."""
+        tails = {edge.tail for edge in self.into.get(id(box), ())}
+        if len(tails) != 1:
+            return None
+        (tail,) = tails
+        alone = all(edge.head is box for edge in self.out_of[id(tail)])
+        return tail if alone else None
+
+    def shapes(self, box: Box) -> list[tuple[tuple[int, int], str]]:
+        """What flows into a box, and where."""
+        return sorted((edge.enters, edge.shape) for edge in self.into.get(id(box), ()))
+
+    def links(self, tail: Box, head: Box) -> list[Any]:
+        """Which ways out of one box lead to which ways into the next."""
+        edges = self.into.get(id(head), ())
+        return sorted((edge.leaves, edge.enters) for edge in edges if edge.tail is tail)
 
 
-def _alike(container: Box, run: list[Box], box: Box) -> bool:
+def _alike(edges: _Edges, run: list[Box], box: Box) -> bool:
     first, last = run[0], run[-1]
     if box.form != "block" or _what(box) != _what(first):
         return False
-    if _shapes(container, box) != _shapes(container, first):
+    if edges.shapes(box) != edges.shapes(first):
         return False
-    return len(run) == 1 or _links(container, last, box) == _links(container, *run[:2])
+    return len(run) == 1 or edges.links(last, box) == edges.links(*run[:2])
 
 
 def _what(box: Box) -> Any:
     return box.form, box.kind, box.arguments, box.shapes, box.params, box.macs, box.training
-
-
-def _shapes(container: Box, box: Box) -> list[tuple[tuple[int, int], str]]:
-    return sorted((edge.enters, edge.shape) for edge in container.edges if edge.head is box)
-
-
-def _links(container: Box, tail: Box, head: Box) -> list[Any]:
-    """Which ways out of one box lead to which ways into the next."""
-    return sorted(
-        (edge.leaves, edge.enters)
-        for edge in container.edges
-        if edge.tail is tail and edge.head is head
-    )
 
 
 def _asked(run: list[Box], names: Collection[str]) -> bool:
