@@ -41,6 +41,14 @@ def test_every_entry_says_what_it_is() -> None:
         assert len(entry.summary) > 10 and entry.summary.endswith("."), entry
 
 
+def test_further_networks_of_a_file_can_be_built(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "list")
+    for entry in library.entries():
+        for other in entry.others:
+            assert f"other archs: {other}" in text
+            assert "class " in said(capsys, "build", entry.name, "--arch", other)
+
+
 def test_variants_can_be_built(capsys: pytest.CaptureFixture[str]) -> None:
     entries = json.loads(said(capsys, "list", "--format", "json"))
     by_name = {entry["name"]: entry for entry in entries}
