@@ -162,7 +162,7 @@ def test_everything_shipped(network: tuple[str, str, str | None]) -> None:
     text = made.explain()
     assert "None" not in text and "object at" not in text
     json.loads(made.explain(format="json"))
-    for name in explain.names(made.graph)[:: 1 + len(made.nodes) // 40]:
+    for name in explain.names(made.graph)[:: 1 + len(made.nodes) // 8]:
         assert name in made.explain(name)
 
 
