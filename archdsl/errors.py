@@ -1281,6 +1281,17 @@ class GuardSettled(Diagnostic):
     block: str
 
 
+class UnusedLabel(Diagnostic):
+    """Told where other labels of the table are read: there, labels are taps."""
+
+    severity = "warning"
+    code = "A7008"
+    message = "nothing reads the label `{name}`"
+    help = "use it as `{table}.{name}`, take it away, or call it `_{name}` where it is but a name"
+    name: str
+    table: str
+
+
 # A8: what was measured
 
 

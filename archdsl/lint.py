@@ -16,6 +16,7 @@ from archdsl.graph import Frame, Graph, Scope, Stage
 from archdsl.operations import OPERATIONS
 from archdsl.operations.padding import unseen
 from archdsl.resolve import Program, Unit, bound_names
+from archdsl.source import Span
 
 MEANT = {errors.RoundedFar: "params", errors.LeftOut: "macs"}
 """The measures that say, where a spec states them, that something is as it should be."""
@@ -122,6 +123,7 @@ def _unused(program: Program) -> Iterator[Diagnostic]:
             elif isinstance(statement, tree.Let) and not statement.name.startswith("_"):
                 if (statement.span.start, statement.name) not in used:
                     yield errors.UnusedValue(statement.span, name=statement.name)
+    yield from _unused_labels(own.values())
     if not any(definition.kind == "arch" for definition in own.values()):
         return  # a file of blocks
     users: dict[str, set[str]] = {}
@@ -136,6 +138,36 @@ def _unused(program: Program) -> Iterator[Diagnostic]:
         if definition.kind == "block" and not name.startswith("_"):
             if not users.get(name, set()) - {name}:
                 yield errors.UnusedBlock(definition.span, name=name)
+
+
+def _unused_labels(own: Iterable[tree.Definition]) -> Iterator[Diagnostic]:
+    """Labels that nothing in the file reads, in tables some labels of which are read.
+
+    Where none is, they are names: of modules, of what is drawn, of taps for specs that extend this.
+    """
+    read: set[str] = set()
+    lines: list[tree.Assign] = []
+    for definition in own:
+        for node in tree.walk(definition):
+            if isinstance(node, tree.Field):
+                read.add(node.name)
+            elif isinstance(node, tree.Set):
+                read |= set(node.path)
+            elif isinstance(node, tree.Assign):
+                lines.append(node)
+    for line in lines:
+        for table in tree.walk(line.value):
+            if not isinstance(table, tree.Stages):
+                continue
+            labelled = [r for r in table.table if isinstance(r, tree.Row) and r.label is not None]
+            if not any(row.label in read for row in labelled):
+                continue
+            for row in labelled:
+                label = row.label or ""
+                if label not in read and not label.startswith("_"):
+                    source, start, _ = row.span
+                    span = Span(source, start, start + len(label))
+                    yield errors.UnusedLabel(span, name=label, table=line.targets[0].name)
 
 
 def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:

@@ -330,6 +330,30 @@ def test_a_size_that_may_be_set_settles_nothing() -> None:
     assert warned(text.replace("3x32x32", "3, size, size")) == []
 
 
+TABLE = """body = image -> stages {
+    block c
+    %s
+  }
+  return %s"""
+
+
+@pytest.mark.parametrize(
+    "labels,read,expected",
+    [
+        ("a b", "body.a, body.b", []),
+        ("a b", "body.a", ["b"]),
+        ("a _b", "body.a", []),
+        ("a b", "image", []),  # names, for whoever extends this
+    ],
+)
+def test_a_label_among_taps(labels: str, read: str, expected: list[str]) -> None:
+    rows = "\n    ".join(f"{label}: conv 4" for label in labels.split())
+    text = net(TABLE % (rows, read))
+    assert [item for item in warned(text) if item[0] == "A7008"] == [
+        ("A7008", label) for label in expected
+    ]
+
+
 @pytest.mark.parametrize(
     "path",
     sorted((ROOT / "specs").rglob("*.arch")) + sorted((ROOT / "tests").rglob("examples/*.arch")),
