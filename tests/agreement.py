@@ -166,8 +166,29 @@ def _same(graph: Graph, results: list[Tensor], expected: list[Tensor], training:
         close(mine, other, output.name)
 
 
+def _same_shapes(graph: Graph, module: nn.Module) -> None:
+    """Every layer gives what the graph says of the value that has its name."""
+    told = {".".join(node.path): node.outputs[0].shape for node in graph.nodes}
+    seen: dict[str, tuple[int, ...]] = {}
+
+    def watch(name: str) -> Any:
+        def see(part: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                seen[name] = tuple(output.shape[1:])
+
+        return see
+
+    hooks = [p.register_forward_hook(watch(n)) for n, p in module.named_modules() if n in told]
+    with torch.no_grad():
+        module(*inputs_of(graph, 2))
+    for hook in hooks:
+        hook.remove()
+    assert seen == {name: told[name] for name in seen}
+
+
 def _same_in_use(graph: Graph, module: nn.Module) -> None:
     module.eval()
+    _same_shapes(graph, module)
     for batch in (1, 3):
         inputs, expected = _expected(graph, module, batch)
         kept = [x.clone() for x in inputs]
