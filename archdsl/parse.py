@@ -22,7 +22,7 @@ def parse(source: Source) -> tree.File:
     problems: list[errors.Diagnostic] = []
     text: str | None = source.text
     # Reading on takes as long as reading: less often where it is much.
-    most = min(limits.MISTAKES, 150_000 // (len(source.text) + 1) + 1)
+    most = min(limits.MISTAKES, 300_000 // (len(source.text) + 1) + 1)
     while text is not None and len(problems) < most:
         try:
             file: tree.File = _parse(source, "start", text)

@@ -299,12 +299,12 @@ class File(Node):
 
 
 def walk(node: object) -> Iterator[Node]:
-    """A node and all the nodes in it; of a tuple, those of its items."""
-    if isinstance(node, Node):
-        yield node
-        for name in node.fields:
-            if name != "span":
-                yield from walk(getattr(node, name))
-    elif type(node) is tuple:
-        for item in node:
-            yield from walk(item)
+    """A node and all the nodes in it, outer ones first; of a tuple, those of its items."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Node):
+            yield node
+            waiting += [getattr(node, name) for name in reversed(node.fields) if name != "span"]
+        elif type(node) is tuple:
+            waiting += reversed(node)
