@@ -27,7 +27,7 @@ from archdsl.whole import write
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.difference import Difference
+    from archdsl.difference.compare import Difference
 
 Shape = tuple[int | str, ...]
 """The batch, which is the letter "N", the channels, then the sizes of the spatial axes."""
@@ -405,7 +405,7 @@ class Network:
         memory is that of activations of `dtype` for `batch` samples. pandas takes the list as it
         is: `DataFrame(network.table())`.
         """
-        from archdsl import memory, receptive, rows
+        from archdsl.summary import memory, receptive, rows
 
         with all_mistakes():
             _one_of(depth, rows.DEPTHS)
@@ -431,22 +431,22 @@ class Network:
         With a `part` just that: a line, a row (`body.stage3`), a use of a block, a primitive, with
         the primitives it is made of.
         """
-        from archdsl import explain, explain_text
+        from archdsl.explain import facts, text
 
         with all_mistakes():
             _one_of(format, ("text", "json"))
         if part is None:
-            sections = explain.explain(self.graph, self._parameters)
+            sections = facts.explain(self.graph, self._parameters)
         else:
-            found = explain.explain_part(self.graph, part)
+            found = facts.explain_part(self.graph, part)
             if found is None:
                 raise DiagnosticError([self._no_part(part)])
             sections = [found]
-        write = explain_text.as_json if format == "json" else explain_text.as_text
+        write = text.as_json if format == "json" else text.as_text
         return write(self.graph, sections)
 
     def _no_part(self, name: str) -> Diagnostic:
-        from archdsl.explain import names
+        from archdsl.explain.facts import names
 
         known = names(self.graph)
         near = nearest(name, known)
@@ -472,9 +472,9 @@ class Network:
         `depth`, `batch` and `dtype` are as for `table`. `sort` is params, macs, memory, field or
         name; `format` text, json, csv, markdown or latex; `width` the columns of a text.
         """
-        from archdsl import memory, rows
-        from archdsl.summary import SORTS, WIDTH, Summary
-        from archdsl.summary_forms import FORMS
+        from archdsl.summary import memory, rows
+        from archdsl.summary.forms import FORMS
+        from archdsl.summary.text import SORTS, WIDTH, Summary
 
         with all_mistakes():
             _one_of(depth, rows.DEPTHS)
@@ -586,8 +586,8 @@ def diff(a: Network, b: Network, *, batch: int = 1, dtype: str = "float32") -> D
 
     `batch` and `dtype` are those of the activations whose memory is compared.
     """
-    from archdsl import memory
-    from archdsl.difference import difference
+    from archdsl.difference.compare import difference
+    from archdsl.summary import memory
 
     with all_mistakes():
         _one_of(dtype, memory.SIZES)

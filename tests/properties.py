@@ -19,13 +19,15 @@ import torch
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl import costs, errors, explain, memory, rows, testing
+from archdsl import costs, errors, testing
 from archdsl.diagnostics import Diagnostic, DiagnosticError, render
+from archdsl.explain.facts import names
 from archdsl.format import format_text
 from archdsl.graph import Graph
 from archdsl.network import Network, Spec
 from archdsl.onnx import export
 from archdsl.report_json import json_report
+from archdsl.summary import memory, rows
 from archdsl.torch.source import generate
 from archdsl.view.drawing import FORMATS
 from tests import agreement, onnx_tools, pictures, test_format
@@ -179,7 +181,7 @@ def figures_agree(text: str) -> None:
             assert made.summary(depth, format=form)
     assert 0 < 4 * memory.peak(made.graph)
     assert made.explain() and made.explain(format="json")
-    for name in explain.names(made.graph)[:20]:
+    for name in names(made.graph)[:20]:
         assert name in made.explain(name)
     assert archdsl.diff(made, again).same and made.source() == again.source()
     spec = made.spec

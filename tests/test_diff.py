@@ -10,8 +10,8 @@ import pytest
 
 import archdsl
 from archdsl import Network
-from archdsl.alignment import aligned
-from archdsl.difference import Difference
+from archdsl.difference.alignment import aligned
+from archdsl.difference.compare import Difference
 from tests.conftest import Command
 from tests.shipped import SHIPPED
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import explain, numbers
-from archdsl.explain import Fact, Section
+from archdsl import numbers
+from archdsl.explain import facts as explain
+from archdsl.explain.facts import Fact, Section
 from archdsl.network import Spec
 from tests.conftest import Command
 from tests.shipped import SHIPPED

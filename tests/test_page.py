@@ -17,7 +17,7 @@ import pytest
 
 import archdsl
 from archdsl.graph import Graph
-from archdsl.rows import DEPTHS
+from archdsl.summary.rows import DEPTHS
 from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.drawing import draw

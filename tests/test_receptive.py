@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import archdsl
-from archdsl import receptive
 from archdsl.network import PartInfo
 from archdsl.operations import OPERATIONS
-from archdsl.receptive import Sight
+from archdsl.summary import receptive
+from archdsl.summary.receptive import Sight
 from archdsl.testing.arguments import call
 
 # Araujo et al., Distill 2019, and the sum over the layers for the others.

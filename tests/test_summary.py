@@ -14,9 +14,10 @@ import pandas
 import pytest
 
 import archdsl
-from archdsl import memory, rows, summary, summary_forms
 from archdsl.cli import summary as command_line
 from archdsl.network import PartInfo
+from archdsl.summary import forms, memory, rows
+from archdsl.summary import text as summary
 from tests.conftest import Command
 
 FORMS = ("text", "json", "csv", "markdown", "latex")
@@ -44,8 +45,8 @@ def test_the_command_line_offers_what_there_is() -> None:
     assert command_line.DEPTHS == rows.DEPTHS
     assert command_line.SORTS == tuple(summary.SORTS)
     assert command_line.DTYPES == tuple(memory.SIZES)
-    assert command_line.FORMS == tuple(summary_forms.FORMS)
-    assert summary_forms.COLUMNS == PartInfo._fields
+    assert command_line.FORMS == tuple(forms.FORMS)
+    assert forms.COLUMNS == PartInfo._fields
 
 
 @pytest.mark.parametrize("depth", rows.DEPTHS)

@@ -16,7 +16,7 @@ import pytest
 import archdsl
 from archdsl import errors
 from archdsl.diagnostics import DiagnosticError
-from archdsl.rows import DEPTHS
+from archdsl.summary.rows import DEPTHS
 from archdsl.view import colours
 from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from archdsl import __version__, errors, memory
+from archdsl import __version__, errors
 from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.summary import memory
 
 if TYPE_CHECKING:
     from archdsl.network import Network

@@ -8,7 +8,7 @@ from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, option_place
 from archdsl.cli.output import FINE, write_file, write_out
 from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.rows import DEPTHS
+from archdsl.summary.rows import DEPTHS
 from archdsl.view.drawing import FORMATS, draw, format_of
 
 EPILOG = """\

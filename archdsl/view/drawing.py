@@ -9,7 +9,7 @@ from archdsl import errors
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph
 from archdsl.resolve import nearest
-from archdsl.rows import DEPTHS
+from archdsl.summary.rows import DEPTHS
 from archdsl.view.boxes import boxes_of
 from archdsl.view.depths import opened
 from archdsl.view.folding import fold

@@ -1,7 +1,7 @@
 """What `archdsl summary` shows: stages, blocks and primitives with shapes and costs, and totals.
 
 The numbers come from `rows.py`, `memory.py` and `receptive.py`; here they become text. The other
-forms of the same table are in `summary_forms.py`.
+forms of the same table are in `forms.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from archdsl import costs, memory, receptive, rows
+from archdsl import costs
 from archdsl.diagnostics import printable
 from archdsl.graph import Graph
 from archdsl.operations import Shape, shape_text
-from archdsl.receptive import Sight
-from archdsl.rows import Row
+from archdsl.summary import memory, receptive, rows
+from archdsl.summary.receptive import Sight
+from archdsl.summary.rows import Row
 
 WIDTH = 118
 """Columns of a table that nobody watches on a terminal."""

@@ -2,7 +2,7 @@
 guards were taken.
 
 Reads the frames that elaboration left and evaluates nothing. The result is sections of facts, as
-plain data; `explain_text.py` lays them out.
+plain data; `text.py` lays them out.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 from archdsl import costs, tables, tree
 from archdsl.calls import signature_of
 from archdsl.elaborate import variant_cells
-from archdsl.equations import Equation, condition, equation, repeated, scaled, value_text
 from archdsl.evaluate import Callee
+from archdsl.explain.equations import Equation, condition, equation, repeated, scaled, value_text
 from archdsl.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
 from archdsl.labels import as_written, kind_of_item
 from archdsl.operations import OPERATIONS, Word, shape_text
 from archdsl.operations.base import REQUIRED
 from archdsl.operations.kinds import describe
 from archdsl.resolve import bound_names, line_name
-from archdsl.rows import Row, stages
 from archdsl.source import Span
 from archdsl.stages import DIVISOR
+from archdsl.summary.rows import Row, stages
 
 MOST = 4
 """Values that are shown one after the other before the rest is left out."""

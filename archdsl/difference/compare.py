@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from archdsl import memory, rows
-from archdsl.alignment import Pair, aligned
-from archdsl.equations import value_text
+from archdsl.difference.alignment import Pair, aligned
+from archdsl.explain.equations import value_text
 from archdsl.graph import Graph, Node, Scope, Value
 from archdsl.labels import as_written, operation_text
 from archdsl.operations import Operation, Word, shape_text
-from archdsl.rows import Row
+from archdsl.summary import memory, rows
+from archdsl.summary.rows import Row
 
 NUMBERED = re.compile(r"(.*\.)?stage[0-9]+")
 """Rows without a label are called by their numbers, which say nothing of them."""
@@ -75,7 +75,7 @@ class Difference(NamedTuple):
 
     def text(self, format: str = "text") -> str:
         """As `archdsl diff` prints it: text, markdown or json."""
-        from archdsl.difference_text import FORMS
+        from archdsl.difference.text import FORMS
 
         return FORMS[format](self)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl import costs, memory
+from archdsl import costs
 from archdsl.graph import Graph, Node, Scope, Value, tensors
 from archdsl.labels import item_text, kinds_text
 from archdsl.operations import Shape
 from archdsl.records import Record
+from archdsl.summary import memory
 
 DEPTHS = ("stages", "blocks", "primitives")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from archdsl import memory, receptive
 from archdsl.operations import shape_text
-from archdsl.summary import HEADINGS, Line, Summary, size_text
+from archdsl.summary import memory, receptive
+from archdsl.summary.text import HEADINGS, Line, Summary, size_text
 
 COLUMNS = (
     "name", "stage", "block", "kind", "shape", "params", "macs", "memory", "training", "stride",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archdsl.diagnostics import printable
-from archdsl.explain import Fact, Section
+from archdsl.explain.facts import Fact, Section
 from archdsl.graph import Graph, Node
 from archdsl.labels import item_text
 from archdsl.operations import shape_text

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from archdsl.diagnostics import printable
-from archdsl.difference import Amounts, Change, Difference
-from archdsl.summary import size_text
+from archdsl.difference.compare import Amounts, Change, Difference
+from archdsl.summary.text import size_text
 
 SIGNS = {"changed": "~", "added": "+", "removed": "-", "costs": " "}
 

@@ -1,0 +1,1 @@
+"""What differs between two networks: their stages paired, compared, and told."""

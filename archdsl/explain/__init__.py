@@ -1,0 +1,1 @@
+"""Why a network is as it is: its facts, equations among these, their text."""
