@@ -299,7 +299,7 @@ def test_a_block_works_in_every_dimension(name: str, sizes: str) -> None:
     ],
 )  # fmt: skip
 def test_shift_resnets_have_the_published_sizes(units: int, e: int, params: int) -> None:
-    """ShiftResNet-20, 56 and 110 for CIFAR-10. Wu et al., CVPR 2018, table 2: 0.03 M to 1.76 M."""
+    """ShiftResNet-20, 56 and 110 for CIFAR-10. Wu et al., CVPR 2018: 0.03 M to 1.76 M."""
     text = f"""
         arch shift_resnet {{
           input image: 3x32x32
