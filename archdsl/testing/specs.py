@@ -70,8 +70,8 @@ def uses(
     """Specs that use a block of one's own.
 
     `text` defines it, `calls` are ways to call it (`"my_block(8, s=2)"`), `shapes` are those of
-    inputs (`"16x8x8"`). One to three uses stand in a row, or side by side in a sum or a
-    concatenation. What does not fit is not tried to the end: at least one call must fit a shape.
+    inputs (`"16x8x8"`). One to three uses stand in a row, sums and concatenations between them, and
+    the last gives the network's output. At least one call must fit each shape.
     """
     assert any(call.partition("(")[0] == block for call in calls), f"no call of {block}"
 
@@ -79,12 +79,18 @@ def uses(
         shape = random.choice(shapes)
         writer = _Writer(random, 0, given=text)
         writer.begin([("image", shape)])
+        last = ""
         for _ in range(random.randrange(1, 4)):
-            source = random.choice([*writer.values])
-            writer.attempt(f"{source} -> {random.choice(calls)}")
-            if random.random() < 0.3:
+            if last and random.random() < 0.3:
                 writer.joined()
-        return writer.done()
+            name = f"v{len(writer.values)}"
+            if writer.attempt(f"{writer.source()} -> {random.choice(calls)}", name):
+                last = name
+        if not last:
+            last = "v1"
+            fits = any(writer.attempt(f"image -> {use}", last) for use in calls)
+            assert fits, f"no call of {block} fits {shape}"
+        return writer.text([last])
 
     return st.randoms(use_true_random=False).map(write)
 
@@ -131,7 +137,7 @@ class _Writer:
         self.begin(inputs)
         ways = [
             self.flow, self.flow, self.flow, self.primitive, self.primitive, self.joined,
-            self.joined, self.table, self.table, self.parted, self.repeat, self.use,
+            self.joined, self.table, self.table, self.parted, self.repeat, self.use, self.dense,
         ]  # fmt: skip
         for _ in range(self.random.randrange(2, self.lines + 1)):
             self.random.choice(ways)()
@@ -265,6 +271,12 @@ class _Writer:
             )  # fmt: skip
             if self.attempt(expression):
                 return
+
+    def dense(self) -> None:
+        """A map as a vector, and a layer on it."""
+        way = self.pick("global_pool", "flatten", "avg_pool(out=1)")
+        step = call(self.random, OPERATIONS["linear"])
+        self.attempt(f"{self.source()} -> {way} -> {step} -> {self.pick(*ACTIVATIONS)}")
 
     def parted(self) -> None:
         source, name = self.source(), f"v{len(self.values)}"
