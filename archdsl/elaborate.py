@@ -34,7 +34,7 @@ __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 USE = 40
 """How much work the use of a block is, beside what its text is."""
 
-FIRST = 8
+FIRST = 16
 """How much work a piece of text is more where it is looked at first."""
 
 NETWORK = 8_000
