@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+import archdsl
 from tests.agreement import agree
 
 SHAPES = {0: "8", 1: "8x9", 2: "8x9x7", 3: "8x5x6x7"}
@@ -308,3 +309,16 @@ SEVERAL_SPECS = {
 @pytest.mark.parametrize("name", SEVERAL_SPECS)
 def test_several_tensors(name: str) -> None:
     agree(SEVERAL_SPECS[name])
+
+
+@pytest.mark.parametrize("returned,overwrites", [("out", True), ("out, main", False)])
+def test_a_sum_overwrites_what_nobody_else_reads(returned: str, overwrites: bool) -> None:
+    text = f"""
+arch net {{
+  input image: 4x8x8
+  main = image -> conv(4, k=3) -> bn
+  out = main + image
+  return {returned}
+}}
+"""
+    assert (".add_(" in archdsl.loads(text).source()) == overwrites

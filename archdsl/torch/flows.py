@@ -210,7 +210,25 @@ class Flows(Expressions):
             a, b = map(as_list, pieces)
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
         nodes = {f: f.trace[id(expression)].node for f in lanes}
+        if isinstance(expression, tree.Binary) and expression.operator == "+" and len(pieces) == 2:
+            if all(self.writer.may_overwrite(node) for node in nodes.values()):
+                pieces[0] = self._called_here(pieces[0])
         return self._operator(nodes, pieces, None, line)
+
+    def _called_here(self, piece: Piece) -> Piece:
+        """The layer whose output a variable is, called where that is used: nobody else uses it."""
+        if piece.variable is None or self.conditions:
+            return piece
+        for i in reversed(range(len(self.statements))):
+            statement = self.statements[i]
+            if not isinstance(statement, Assign):
+                break
+            if piece.variable in statement.targets:
+                if len(statement.targets) == 1 and statement.piece.is_call:
+                    del self.statements[i]
+                    return statement.piece
+                break
+        return piece
 
     def _operator(
         self,

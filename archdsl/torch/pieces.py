@@ -60,6 +60,12 @@ class Piece:
         alone = self.parts[0] if len(self.parts) == 1 else None
         return alone if isinstance(alone, Var) else None
 
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a layer that is called: `self.main(x)`."""
+        first, last = self.parts[0], self.parts[-1]
+        return isinstance(first, str) and first.startswith("self.") and last == ")"
+
     def text(self, name: Callable[[Var], str]) -> str:
         """The Python text, with names for the variables."""
         return "".join(part if isinstance(part, str) else name(part) for part in self.parts)

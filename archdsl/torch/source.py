@@ -137,7 +137,7 @@ class Writer:
         return title
 
     def may_overwrite(self, node: Node) -> bool:
-        """Whether an activation may write into its input: one nobody else reads or keeps."""
+        """Whether an operation may write into its input: one nobody else reads or keeps."""
         value = node.inputs[0]
         maker = value.node
         return (
@@ -145,6 +145,7 @@ class Writer:
             and maker.scope is node.scope
             and maker.operation.name in FRESH
             and self._readers.get(value) == 1
+            and value.shape == node.outputs[0].shape
         )
 
     def taps_of(self, unit: Unit) -> dict[str, set[str]]:

@@ -98,6 +98,12 @@ def binary(operator: str, left: Symbol, right: Symbol, values: Mapping[Frame, An
     if nothing is not None and nothing in (left.text, right.text):
         other = right if left.text == nothing else left
         return Symbol(values, other.text, other.level, other.names, other.open)
+    undone = f" * {right.text}"  # a number times 64, divided by 64
+    if operator == "//" and left.level == PRODUCT and left.text.endswith(undone):
+        text = left.text.removesuffix(undone)
+        if right.text.isdigit() and all(isinstance(n, int) for n in left.values.values()):
+            level = ATOM if text.isidentifier() else PRODUCT
+            return Symbol(values, text, level, left.names, left.open)
     level = LEVELS[operator]
     sign = "**" if operator == "^" else operator
     # Every operator but the power joins from the left.

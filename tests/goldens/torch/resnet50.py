@@ -17,15 +17,14 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, c: int, s: int = 1) -> None:
         super().__init__()
-        mid = c * 64 // 64
         self.main = nn.Sequential(
-            nn.Conv2d(in_channels, mid, 1, bias=False),
-            nn.BatchNorm2d(mid),
+            nn.Conv2d(in_channels, c, 1, bias=False),
+            nn.BatchNorm2d(c),
             nn.ReLU(inplace=True),
-            nn.Conv2d(mid, mid, 3, stride=s, padding=1, bias=False),
-            nn.BatchNorm2d(mid),
+            nn.Conv2d(c, c, 3, stride=s, padding=1, bias=False),
+            nn.BatchNorm2d(c),
             nn.ReLU(inplace=True),
-            nn.Conv2d(mid, c * 4, 1, bias=False),
+            nn.Conv2d(c, c * 4, 1, bias=False),
             nn.BatchNorm2d(c * 4),
         )
         self.skip = (
@@ -39,7 +38,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.relu(self.main(x) + self.skip(x))
+        out: Tensor = self.relu(self.main(x).add_(self.skip(x)))
         return out
 
 

@@ -34,7 +34,7 @@ class GroupedBottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.relu(self.main(x) + self.skip(x))
+        out: Tensor = self.relu(self.main(x).add_(self.skip(x)))
         return out
 
 
