@@ -94,6 +94,8 @@ def _slide(o: Any, x: Sizes) -> list[Sizes]:
         elif o.p == "same" and s > 1:
             if d > 1:
                 raise Fixed("the border of p=same with a dilation depends on the size")
+            if k < s:  # for which onnxruntime's SAME_UPPER finds a border below 0
+                raise Fixed("the border of p=same with a stride over k depends on the size")
             sizes.append(_divided(size, s, up=True))
         elif getattr(o, "ceil", False) and s > 1:
             if high > k - s:
