@@ -76,6 +76,7 @@ CASES: dict[str, tuple[str, tuple[int, ...]]] = {
     "max_pool": ("max_pool(3, s=2, p=1)", ALL),
     "max_pool_ceil": ("max_pool(3, s=2, ceil=true)", ALL),
     "max_pool_ceil_wide": ("max_pool(2, s=3, p=1, ceil=true)", ALL),
+    "max_pool_far": ("max_pool(2, s=1, p=same, d=3)", ALL),
     "max_pool_same": ("max_pool(3, s=2, p=same)", ALL),
     "max_pool_dilated": ("max_pool(2, s=2, d=2, ceil=true)", ALL),
     "avg_pool": ("avg_pool(3, s=2, p=1)", ALL),

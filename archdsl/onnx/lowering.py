@@ -240,9 +240,18 @@ def _matmul(at: Site, o: Any, a: Value, b: Value) -> Value:
 
 
 def _max_pool(at: Site, o: Any, x: Value) -> Value:
+    border = _window(at, o, o.d)
+    pads = border.get("pads", ())
+    if any(pad >= k for pad, k in zip(pads, (*o.k, *o.k))):  # onnxruntime's borders are below k
+        rank = len(o.k)
+        pairs = [*zip(pads[:rank], pads[rank:])]
+        grown = (*x.shape[:2], *(plus(n, low + high) for n, (low, high) in zip(x.shape[2:], pairs)))
+        sides = at.ints(*_sides([(0, 0), (0, 0), *pairs]))
+        x = at.emit("Pad", x, sides, at.number(float("-inf")), shape=grown)
+        border["pads"] = (0,) * len(pads)
     return at.emit(
         "MaxPool", x, kernel_shape=o.k, strides=o.s,
-        dilations=o.d if any(d > 1 for d in o.d) else None, **_window(at, o, o.d),
+        dilations=o.d if any(d > 1 for d in o.d) else None, **border,
     )  # fmt: skip
 
 
