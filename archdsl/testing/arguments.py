@@ -52,6 +52,7 @@ OWN = {
     ("dropout", "rate"): ("0", "0.2", "0.5", "1"),
     ("drop_path", "rate"): ("0", "0.1", "0.5"),
     ("bn", "momentum"): ("0.01", "0.1", "1"),
+    ("lrn", "k"): ("0.5", "1", "2"),  # nearer to 0 rounding shows, no defect
     ("leaky_relu", "slope"): ("0.01", "0.2", "0"),
 }
 """Texts for parameters whose kind does not tell enough."""
