@@ -53,11 +53,16 @@ def inputs_of(graph: Graph, batch: int = 2, sizes: dict[int, int] | None = None)
     return found
 
 
-def expected(graph: Graph, state: dict[str, torch.Tensor], inputs: Arrays) -> Arrays:
-    """What the reference computes, in float64."""
-    double = {k: v.double() if v.is_floating_point() else v for k, v in state.items()}
+def expected(
+    graph: Graph,
+    state: dict[str, torch.Tensor],
+    inputs: Arrays,
+    dtype: torch.dtype = torch.float64,
+) -> Arrays:
+    """What the reference computes, in float64 if not told otherwise."""
+    cast = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
     with torch.no_grad():
-        outputs = Reference(graph, double)(*(torch.from_numpy(x).double() for x in inputs))
+        outputs = Reference(graph, cast)(*(torch.from_numpy(x).to(dtype) for x in inputs))
     return [x.numpy() for x in outputs]
 
 

@@ -106,6 +106,10 @@ def _same_in_onnx(graph: Graph) -> list[list[str]]:
     inputs = onnx_tools.inputs_of(graph, 3)
     expected = onnx_tools.expected(graph, state, inputs)
     usual = all(np.isfinite(x).all() and np.abs(x).max() < 1e6 for x in expected)
+    # A narrow normalisation magnifies rounding: the reference says how much, in float32 itself.
+    rounded = onnx_tools.expected(graph, state, inputs, torch.float32)
+    spread = [np.abs(a - b).max() / max(1e-3, np.abs(b).max()) for a, b in zip(rounded, expected)]
+    tolerance = max(1e-3, 4 * float(max(spread))) if usual else 1e-3
     operators: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number, options in enumerate(ONNX):
@@ -125,7 +129,7 @@ def _same_in_onnx(graph: Graph) -> list[list[str]]:
                 if "dynamic" not in options:
                     assert tuple(d.dim_value for d in dims) == output.value.shape
             if usual:
-                onnx_tools.close(onnx_tools.run(path, inputs), expected, 1e-3)
+                onnx_tools.close(onnx_tools.run(path, inputs), expected, tolerance)
             if "functions" not in options:
                 operators.append([node.op_type for node in model.graph.node])
     return operators
