@@ -261,6 +261,15 @@ class TooManyParameters(Diagnostic):
     limit: int
 
 
+class TooManyTensors(Diagnostic):
+    code = "A5014"
+    message = "{path} has {count} tensors, and may have no more than {limit}"
+    help = "`--limit tensors=N` allows more"
+    path: str
+    count: int
+    limit: int
+
+
 # A2: numbers and values
 
 

@@ -51,6 +51,9 @@ NUMBER = 10**18
 PARAMETERS = 1_000_000_000
 """Weights that are written to a file; those of a network that is only looked at have no bound."""
 
+TENSORS = 20_000
+"""Tensors of a file with weights."""
+
 MISTAKES = 50
 """Mistakes told in one run."""
 

@@ -254,9 +254,15 @@ def open_file(path: str, entry: str | None = "") -> File:
             raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
         from archdsl.weights.safetensors import SafetensorsFile
 
-        return SafetensorsFile(path)
+        return _bounded(SafetensorsFile(path))
     if ending in ("pt", "pth"):
         from archdsl.weights.checkpoint import CheckpointFile
 
-        return CheckpointFile(path, entry)
+        return _bounded(CheckpointFile(path, entry))
     raise errors.UnknownWeights(path=path)
+
+
+def _bounded(file: File) -> File:
+    if len(file.shapes) > limits.TENSORS:
+        raise errors.TooManyTensors(path=file.name, count=len(file.shapes), limit=limits.TENSORS)
+    return file
