@@ -322,3 +322,15 @@ arch net {{
 }}
 """
     assert (".add_(" in archdsl.loads(text).source()) == overwrites
+
+
+def test_the_default_initialisation_has_a_word() -> None:
+    text = """
+arch net {
+  input image: 4x8x8
+  default conv(init=kaiming_normal)
+  return image -> conv(4, init=%s)
+}
+"""
+    assert "kaiming" in archdsl.loads(text % "kaiming_normal").source()
+    assert "nn.init" not in archdsl.loads(text % "default").source()
