@@ -22,7 +22,7 @@ import archdsl
 from archdsl import DiagnosticError, Network, cli
 from archdsl.bench import Measurement, bench, blocks, runtimes, turns
 from tests.conftest import ROOT, Command
-from tests.test_quiet import ERASED, LINE, on_terminal
+from tests.test_quiet import ERASED, LINE, told_on_terminal
 
 SPEC = """
 block unit(c, s=1) {
@@ -308,10 +308,10 @@ def test_nothing_is_left_behind(command: Command, folder: Path) -> None:
 
 
 def test_progress_on_a_terminal(folder: Path) -> None:
-    told = on_terminal(folder, "bench", "small.arch", "--runtime", "torch", "--seconds", "0.3")
+    told = told_on_terminal(folder, "bench", "small.arch", "--runtime", "torch", "--seconds", "0.3")
     assert "small in torch, batch 1: run" in told
     assert "\x1b" not in re.sub(LINE, "", told).replace(ERASED, "")
-    assert "\x1b" not in on_terminal(folder, "bench", "small.arch", "--quiet", *RUN)
+    assert "\x1b" not in told_on_terminal(folder, "bench", "small.arch", "--quiet", *RUN)
 
 
 def test_interruption(folder: Path) -> None:

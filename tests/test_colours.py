@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from archdsl import diagnostics
-from tests.conftest import ROOT, Command
+from tests.conftest import Command
+from tests.terminal import on_terminal
 
-pty = pytest.importorskip("pty")
 WRONG = "arch net {\n  input x: 4x8x8\n  return x -> conv(6, groups=4)\n}\n"
 
 
-def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
+def told_on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
     """What a command writes to standard error where that is a terminal."""
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
-    environment.pop("NO_COLOR", None) if "NO_COLOR" not in variables else None
-    process = subprocess.Popen(
-        [sys.executable, "-m", "archdsl", *arguments],
-        cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=follower,
-    )  # fmt: skip
-    os.close(follower)
-    told = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        told += piece
-    process.wait()
-    os.close(leader)
-    return told.decode().replace("\r\n", "\n")
+    return on_terminal(folder, *arguments, both=False, **variables)[0]
 
 
 def test_colours_on_a_terminal(tmp_path: Path, command: Command) -> None:
     (tmp_path / "net.arch").write_text(WRONG)
-    told = on_terminal(tmp_path, "check", "net.arch")
+    told = told_on_terminal(tmp_path, "check", "net.arch")
     assert told.startswith("\033[1;31merror[A3014]\033[0m\033[1m: groups=4")
     plain = command("check", "net.arch").stderr
     assert "\033" not in plain
     assert re.sub(r"\033\[[0-9;]*m", "", told) == plain
     for refused in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert on_terminal(tmp_path, "check", "net.arch", **refused) == plain
-    assert on_terminal(tmp_path, "check", "net.arch", NO_COLOR="") == told  # empty means nothing
+        assert told_on_terminal(tmp_path, "check", "net.arch", **refused) == plain
+    # Empty means nothing.
+    assert told_on_terminal(tmp_path, "check", "net.arch", NO_COLOR="") == told
 
 
 @pytest.mark.parametrize(

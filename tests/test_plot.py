@@ -19,7 +19,7 @@ import archdsl
 from archdsl import DiagnosticError, Network, plot
 from archdsl.plot import figures
 from archdsl.plot.data import Data
-from archdsl.plot.measures import front
+from archdsl.plot.measures import costly, front
 from tests.conftest import ROOT, Command
 
 SPEC = """
@@ -423,3 +423,14 @@ def test_nothing_else_imports_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stages_without_costs_are_neither_drawn_nor_counted(tmp_path: Path) -> None:
+    (tmp_path / "net.arch").write_text(
+        "arch net {\n  input x: 3x8x8\n  y = x -> conv(4)\n  z = y -> global_pool\n"
+        "  return z -> linear(2)\n}\n"
+    )
+    network = archdsl.load(tmp_path / "net.arch")
+    assert len(network.table()) == 3 and len(costly(network)) == 2
+    figure = figures.stages(network, 6.5)
+    assert [len(axes.patches) for axes in figure.axes] == [2, 2]

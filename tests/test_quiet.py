@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from archdsl.cli import COMMANDS
-from tests.conftest import ROOT, Command
-
-pty = pytest.importorskip("pty")
+from tests.conftest import Command
+from tests.terminal import on_terminal
 
 NET = "arch net {\n  input x: 4x8x8\n  return x -> conv(6)\n}\n"
 WARNED = "arch net(unused=1) {\n  input x: 4x8x8\n  return x -> conv(6)\n}\n"
@@ -109,27 +105,10 @@ def test_diagnostics_are_told_all_the_same(command: Command, folder: Path, name:
     assert quiet.returncode == 1 and "error[A1002]" in quiet.stderr
 
 
-def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
-    """What a command writes where both its outputs are one terminal."""
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **variables}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "archdsl", *arguments],
-        cwd=folder, env=environment, stdout=follower, stderr=follower,
-    )  # fmt: skip
-    os.close(follower)
-    told = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        told += piece
-    assert process.wait() == 0
-    os.close(leader)
-    return told.decode().replace("\r\n", "\n")
+def told_on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
+    told, status = on_terminal(folder, *arguments, **variables)
+    assert status == 0
+    return told
 
 
 LONG = {
@@ -143,7 +122,7 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_progress_on_a_terminal_is_erased(command: Command, folder: Path, name: str) -> None:
-    told = on_terminal(folder, *LONG[name], NO_COLOR="1")
+    told = told_on_terminal(folder, *LONG[name], NO_COLOR="1")
     assert LINE.search(told), told
     # What is left on the screen is what a pipe gets: each line of progress was written over.
     shown = re.sub(LINE, "", told).replace(ERASED, "")
@@ -157,5 +136,5 @@ def test_progress_on_a_terminal_is_erased(command: Command, folder: Path, name: 
 
 @pytest.mark.parametrize("refused", [["--quiet"], []])
 def test_progress_can_be_refused(folder: Path, refused: list[str]) -> None:
-    told = on_terminal(folder, *LONG["onnx"], *refused, TERM="xterm" if refused else "dumb")
+    told = told_on_terminal(folder, *LONG["onnx"], *refused, TERM="xterm" if refused else "dumb")
     assert "\x1b" not in told

@@ -69,8 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(dict.fromkeys(map(positive, text.split(","))))
-    return sizes
+    return tuple(dict.fromkeys(map(positive, text.split(","))))
 
 
 def _seconds(text: str) -> float:

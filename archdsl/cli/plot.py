@@ -52,6 +52,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw a figure."""
     from archdsl import plot
+    from archdsl.plot.measures import costly
 
     networks = chosen_networks(options)
     _check_output(options.output, [n.spec.path for n in networks.values()] + options.data)
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             (network,) = networks.values()
             plot.stages(network, options.output, width=options.width)
-            told = counted(len(network.table()), "stage")
+            told = counted(len(costly(network)), "stage")
     if not options.quiet:
         write_out(f"{options.output}: {told}\n")
     return FINE

@@ -69,20 +69,26 @@ def scaled(
     channels: tree.Expression, width: tree.Expression, divisor: Any, result: int, frame: Frame
 ) -> Equation:
     """Channels of a table times its width: `24 * 1.1 = 26.4 -> 24 (nearest multiple of 8, ...)`."""
-    c, w = frame.trace[id(channels)], frame.trace[id(width)]
-    exact = numbers.calculate("*", c, w)
-    steps = (f"{_grouped(channels)} * {_grouped(width)}", f"{describe(c)} * {describe(w)}")
-    return _rounded(_distinct((*steps, describe(exact))), "divisible", exact, result, divisor)
+    steps, exact = _product(channels, width, frame)
+    return _rounded(steps, "divisible", exact, result, divisor)
 
 
 def repeated(
     n: tree.Expression, depth: tree.Expression, name: str, count: int, frame: Frame
 ) -> Equation:
     """Repeats of a row times the table's depth: `2 * 1.1 = 2.2 -> 3 (rounded up)`."""
-    times, factor = frame.trace[id(n)], frame.trace[id(depth)]
-    exact = numbers.calculate("*", times, factor)
-    steps = (f"{_grouped(n)} * {_grouped(depth)}", f"{describe(times)} * {describe(factor)}")
-    return _rounded(_distinct((*steps, describe(exact))), name, exact, count)
+    steps, exact = _product(n, depth, frame)
+    return _rounded(steps, name, exact, count)
+
+
+def _product(
+    left: tree.Expression, right: tree.Expression, frame: Frame
+) -> tuple[tuple[str, ...], Any]:
+    """A product that the text of a table does not write: its steps, and what it comes to."""
+    a, b = frame.trace[id(left)], frame.trace[id(right)]
+    exact = numbers.calculate("*", a, b)
+    written = f"{_grouped(left)} * {_grouped(right)}"
+    return _distinct((written, f"{describe(a)} * {describe(b)}", describe(exact))), exact
 
 
 def _rounded(

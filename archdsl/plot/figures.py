@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import errors
 from archdsl.diagnostics import DiagnosticError, printable
 from archdsl.network import Network, PartInfo
-from archdsl.plot.measures import Measure, Point, Points, spans_decades
+from archdsl.plot.measures import Measure, Point, Points, costly, spans_decades
 from archdsl.view.texts import short
 from archdsl.whole import whole
 
@@ -96,7 +96,7 @@ def stages(network: Network, width: float) -> Figure:
     """Bars of the parameters and the MACs of each stage."""
     from matplotlib.figure import Figure
 
-    parts = _largest([part for part in network.table() if part.params or part.macs])
+    parts = _largest(costly(network))
     beside = width >= NARROW
     room = 1.4 if beside else 1.7  # for the text behind the longest bar
     height = 0.5 + (0.4 + 0.2 * max(len(parts), 2)) * (1 if beside else 2)

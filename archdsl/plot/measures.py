@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from archdsl import errors
 from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.network import Network
+from archdsl.network import Network, PartInfo
 from archdsl.plot.data import Data
 from archdsl.records import Record
+
+
+def costly(network: Network) -> list[PartInfo]:
+    """The stages that cost anything: a stage that does not has no bars."""
+    return [part for part in network.table() if part.params or part.macs]
 
 
 class Measure(Record):
