@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from archdsl.escaping import printable
 from archdsl.source import Span
 
 if TYPE_CHECKING:
@@ -141,11 +142,6 @@ def render(diagnostic: Diagnostic, paint: Paint = plain) -> str:
     if diagnostic.advice:
         lines.append(f"{paint('help', 'help')}: {printable(diagnostic.advice)}")
     return "\n".join(lines)
-
-
-def printable(text: str) -> str:
-    """The text with control characters made visible: a spec must not steer a terminal."""
-    return "".join(c if c.isprintable() or c in " \n" else ascii(c)[1:-1] for c in text)
 
 
 def _excerpts(diagnostic: Diagnostic) -> Iterator[_Excerpt]:

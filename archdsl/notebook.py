@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable
 
 if TYPE_CHECKING:
     from archdsl.network import Network, PartInfo, Shape, Spec

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from archdsl import __version__
 from archdsl.diagnostics import Diagnostic
+from archdsl.escaping import sarif
 from archdsl.explanations import explanation, kinds, page, title
 from archdsl.report_json import shortest
 from archdsl.source import Source, Span
@@ -45,8 +46,8 @@ def _rule(kind: type[Diagnostic]) -> dict[str, Any]:
     return {
         "id": kind.code,
         "name": kind.__name__,
-        "shortDescription": {"text": _literal(title(kind).capitalize())},
-        "fullDescription": {"text": _literal(prose)},
+        "shortDescription": {"text": sarif(title(kind).capitalize())},
+        "fullDescription": {"text": sarif(prose)},
         "help": {"text": explanation(kind), "markdown": page(kind.code)},
         "defaultConfiguration": {"level": kind.severity},
     }
@@ -58,7 +59,7 @@ def _result(problem: Diagnostic, rule: int, artifacts: _Artifacts) -> dict[str, 
         "ruleId": problem.code,
         "ruleIndex": rule,
         "level": problem.severity,
-        "message": {"text": _literal(text)},
+        "message": {"text": sarif(text)},
         "locations": [],
     }
     if problem.span is not None:
@@ -67,7 +68,7 @@ def _result(problem: Diagnostic, rule: int, artifacts: _Artifacts) -> dict[str, 
         result["relatedLocations"] = [
             {
                 "id": number,
-                "message": {"text": _literal(note.text)},
+                "message": {"text": sarif(note.text)},
                 "physicalLocation": artifacts.place(note.span),
             }
             for number, note in enumerate(problem.notes, 1)
@@ -95,7 +96,7 @@ class _Artifacts:
         index = self._index.setdefault(id(source), len(self.embedded))
         if index == len(self.embedded):
             self.embedded.append(
-                {"description": {"text": _literal(source.name)}, "contents": {"text": source.text}}
+                {"description": {"text": sarif(source.name)}, "contents": {"text": source.text}}
             )
         return {"index": index}
 
@@ -106,8 +107,3 @@ def uri(path: str) -> str:
     if os.path.isabs(short):
         return PurePath(short).as_uri()
     return quote(os.fsencode(PurePath(short).as_posix()))
-
-
-def _literal(text: str) -> str:
-    """A message without placeholders and links (sections 3.11.5 and 3.11.6)."""
-    return text.replace("{", "{{").replace("}", "}}")

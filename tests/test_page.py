@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 import archdsl
+from archdsl import escaping
 from archdsl.graph import Graph
 from archdsl.summary.rows import DEPTHS
 from archdsl.view.boxes import boxes_of
@@ -23,6 +25,7 @@ from archdsl.view.depths import opened
 from archdsl.view.drawing import draw
 from archdsl.view.geometry import Geometry
 from tests.pictures import ALL, CONSTRUCTS, graph, title
+from tests.test_escaping import PIECES
 from tests.test_view import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -420,6 +423,29 @@ def test_mermaid_takes_every_network(browser: Any) -> None:
         "async (text) => (await mermaid.render('drawn', text)).svg", draw(graph(RESNET), "mmd")
     )
     assert drawn.count("edgePaths") >= 1 and "bottleneck" in drawn and "256x56x56" in drawn
+    page.close()
+
+
+def test_mermaid_shows_every_text_as_it_is(browser: Any) -> None:
+    page = browser.new_page()
+    page.goto("about:blank")
+    script = files("mermaidx").joinpath("assets", "mermaid.js").read_text(encoding="utf-8")
+    page.add_script_tag(content=script)
+    page.evaluate("mermaid.initialize({ startOnLoad: false, maxTextSize: 1e7, maxEdges: 1e5 })")
+    texts = [text for text in PIECES if text.strip()]
+    nodes = "".join(f'  n{i}["{escaping.mermaid(text)}"]\n' for i, text in enumerate(texts))
+    found = page.evaluate(
+        """async (text) => {
+          const { svg } = await mermaid.render('drawn', text);
+          document.body.innerHTML = svg;
+          return [...document.querySelectorAll('.node')].map(n => [n.id, n.textContent]);
+        }""",
+        "flowchart TD\n" + nodes,
+    )
+    assert len(found) == len(texts)
+    for name, shown in found:
+        text = texts[int(re.search(r"n(\d+)-\d+$", name)[1])]  # type: ignore[index]
+        assert "".join(shown.split()) == "".join(escaping.printable(text).split()), text
     page.close()
 
 

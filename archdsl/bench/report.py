@@ -10,6 +10,7 @@ from html import escape
 from statistics import median, quantiles
 from typing import Any
 
+from archdsl.escaping import csv_cell, printable
 from archdsl.records import Record
 
 COLUMNS = ("network", "runtime", "batch", "threads", "latency", "p25", "p75", "min", "runs")
@@ -114,7 +115,7 @@ class Report(Record):
         ]  # fmt: skip
         sections = [head, _aligned([heading, *rows], left=2)]
         sections += [_profile_text(profile) for profile in self.profiles]
-        return "\n\n".join(map("\n".join, sections))
+        return printable("\n\n".join(map("\n".join, sections)))
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self.text())}</pre>"
@@ -208,5 +209,11 @@ def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
+        writer.writerow({name: _cell(value) for name, value in row.items()})
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return csv_cell(value)
+    return round(value, 6) if isinstance(value, float) else value

@@ -30,7 +30,8 @@ from archdsl.cli.output import (
     write_out,
 )
 from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
-from archdsl.diagnostics import DiagnosticError, printable
+from archdsl.diagnostics import DiagnosticError
+from archdsl.escaping import printable
 
 COMMANDS = {
     "build": "write the PyTorch module of a network",

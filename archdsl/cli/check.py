@@ -9,7 +9,8 @@ from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
 from archdsl.cli.output import WRONG_SPEC, counted, identity, report, say, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import Diagnostic, DiagnosticError, printable
+from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.escaping import printable
 from archdsl.network import Network, Spec
 
 EPILOG = """\

@@ -9,7 +9,8 @@ from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError, printable
+from archdsl.diagnostics import DiagnosticError
+from archdsl.escaping import printable
 from archdsl.format import format_text
 from archdsl.network import all_mistakes
 from archdsl.resolve import read

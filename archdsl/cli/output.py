@@ -14,9 +14,9 @@ from archdsl.diagnostics import (
     DiagnosticError,
     coloured,
     plain,
-    printable,
     render,
 )
+from archdsl.escaping import printable
 
 if TYPE_CHECKING:
     from archdsl.network import Spec

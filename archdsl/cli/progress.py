@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from archdsl.cli import output
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable
 from archdsl.progress import Progress, untold
 
 INTERVAL = 0.05

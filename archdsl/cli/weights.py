@@ -9,7 +9,8 @@ from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError, printable
+from archdsl.diagnostics import DiagnosticError
+from archdsl.escaping import printable
 
 EPILOG = """\
 CHECKPOINT is a .safetensors, .pt or .pth file with a state_dict of the same network, under whatever

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.diagnostics import printable
 from archdsl.difference.compare import Amounts, Change, Difference
+from archdsl.escaping import markdown, printable
 from archdsl.summary.text import size_text
 
 SIGNS = {"changed": "~", "added": "+", "removed": "-", "costs": " "}
@@ -122,20 +122,14 @@ def as_markdown(found: Difference) -> str:
         for change in found.stages
     ]
     rows.append(("", "total", "", *_deltas(found.total)))
-    cells = [[_escaped(cell) for cell in row] for row in rows]
+    cells = [[markdown(cell) for cell in row] for row in rows]
     cells.insert(1, ["---"] * 3 + ["--:"] * 3)
-    lines = [f"**{_escaped(' -> '.join(found.names))}**", ""]
-    lines += [f"- {_escaped(' '.join(line.split()))}" for line in _heads(found) if line]
+    lines = [f"**{markdown(' -> '.join(found.names))}**", ""]
+    lines += [f"- {markdown(line)}" for line in _heads(found) if line]
     lines += [""] if lines[-1] else []
     lines += ["| " + " | ".join(row) + " |" for row in cells]
-    lines += ["", *(f"- {name}: {_escaped(text)}" for name, text in _totals(found))]
+    lines += ["", *(f"- {name}: {markdown(text)}" for name, text in _totals(found))]
     return "\n".join(lines)
-
-
-def _escaped(text: str) -> str:
-    for character in "\\`*_|<>[]":
-        text = text.replace(character, "\\" + character)
-    return f"\\{text}" if text in ("+", "-") else text
 
 
 def as_json(found: Difference) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable
 from archdsl.explain.facts import Fact, Section
 from archdsl.graph import Graph, Node
 from archdsl.labels import item_text

@@ -11,6 +11,7 @@ from math import isfinite
 
 from archdsl import errors
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
+from archdsl.escaping import csv_text
 from archdsl.records import Record
 from archdsl.resolve import did_you_mean, nearest, read
 from archdsl.source import Source, Span
@@ -180,7 +181,7 @@ def _lines(source: Source) -> Iterator[list[Cell]]:
             if content.startswith('"'):
                 reason = "this quote is never closed"
                 raise errors.NotACsv(Span(source, start, start + 1), reason=reason)
-        line.append(Cell(content, Span(source, start, end)))
+        line.append(Cell(csv_text(content), Span(source, start, end)))
         at = match.end()
         if text.startswith(",", at):
             at += 1

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from archdsl import errors
-from archdsl.diagnostics import DiagnosticError, printable
+from archdsl.diagnostics import DiagnosticError
+from archdsl.escaping import matplotlib_text
 from archdsl.network import Network, PartInfo
 from archdsl.plot.measures import Measure, Point, Points, costly, spans_decades
 from archdsl.view.texts import short
@@ -102,8 +103,10 @@ def stages(network: Network, width: float) -> Figure:
     height = 0.5 + (0.4 + 0.2 * max(len(parts), 2)) * (1 if beside else 2)
     figure = Figure(figsize=(width, height), layout="constrained")
     left, right = figure.subplots(*((1, 2) if beside else (2, 1)), sharey=True)
-    figure.suptitle(_plain(f"{network.class_name} ({network.name})"), fontsize=9)
-    names = [_plain(_clipped(f"{part.name}: {part.kind}", round(7 * width))) for part in parts]
+    figure.suptitle(matplotlib_text(f"{network.class_name} ({network.name})"), fontsize=9)
+    names = [
+        matplotlib_text(_clipped(f"{part.name}: {part.kind}", round(7 * width))) for part in parts
+    ]
     _bars(left, "Parameters", [part.params for part in parts], COLOURS[0], room)
     _bars(right, "MACs", [part.macs for part in parts], COLOURS[1], room)
     for axes in (left, right):
@@ -162,11 +165,6 @@ def _clipped(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 4].rsplit(None, 1)[0]} ..."
 
 
-def _plain(text: str) -> str:
-    """A text as it stands: a dollar sign would begin a formula."""
-    return printable(text).replace("$", r"\$")
-
-
 # Many networks
 
 
@@ -217,7 +215,7 @@ def _axis(axes: Axes, side: str, measure: Measure, values: list[float], linear: 
 
     axis = getattr(axes, f"{side}axis")
     logarithmic = not linear and spans_decades(values)
-    getattr(axes, f"set_{side}label")(_plain(measure.title))
+    getattr(axes, f"set_{side}label")(matplotlib_text(measure.title))
     getattr(axes, f"set_{side}margin")(0.12)
     if logarithmic:
         getattr(axes, f"set_{side}scale")("log")
@@ -244,7 +242,7 @@ def _legend(figure: Figure, families: list[str], found: Points) -> None:
     entries = [
         Line2D(
             [], [], linestyle="", marker=MARKERS[i % len(MARKERS)], markersize=5,
-            color=COLOURS[i % len(COLOURS)], label=_plain(family),
+            color=COLOURS[i % len(COLOURS)], label=matplotlib_text(family),
         )
         for i, family in enumerate(families)
     ]  # fmt: skip
@@ -281,7 +279,7 @@ def _names(
     wide = axes.get_window_extent().width * 72 / axes.figure.dpi  # in points
     joined: Any = [line for line in lines if len(line[0]) > 1]
     _, _, texts, _ = textalloc.allocate(
-        axes, xs, ys, [_plain(point.name) for point in points], x_scatter=xs, y_scatter=ys,
+        axes, xs, ys, [matplotlib_text(point.name) for point in points], x_scatter=xs, y_scatter=ys,
         x_lines=[xs for xs, _ in joined], y_lines=[ys for _, ys in joined],
         textsize=7, linecolor=FAINT, linewidth=0.5, margin=3 / wide, min_distance=4.5 / wide,
         max_distance=0.3, nbr_candidates=600, avoid_label_lines_overlap=True, draw_all=False,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from archdsl import escaping
 from archdsl.operations import shape_text
 from archdsl.summary import memory, receptive
 from archdsl.summary.text import HEADINGS, Line, Summary, size_text
@@ -85,6 +86,8 @@ def _cell(value: Any) -> Any:
         if set(value) == {None}:
             return ""
         return "x".join("" if item is None else str(item) for item in value)
+    if isinstance(value, str):
+        return escaping.csv_cell(value)
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -110,9 +113,7 @@ def as_markdown(summary: Summary) -> str:
 def _markdown(text: str) -> str:
     """Text in a cell of a table of Markdown; two spaces for a step inwards."""
     depth = (len(text) - len(text.lstrip(" "))) // 2
-    for character in "\\`*_|<>[]":
-        text = text.replace(character, "\\" + character)
-    return "&emsp;" * depth + text.strip()
+    return "&emsp;" * depth + escaping.markdown(text)
 
 
 def as_latex(summary: Summary) -> str:
@@ -134,14 +135,6 @@ def as_latex(summary: Summary) -> str:
     )
 
 
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "*": r"\textsuperscript{*}",
-}  # fmt: skip
-"""The characters that LaTeX reads as something else, and how they are written."""
-
-
 def _latex(text: str) -> str:
     r"""Text in a cell of a table; shapes as `$24 \times 56 \times 56$`."""
     depth = (len(text) - len(text.lstrip(" "))) // 2
@@ -149,8 +142,7 @@ def _latex(text: str) -> str:
     sizes = text.split("x")
     if len(sizes) > 1 and all(size.isdecimal() for size in sizes):
         return "$" + r" \times ".join(sizes) + "$"
-    escaped = "".join(LATEX.get(character, character) for character in text)
-    return r"\quad " * depth + escaped
+    return r"\quad " * depth + escaping.latex(text)
 
 
 FORMS: dict[str, Callable[[Summary], str]] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from archdsl import costs
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable
 from archdsl.graph import Graph
 from archdsl.operations import Shape, shape_text
 from archdsl.summary import memory, receptive, rows

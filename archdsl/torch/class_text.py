@@ -23,7 +23,7 @@ from archdsl.torch.code import (
     names_in,
     plain,
 )
-from archdsl.torch.docstrings import docstring_lines
+from archdsl.torch.docstrings import Docstring
 from archdsl.torch.forward import Forward, Line, wrap
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Argument, Assign, Plan
@@ -63,7 +63,8 @@ class ClassText:
         self.arguments = self._arguments()
         plan.arguments = self.arguments
         self.initialise: list[str] = []
-        self.doc = self._doc()
+        self.docstring = self._docstring()
+        self.doc = self.docstring.lines(1)
         self.signature = self._signature()
         self.init = self._init()
         self.forward = self._forward()
@@ -106,11 +107,11 @@ class ClassText:
                 return doc[len(parameter.name) + 2 :]
         return None
 
-    def _doc(self) -> list[str]:
+    def _docstring(self) -> Docstring:
         unit = self.plan.unit
         names = {f"{parameter.name}: " for parameter in unit.parameters}
         if not unit.docs and not self.is_network:
-            return []
+            return Docstring([])
         first = unit.docs[0] if unit.docs else f"{self.name}."
         paragraphs = [d for d in unit.docs[1:] if not any(d.startswith(name) for name in names)]
         if self.is_network:
@@ -122,17 +123,8 @@ class ClassText:
                 self._output_text(output.name, output.value.shape) for output in graph.outputs
             )
             first = f"{what}: {inputs} to {outputs}."
-        lines = docstring_lines('"""' + first, 1)
-        for paragraph in paragraphs:
-            lines += ["", *docstring_lines(paragraph, 1)]
-        noted = [argument for argument in self.arguments if argument.note]
-        if noted:
-            lines += ["", f"{INDENT}Args:"]
-            for argument in noted:
-                lines += docstring_lines(f"{argument.name}: {argument.note}", 2, hanging=True)
-        if len(lines) == 1 and len(lines[0]) <= WIDTH - 3:
-            return [lines[0] + '"""']
-        return [*lines, INDENT + '"""']
+        notes = {argument.name: argument.note for argument in self.arguments if argument.note}
+        return Docstring([[text] for text in (first, *paragraphs)], notes)
 
     def _output_text(self, name: str, shape: tuple[int, ...]) -> str:
         sizes = [str(size) for size in shape]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.diagnostics import printable
+from archdsl import escaping
 from archdsl.view import colours
 from archdsl.view.boxes import Box
 from archdsl.view.flows import flows
@@ -48,6 +48,5 @@ def _box(box: Box, open_boxes: set[Box], kinds: dict[str, str], indent: str) -> 
 
 
 def _quoted(lines: list[str]) -> str:
-    """Lines of text as a string of the language, in which a backslash starts an escape."""
-    texts = [printable(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines]
-    return '"' + "\\n".join(texts) + '"'
+    """Lines of text as a string of the language."""
+    return '"' + "\\n".join(map(escaping.dot, lines)) + '"'

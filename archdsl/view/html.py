@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 from typing import Any
 
 from markupsafe import Markup
 
 from archdsl import resources
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable, script_json
 from archdsl.view import colours, geometry, tracks
 from archdsl.view.boxes import Box
 from archdsl.view.geometry import SIGNS, bar_length, closed_size, common_width, is_sign, labelled
@@ -73,7 +72,7 @@ def html(top: Box, open_boxes: set[Box]) -> str:
         script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
-        data=Markup(_json(data)),
+        data=Markup(script_json(data)),
     )
 
 
@@ -90,12 +89,6 @@ def _script() -> str:
 def _hash(text: str) -> str:
     """How a Content-Security-Policy calls a piece of the page. https://www.w3.org/TR/CSP3/"""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _json(data: Any) -> str:
-    """Data that can stand in a script element, which it can neither end nor turn into a comment."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 class _Writer:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.diagnostics import printable
+from archdsl import escaping
 from archdsl.view import colours
 from archdsl.view.boxes import Box
 from archdsl.view.flows import flows
 from archdsl.view.texts import heading, label
-
-ENTITIES = {letter: f"#{ord(letter)};" for letter in '#"&<>`\\'}
-"""Letters that mean something in a text; Mermaid has numbers for them."""
 
 
 def mermaid(top: Box, open_boxes: set[Box]) -> str:
@@ -55,8 +52,7 @@ def _box(
 
 def _escaped(lines: list[str]) -> str:
     """Lines of text as Mermaid takes them between quotation marks."""
-    texts = ["".join(ENTITIES.get(letter, letter) for letter in printable(line)) for line in lines]
-    return "<br/>".join(texts)
+    return "<br/>".join(map(escaping.mermaid, lines))
 
 
 def _title(top: Box) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from archdsl.diagnostics import printable
+from archdsl.escaping import printable
 from archdsl.graph import Graph
 from archdsl.records import Record
 from archdsl.view import colours
