@@ -15,6 +15,7 @@ from archdsl.graph import Frame, Node, RowRepeat, Scope, Value
 from archdsl.naming import safe
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, Operation
+from archdsl.operations.kinds import describe
 from archdsl.resolve import Program, Unit, described, did_you_mean, nearest
 from archdsl.source import Span
 
@@ -244,7 +245,7 @@ class Caller(Evaluator):
         if abs(rounded - exact) > ROUNDED * abs(exact):
             change = rounded / exact - 1 if exact else float("inf")
             warning = errors.RoundedFar(
-                span, text=text, exact=float(exact), rounded=rounded, change=change
+                span, text=text, exact=describe(exact), rounded=rounded, change=change
             )
             self.warn(warning, frame.scope)
 

@@ -22,7 +22,7 @@ from archdsl.naming import Names
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, shape_text
 from archdsl.operations.base import LARGEST_TENSOR, Parameter
-from archdsl.operations.kinds import describe, whole
+from archdsl.operations.kinds import describe, describe_apart, whole
 from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
 from archdsl.source import Source, Span
 from archdsl.stages import Stager
@@ -409,6 +409,12 @@ class Elaborator(Stager):
         one."""
         text = ""
         at = statement.message_span
+        compared = [
+            frame.trace.get(id(operand))
+            for node in tree.walk(statement.condition)
+            if isinstance(node, tree.Comparison)
+            for operand in node.operands
+        ]
         for i, part in enumerate(PLACEHOLDER.split(statement.message)):
             name, _, size = part.partition(".") if i % 2 else ("", "", "")
             if i % 2 and name not in frame.names:
@@ -416,7 +422,7 @@ class Elaborator(Stager):
                 raise errors.UnknownName(at, kind="value", name=name, hint=hint)
             if size:
                 part = describe(self.evaluate(tree.Field(at, tree.Name(at, name), size), frame))
-            text += describe(frame.names[name]) if name and not size else part
+            text += describe_apart(frame.names[name], compared) if name and not size else part
             if len(text) > MESSAGE:
                 return text[:MESSAGE] + " ..."
         return text

@@ -284,7 +284,7 @@ class WrongValue(Diagnostic):
 class NotWhole(Diagnostic):
     code = "A2002"
     message = "expected {expected}{subject}, and {value} is not whole"
-    help = "round it: floor(...), ceil(...), round(...) or divisible(..., 8)"
+    help = "round it: round(...), floor(...), ceil(...) or divisible(..., 8)"
     expected: str
     subject: str = ""
     value: str
@@ -841,13 +841,13 @@ class WindowTooLarge(Diagnostic):
 
 class DoesNotDivide(Diagnostic):
     code = "A3014"
-    message = "{divisor} does not divide {what}: {total} / {by} = {quotient:.6g}"
+    message = "{divisor} does not divide {what}: {total} / {by} = {quotient}"
     help = "{fix}"
     divisor: str
     what: str
     total: int
     by: int
-    quotient: float
+    quotient: str
     fix: str
 
 
@@ -1249,10 +1249,10 @@ class RoundedFar(Diagnostic):
 
     severity = "warning"
     code = "A7004"
-    message = "{text} = {exact:.6g} channels, rounded to {rounded}: {change:+.0%}"
+    message = "{text} = {exact} channels, rounded to {rounded}: {change:+.0%}"
     help = "choose another width or a smaller divisor; where it is meant, state the `params`"
     text: str
-    exact: float
+    exact: str
     rounded: int
     change: float
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archdsl import errors, limits
-from archdsl.operations.kinds import describe
+from archdsl.operations.kinds import describe, whole
 
 Plain = int | float
 PLAIN = frozenset((int, float))
@@ -87,9 +87,7 @@ def divisible(value: Plain, divisor: int = 8) -> int:
     The rounding of channels of the MobileNet family (Sandler et al., CVPR 2018, in its reference
     implementation).
     """
-    if divisor < 1 or divisor != int(divisor):
-        raise errors.WrongValue(expected="a whole divisor of at least 1", value=describe(divisor))
-    divisor = int(divisor)
+    divisor = whole(divisor, "a whole divisor of at least 1", 1)
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
 

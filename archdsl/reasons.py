@@ -14,7 +14,7 @@ from archdsl.graph import Frame, Node, Scope, Value
 from archdsl.numbers import PLAIN, is_function
 from archdsl.operations import shape_text
 from archdsl.operations.base import axis_text
-from archdsl.operations.kinds import describe
+from archdsl.operations.kinds import describe, describe_apart
 from archdsl.source import Span
 
 _LABELS = 3
@@ -184,9 +184,16 @@ def _term(node: tree.Expression, frame: Frame) -> str:
         sign = node.operator if node.operator == "^" else f" {node.operator} "
         text = f"{_term(node.left, frame)}{sign}{_term(node.right, frame)}"
     elif isinstance(node, tree.Comparison):
-        text = _term(node.operands[0], frame)
-        for sign, operand in zip(node.operators, node.operands[1:], strict=True):
-            text += f" {sign} {_term(operand, frame)}"
+        terms = [_term(operand, frame) for operand in node.operands]
+        if len(set(terms)) < len(terms):  # numbers that differ are told apart
+            values = [_value(operand, frame) for operand in node.operands]
+            terms = [
+                term if describe(value) != term else describe_apart(value, values)
+                for term, value in zip(terms, values, strict=True)
+            ]
+        text = terms[0]
+        for sign, term in zip(node.operators, terms[1:], strict=True):
+            text += f" {sign} {term}"
     elif isinstance(node, tree.Minus):
         text = f"-{_term(node.operand, frame)}"
     elif isinstance(node, tree.Call) and is_function(node.name):

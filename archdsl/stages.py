@@ -214,8 +214,9 @@ class Stager(Caller):
                     )
                 with Place(row.scaling["depth"].span):
                     scaled = numbers.calculate("*", count, depth)
-                    count = numbers.call("ceil" if rounding.name == "up" else "round", [scaled])
-                    count = whole(count, expected, 0)
+                    rounded = numbers.call("ceil" if rounding.name == "up" else "round", [scaled])
+                    # A row that is there is not scaled away: its stride would go with it.
+                    count = max(min(count, 1), whole(rounded, expected, 0))
             if count > limits.REPEATS:
                 raise errors.TooManyRepeats(count=count, limit=limits.REPEATS)
         return count

@@ -78,6 +78,8 @@ def repeated(
 ) -> Equation:
     """Repeats of a row times the table's depth: `2 * 1.1 = 2.2 -> 3 (rounded up)`."""
     steps, exact = _product(n, depth, frame)
+    if numbers.call(name, [exact]) < count:  # a row is not scaled away
+        return Equation(steps, describe(count), "at least 1")
     return _rounded(steps, name, exact, count)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import isqrt
 
 from archdsl import errors
+from archdsl.operations.kinds import describe
 
 
 def check_divides(
@@ -27,7 +28,7 @@ def check_divides(
             what=what,
             total=total,
             by=value,
-            quotient=total / value,
+            quotient=describe(total / value),
             fix=" or ".join(f"{parameter}={fit}" for fit in fits) + " would",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -16,13 +17,28 @@ def whole(value: Any, expected: str, least: int | None = None) -> int:
     """A whole number, also when arithmetic left it as a float; at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.WrongValue(expected=expected, value=describe(value))
-    if isinstance(value, float) and not (isfinite(value) and value.is_integer()):
+    number = nearest_whole(value)
+    if number is None:
         raise errors.NotWhole(expected=expected, value=describe(value))
-    if abs(value) > LARGEST:
+    if abs(number) > LARGEST:
         raise errors.TooLarge(value=describe(value), limit=LARGEST)
-    if least is not None and value < least:
+    if least is not None and number < least:
         raise errors.WrongValue(expected=expected, value=describe(value))
-    return int(value)
+    return number
+
+
+def nearest_whole(value: int | float) -> int | None:
+    """The whole number that a number is, but for the rounding errors of arithmetic; else none.
+
+    Products such as 0.07 * 100 are off by some last digits: by up to 1e-9, or for numbers beyond a
+    million, where a double has no digit as small as that, by four units in the last place.
+    """
+    if isinstance(value, int):
+        return value
+    if not isfinite(value):
+        return None
+    number = round(value)
+    return number if abs(value - number) <= max(1e-9, 2**-50 * abs(value)) else None
 
 
 def describe(value: Any) -> str:
@@ -32,13 +48,29 @@ def describe(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return _describe_float(value)
     if isinstance(value, int):
         return str(value) if abs(value) < 10**20 else f"a number of {value.bit_length()} bits"
     if isinstance(value, tuple | list):
         left, right = "()" if isinstance(value, tuple) else "[]"
         return left + ", ".join(map(describe, value)) + right
     return str(value)
+
+
+def _describe_float(value: float) -> str:
+    """Six digits, or as many as it takes to tell whether it is whole: 7.000000000000001."""
+    if value.is_integer():
+        return f"{value or 0:.0f}" if abs(value) < 1e15 else f"{value:.6g}"
+    texts = (f"{value:.{digits}g}" for digits in range(6, 17))
+    near = nearest_whole(value) is not None and abs(value) > 0.5
+    return repr(value) if near else next(t for t in texts if not float(t).is_integer())
+
+
+def describe_apart(value: Any, others: Iterable[Any]) -> str:
+    """A value as a message shows it beside others: with all digits where one looks the same."""
+    text = describe(value)
+    alike = any(value != other and describe(other) == text for other in others)
+    return repr(value) if alike and isinstance(value, float) else text
 
 
 def integer(expected: str, least: int | None = None) -> Kind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, nextafter, prod, ulp
 from typing import Any
 
 from archdsl import errors
@@ -37,6 +37,9 @@ from archdsl.operations.padding import Pads
 from archdsl.operations.reach import ALWAYS_0, SAME, Reach, Steps, covered, ratio, window
 
 _MOST_PARTS = 65536
+
+LARGEST_DENOMINATOR = 1_000_000
+"""A scale that is a fraction with a larger one is the number that it is."""
 
 
 def _read_sizes(value: Any, rank: int) -> int | tuple[int, ...]:
@@ -129,10 +132,28 @@ class Slice(Operation):
 
 def _read_scales(value: Any, rank: int) -> tuple[float, ...]:
     if not isinstance(value, tuple):
-        return (POSITIVE.read(value, rank),) * rank
+        return (_read_scale(value, rank),) * rank
     if len(value) != rank:
         raise errors.WrongAxes(count=len(value), rank=rank, value=describe(value))
-    return tuple(POSITIVE.read(item, rank) for item in value)
+    return tuple(_read_scale(item, rank) for item in value)
+
+
+def _read_scale(value: Any, rank: int) -> float:
+    """A factor of a size; of a fraction such as 1/49 the double above it, not the one below.
+
+    So floor(n * scale) is what it is for the fraction, for every n: 49 * (1/49) is 1, where the
+    nearest double gives 0.9999999999999999.
+    """
+    scale: float = POSITIVE.read(value, rank)
+    if scale.is_integer():
+        return scale
+    from fractions import Fraction  # few networks have such a factor
+
+    fraction = Fraction(scale).limit_denominator(LARGEST_DENOMINATOR)
+    below = abs(fraction - Fraction(scale)) <= Fraction(2 * ulp(scale))
+    while below and Fraction(scale) < fraction:
+        scale = nextafter(scale, inf)
+    return scale
 
 
 class Resize(Operation):
@@ -193,7 +214,7 @@ class Resize(Operation):
         sizes = []
         for axis, scale in enumerate(self.scale or (), 1):
             scaled = x[axis] * scale
-            arithmetic = f"{x[axis]} * {scale:.6g} = {scaled:.6g}"
+            arithmetic = f"{x[axis]} * {describe(scale)} = {describe(scaled)}"
             if scaled > LARGEST:
                 raise errors.TooLarge(argument="scale", value=arithmetic, limit=LARGEST)
             if scaled < 1:
@@ -371,7 +392,7 @@ class PixelShuffle(Operation):
                 what=f"the {c} channels",
                 total=c,
                 by=factor**2,
-                quotient=c / factor**2,
+                quotient=describe(c / factor**2),
                 fix=f"{above} channels would do",
             )
         return ((c // factor**2, h * factor, w * factor),)
@@ -436,7 +457,7 @@ def _count(shape: tuple[int, ...], size: int) -> str:
     known = [n for n in shape if n != -1]
     product = " * ".join(map(str, known))
     if len(known) < len(shape):
-        return f"{size} / ({product}) = {size / prod(known):.6g}"
+        return f"{size} / ({product}) = {describe(size / prod(known))}"
     return f"{product} = {prod(known)}"
 
 

@@ -104,7 +104,7 @@ def unseen(operation: Operation) -> Iterator[tuple[str, int, int, str]]:
         left = size - ((counts[axis] - 1) * stride + window - low)
         if left > max(0, stride - window):
             padded = f" + {low + high}" if low + high else ""
-            steps = f"{(size + low + high - window) / stride:.6g}"
+            steps = describe((size + low + high - window) / stride)
             arithmetic = f"({size}{padded} - {window}) / {stride} = {steps}"
             name = axis_text(axis + 1, len(sizes))
             found.setdefault((size, left, arithmetic), []).append(name)

@@ -12,12 +12,12 @@ from typing import Any
 
 from archdsl import tree
 from archdsl.graph import Frame, Value
-from archdsl.torch.lanes import as_ints, one_kind, size_of, whole_floats
+from archdsl.torch.lanes import as_whole, one_kind, size_of, whole_floats
 from archdsl.torch.layers import as_list
 from archdsl.torch.loops import Loops
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, variable_name
-from archdsl.torch.symbols import NotExpressible, Symbol, call
+from archdsl.torch.symbols import NotExpressible, Symbol
 
 
 class Builder(Loops):
@@ -66,7 +66,7 @@ class Builder(Loops):
         if symbol.names and not alias and not self.rounds and not self.path:
             name = self.plan.names[statement.name]
             if whole_floats(symbol.values):
-                symbol = call(f"int({symbol.text})", [symbol], as_ints(symbol.values))
+                symbol = as_whole(symbol)
             self.locals[name] = symbol
             symbol = Symbol(symbol.values, name, names=frozenset([name]), open=symbol.open)
         self.lets[statement.name] = symbol

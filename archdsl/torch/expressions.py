@@ -9,7 +9,7 @@ from archdsl import tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame
 from archdsl.naming import safe
-from archdsl.torch.lanes import agrees, all_ints, multiple_of, size_of
+from archdsl.torch.lanes import agrees, all_ints, as_whole, multiple_of, size_of
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Condition, Loop, Plan, variable_name
 from archdsl.torch.symbols import (
@@ -139,7 +139,7 @@ class Expressions:
             return self._function(expression, lanes, values)
         if isinstance(expression, tree.Item):
             of = self.symbol(expression.of, lanes)
-            index = self.symbol(expression.index, lanes)
+            index = as_whole(self.symbol(expression.index, lanes))
             if isinstance(expression.of, tree.Name) and index.names and not of.names:
                 # A list that is the same in all uses.
                 name = self.plan.names.get(expression.of.name) or variable_name(expression.of.name)
@@ -260,6 +260,7 @@ class Expressions:
         if name == "sqrt":
             return binary("^", parts[0], literal({f: 0.5 for f in values}), values)
         if name == "divisible":
+            inside = ", ".join(part.text for part in [parts[0], *map(as_whole, parts[1:])])
             return call(f"{self.writer.helper('divisible')}({inside})", parts, values)
         if name in ("round", "min", "max", "abs", "len"):
             return call(f"{name}({inside})", parts, values)

@@ -13,7 +13,7 @@ from archdsl.numbers import is_number
 from archdsl.operations import Operation
 from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.torch.expressions import Expressions
-from archdsl.torch.lanes import agrees, one_kind, size_of
+from archdsl.torch.lanes import agrees, as_whole, one_kind, size_of
 from archdsl.torch.layers import LAYERS, OPERATORS, as_list
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Condition, variable_name
@@ -61,7 +61,7 @@ class Flows(Expressions):
             of = self.tensor(expression.of, lanes, line)
             if of is None:
                 raise NotExpressible
-            index = self.in_forward(self.symbol(expression.index, lanes), "index")
+            index = self.in_forward(as_whole(self.symbol(expression.index, lanes)), "index")
             return Piece(of.wrapped(9), f"[{index}]", typed=of.typed)
         if isinstance(expression, tree.Field):
             return self._tap(expression)

@@ -7,7 +7,8 @@ from typing import Any
 
 from archdsl.graph import Frame, Value
 from archdsl.operations import Shape
-from archdsl.torch.symbols import NotExpressible, Symbol, binary, literal
+from archdsl.operations.kinds import nearest_whole
+from archdsl.torch.symbols import NotExpressible, Symbol, binary, call, literal
 
 
 def one_kind(values: Mapping[Frame, Any]) -> type:
@@ -75,5 +76,11 @@ def whole_floats(values: Mapping[Frame, Any]) -> bool:
     return any(type(v) is float for v in items) and all(v == int(v) and v >= 1 for v in items)
 
 
-def as_ints(values: Mapping[Frame, Any]) -> dict[Frame, int]:
-    return {f: int(value) for f, value in values.items()}
+def as_whole(symbol: Symbol) -> Symbol:
+    """A symbol where Python needs an `int`, and arithmetic may have made a float that is one."""
+    if not any(type(value) is float for value in symbol.values.values()):
+        return symbol
+    whole = {f: nearest_whole(value) for f, value in symbol.values.items()}
+    if not symbol.names:
+        return literal(whole)
+    return call(f"round({symbol.text})", [symbol], whole)

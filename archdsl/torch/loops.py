@@ -9,7 +9,7 @@ from archdsl import tree
 from archdsl.graph import Frame
 from archdsl.torch.code import Invoke, Plain, Repeated, names_in
 from archdsl.torch.flows import Flows
-from archdsl.torch.lanes import size_of
+from archdsl.torch.lanes import as_whole, size_of
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Loop, variable_name
 from archdsl.torch.symbols import NotExpressible, NotOpen, Symbol, is_constant
@@ -69,7 +69,7 @@ class Loops(Flows):
         starts = {f: f.trace[id(statement.start)] for f in lanes}
         if set(starts.values()) != {0}:
             raise NotExpressible
-        count = self.symbol(statement.stop, lanes)
+        count = as_whole(self.symbol(statement.stop, lanes))
         if count.open:
             raise NotOpen(count.open)
         carried = self._carry(statement, rounds)

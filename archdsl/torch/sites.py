@@ -10,9 +10,9 @@ from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node
 from archdsl.operations import Operation
 from archdsl.resolve import Unit
-from archdsl.torch.lanes import agrees, all_ints
+from archdsl.torch.lanes import agrees, all_ints, as_whole
 from archdsl.torch.layers import LAYERS
-from archdsl.torch.symbols import NotExpressible, Symbol, call, is_constant, literal, python
+from archdsl.torch.symbols import NotExpressible, Symbol, is_constant, literal, python
 
 if TYPE_CHECKING:
     from archdsl.torch.flows import Flows
@@ -96,7 +96,7 @@ class StepSite:
                 continue
             symbol = None
             if isinstance(written, tree.Tuple | tree.List):
-                symbol = self.builder.symbol(written.items[i], list(sizes))
+                symbol = as_whole(self.builder.symbol(written.items[i], list(sizes)))
                 symbol = symbol if agrees(symbol, sizes) else None
             symbol = symbol or self.builder.find(sizes)
             texts.append(self.builder.in_forward(symbol, f"{name}_{i}"))
@@ -105,7 +105,7 @@ class StepSite:
     def _converted(self, symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
         raw = {f: symbol.at(f) for f in values}
         if any(isinstance(v, float) for v in raw.values()) and all_ints(values):
-            return call(f"int({symbol.text})", [symbol], values)
+            return as_whole(Symbol(raw, symbol.text, symbol.level, symbol.names, symbol.open))
         kinds = {isinstance(v, tuple) for v in raw.values()}
         if len(kinds) > 1:
             raise NotExpressible

@@ -9,7 +9,7 @@ from archdsl import tree
 from archdsl.graph import Frame, Node, RowRepeat, Scope, Stage
 from archdsl.naming import safe
 from archdsl.torch.code import Alike, Code, Invoke, Plain, Repeated, Rows, names_in
-from archdsl.torch.lanes import agrees
+from archdsl.torch.lanes import agrees, as_whole
 from archdsl.torch.layers import LAYERS
 from archdsl.torch.sites import StepSite, flatten_before
 from archdsl.torch.symbols import NotExpressible, Symbol, binary, is_constant, literal
@@ -69,7 +69,7 @@ class Table:
     def _count(self, stages: list[Stage], counts: Mapping[Frame, int]) -> Symbol:
         cell = self.builder.writer.entry(stages[0], "n")
         if cell is not None:
-            symbol = self.builder.symbol(cell, self.lanes)
+            symbol = as_whole(self.builder.symbol(cell, self.lanes))
             if agrees(symbol, counts):
                 return symbol
         return self.builder.find(counts)
