@@ -1099,10 +1099,11 @@ class Ambiguous(Diagnostic):
         "{path} leaves open which layer is which: {count} fit in more than one way,"
         " and neither names nor their order tell"
     )
-    help = "say which with `--map FILE`, the file of lines like these, corrected:\n{lines}"
+    help = "say which with `--map FILE`, the file of lines like these, corrected{also}:\n{lines}"
     path: str
     count: int
     lines: str
+    also: str
 
 
 class OrderDiffers(Diagnostic):

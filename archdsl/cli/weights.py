@@ -34,6 +34,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--map", metavar="FILE", help="which layer is which, in lines `theirs -> ours`"
     )
+    command.add_argument(
+        "--numbers", choices=("up", "down"), default="",
+        help="which way numbers in names (conv1, dec4) count along the network",
+    )  # fmt: skip
     command.add_argument("--entry", metavar="NAME", help="which of several state_dicts in the file")
     command.add_argument(
         "--skip-head", action="store_true", help="begin the last layers anew: other classes"
@@ -72,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
             skip_input=options.skip_input,
             skip=options.skip,
             allow_unused=options.allow_unused,
+            numbers=options.numbers,
             entry=options.entry,
             seed=options.seed,
         )

@@ -16,7 +16,8 @@ from archdsl.operations import Shape
 from archdsl.progress import Progress, untold
 from archdsl.resolve import did_you_mean, nearest
 from archdsl.weights.finding import Skipped, described, find, shown
-from archdsl.weights.layers import COUNTER, Checkpoint, Layer, Network
+from archdsl.weights.layers import COUNTER, Layer, Network
+from archdsl.weights.modules import Checkpoint
 from archdsl.weights.rules import Map, rules_of
 from archdsl.weights.sources import (
     FLOATS,
@@ -151,6 +152,7 @@ def convert(
     skip_input: bool = False,
     skip: Sequence[str] = (),
     allow_unused: bool = False,
+    numbers: str = "",
     entry: str | None = None,
     seed: int = 0,
 ) -> Conversion:
@@ -179,7 +181,7 @@ def convert(
             _named(skip, layers),
         )  # fmt: skip
         rules = rules_of(map, checkpoint.layers, layers.layers, file.name)
-        found = find(layers, checkpoint, file.name, rules, skipped, allow_unused)
+        found = find(layers, checkpoint, file.name, rules, skipped, allow_unused, numbers)
     except Diagnostic as problem:
         raise DiagnosticError([problem]) from None
     order = {id(layer): i for i, layer in enumerate(layers.layers)}

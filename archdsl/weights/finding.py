@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
@@ -11,13 +10,17 @@ from typing import NamedTuple
 from archdsl import errors, limits
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.operations import shape_text
-from archdsl.weights.layers import Checkpoint, Layer, Network, bits, union
+from archdsl.weights.layers import Layer, Network, bits, union
+from archdsl.weights.modules import Checkpoint, Directions
+from archdsl.weights.names import Meanings, lists_told, shared_modules
 from archdsl.weights.reading import Reader, Reading, Task, TooManyWays, read
 from archdsl.weights.rules import Rule
 
 _HINT = 12
 """Lines of a map that a diagnostic suggests."""
 
+
+_ALSO = ";\nor `--numbers up` if the numbers in names count upwards along the network, else `down`"
 
 _FEW = 8
 """With more layers than this it is said briefly that most of them are missing."""
@@ -49,11 +52,12 @@ def find(
     rules: list[Rule],
     skipped: Skipped,
     allow_unused: bool,
+    numbers: str = "",
 ) -> Found:
     """Which layer is which; of those `skipped` none. Raises `DiagnosticError`."""
-    search = _Search(network, checkpoint, path, rules, skipped, allow_unused)
+    given = _Given(network, checkpoint, path, rules, skipped, allow_unused)
     try:
-        image = search.image()
+        image = _Search(given, numbers).image()
     except TooManyWays:
         raise DiagnosticError([errors.TooManyReadings(path=path)]) from None
     ours, theirs = network.layers, checkpoint.layers
@@ -64,20 +68,22 @@ def find(
     return Found(pairs, [layer for layer in theirs if id(layer) not in used])
 
 
+class _Given(NamedTuple):
+    network: Network
+    checkpoint: Checkpoint
+    path: str
+    rules: list[Rule]
+    skipped: Skipped
+    allow_unused: bool
+
+
 class _Search:
-    def __init__(
-        self,
-        network: Network,
-        checkpoint: Checkpoint,
-        path: str,
-        rules: list[Rule],
-        skipped: Skipped,
-        allow_unused: bool,
-    ) -> None:
-        self._network, self._checkpoint, self._path = network, checkpoint, path
-        self._ours, self._theirs = network.layers, checkpoint.layers
-        self._skipped, self._allow_unused = skipped, allow_unused
-        self._rules = rules
+    def __init__(self, given: _Given, numbers: str) -> None:
+        self._given = given
+        self._network, self._checkpoint, self._path = given[:3]
+        self._rules, self._skipped, self._allow_unused = given[3:]
+        self._ours, self._theirs = self._network.layers, self._checkpoint.layers
+        self._directions = Directions(numbers)
         self._settle()
 
     def _settle(self) -> None:
@@ -126,14 +132,29 @@ class _Search:
         if same is not None:
             return same
         reader: Reader | None = None
-        for task in self._tasks():
-            found, tried = read(self._network, self._checkpoint, task)
+        for task in self._named_tasks():
+            found, tried = self._read(task)
             if found is not None:
                 return self._certain(found, task)
             if reader is None or tried.furthest.bit_count() > reader.furthest.bit_count():
                 reader = tried
         assert reader is not None
         raise DiagnosticError(self._misfits(reader))
+
+    def _read(self, task: Task) -> tuple[Reading | None, Reader]:
+        return read(self._network, self._checkpoint, task, self._directions)
+
+    def _named_tasks(self) -> Iterator[Task]:
+        """What to look for: first that modules are the blocks of the same names, then anything."""
+        ours, theirs = self._our_keys, self._their_keys
+        mine, other = shared_modules(self._ours, self._theirs)
+        if any(mine):
+            self._our_keys = [*zip(ours, mine)]
+            self._their_keys = [*zip(theirs, other)]
+            tasks = [*self._tasks()]
+            self._our_keys, self._their_keys = ours, theirs
+            yield from tasks
+        yield from self._tasks()
 
     def _tasks(self, drop: bool = False) -> Iterator[Task]:
         """What to look for: what is skipped has other shapes in the file, or is not in it; pairs
@@ -216,17 +237,41 @@ class _Search:
             doubts = {i: c for i, c in found.doubts.items() if not self._is_idle(c)}
             if not doubts:
                 return found.image
-            told = self._told(found, doubts)
-            if not told:
-                raise DiagnosticError([self._ambiguous(found, doubts)])
-            ours, theirs = list(task.ours), list(task.theirs)
-            for i, j in told.items():
-                ours[j] = theirs[i] = ("the layer", j)
-            task = task._replace(ours=ours, theirs=theirs)
-            more, _ = read(self._network, self._checkpoint, task)
+            more = self._turned(task) or self._settled(found, task, doubts)
             if more is None:
                 raise DiagnosticError([self._ambiguous(found, doubts)])
-            found = more
+            found, task = more
+
+    def _turned(self, task: Task) -> tuple[Reading, Task] | None:
+        """What is found once numbers count as they must: some families of names fit in one way
+        alone, if all uses of a block are to have it.
+        """
+        ways = self._checkpoint.ways(self._directions)
+        fit = dict(self._directions.ways)
+        for name, choices in ways.items():
+            if name not in fit:
+                one = [self._directions._replace(ways={**fit, name: (way,)}) for way in choices]
+                reads = [read(self._network, self._checkpoint, task, d)[0] for d in one]
+                fit[name] = tuple(way for way, found in zip(choices, reads) if found)
+        if fit == self._directions.ways:
+            return None
+        self._directions = self._directions._replace(ways=fit)
+        more, _ = self._read(task)
+        return None if more is None else (more, task)
+
+    def _settled(
+        self, found: Reading, task: Task, doubts: dict[int, frozenset[int | None]]
+    ) -> tuple[Reading, Task] | None:
+        """What is found once those layers are settled of which names tell what they are."""
+        told = self._told(found, doubts)
+        if not told:
+            return None
+        ours, theirs = list(task.ours), list(task.theirs)
+        for i, j in told.items():
+            ours[j] = theirs[i] = ("the layer", j)
+        task = task._replace(ours=ours, theirs=theirs)
+        more, _ = self._read(task)
+        return None if more is None else (more, task)
 
     def _is_idle(self, candidates: Iterable[int | None]) -> bool:
         """Whether it does not matter which it is, all being left out."""
@@ -239,51 +284,36 @@ class _Search:
             for j in candidates:
                 if j is not None and self._ours[j].name == self._theirs[i].name:
                     told[i] = j
-        return told or self._by_place(found, doubts)
-
-    def _by_place(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> dict[int, int]:
-        """What a layer's name means in other uses of the block, where it always means the same.
-
-        Nothing is concluded for a use of the block in which a name means something of its own.
-        """
-        roles = self._network.roles
-        meanings: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        if told:
+            return told
         settled = {i: j for i, j in found.image.items() if j is not None and i not in doubts}
-        for i, j in settled.items():
-            meanings[_place(self._theirs[i].name)].add(roles[j])
-        odd = {
-            self._scope(j)
-            for i, j in settled.items()
-            if len(meanings[_place(self._theirs[i].name)]) > 1
-        }
-        told: dict[int, int] = {}
-        for i, candidates in doubts.items():
-            place = _place(self._theirs[i].name)
-            if len(meanings[place]) != 1 or not re.search(r"[^\W\d]", place.rpartition(".")[2]):
-                continue
-            (role,) = meanings[place]
-            fit = [j for j in candidates if j is not None and roles[j] == role]
-            if len(fit) == 1 and self._scope(fit[0]) not in odd:
-                told[i] = fit[0]
+        meanings = Meanings(self._network, self._theirs, settled)
+        told = meanings.told(doubts) or lists_told(self._network, self._theirs, doubts)
         return told if len(set(told.values())) == len(told) else {}
-
-    def _scope(self, j: int) -> str:
-        """The use of a block in which a layer is."""
-        return self._ours[j].name.removesuffix(self._network.roles[j][1])
 
     # Diagnostics
 
     def _ambiguous(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> Diagnostic:
         lines = []
+        image, also = self._upwards(found)
         for i in sorted(doubts):
-            now = found.image[i]
+            now = image[i]
             names = [self._our_name(j) for j in sorted(doubts[i] - {now}, key=_order)]
             others = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             lines.append(f"  {shown(self._theirs[i])} -> {self._our_name(now)}  # or {others}")
         text = "\n".join(lines[:_HINT])
         if len(lines) > _HINT:
             text += f"\n  # and {len(lines) - _HINT} more"
-        return errors.Ambiguous(path=self._path, count=len(doubts), lines=text)
+        return errors.Ambiguous(path=self._path, count=len(doubts), lines=text, also=also)
+
+    def _upwards(self, found: Reading) -> tuple[dict[int, int | None], str]:
+        """What to propose: where it is open which way numbers count, that they count upwards."""
+        if not self._directions.words and self._checkpoint.ways(self._directions):
+            try:
+                return _Search(self._given, "up").image(), _ALSO
+            except (DiagnosticError, TooManyWays):
+                pass
+        return found.image, ""
 
     def _our_name(self, j: int | None) -> str:
         return "-" if j is None else self._ours[j].name
@@ -302,7 +332,7 @@ class _Search:
             return self._others(lacking) or self._missing(lacking, held)
         if any(n > len(places[key]) for key, n in held.items()):
             for task in self._tasks(drop=True):
-                found, _ = read(self._network, self._checkpoint, task)
+                found, _ = self._read(task)
                 if found is not None:
                     return self._left_over(found)
         return [self._disorder(reader)]
@@ -313,7 +343,7 @@ class _Search:
         relaxed = {j: self._fits("named", j) for js in lacking for j in js}
         task = task._replace(relaxed={**relaxed, **task.relaxed})
         try:
-            found, _ = read(self._network, self._checkpoint, task)
+            found, _ = self._read(task)
         except TooManyWays:
             found = None
         if found is None or any(not self._is_idle(c) for c in found.doubts.values()):
@@ -401,12 +431,6 @@ def _order(j: int | None) -> int:
 def _kind(layer: Layer) -> tuple[bool, int]:
     """What a layer is, whatever its sizes."""
     return "running_mean" in layer.shapes, min(2, len(layer.weight))
-
-
-def _place(name: str) -> str:
-    """A layer's name without the numbers that tell uses of a block apart."""
-    *modules, own = name.split(".")
-    return ".".join([*(re.sub(r"\d+$", "#", module) for module in modules), own])
 
 
 def shown(layer: Layer) -> str:

@@ -12,11 +12,13 @@ one another, and that a module hangs together. Where there is no way then, they 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
-from archdsl.weights.layers import Checkpoint, Module, Network, bits
+from archdsl.weights.layers import Network, bits
+from archdsl.weights.modules import Checkpoint, Directions, Module, Step
 
 _VARIANTS = 16
 """Different ways with the same outcome that are told apart inside a module."""
@@ -170,25 +172,44 @@ class Reader:
             for (done, state), readings in ways.items():
                 self._spent.look(len(module.parts))
                 for i, part in enumerate(module.parts):
-                    if done >> i & 1 or module.needs[i] & ~done:
+                    steps = [s for s in module.steps[i] if done & s.family == s.done]
+                    if done >> i & 1 or module.needs[i] & ~done or not steps:
                         continue
-                    before = module.follows[i] if series else None
                     self._spent.follow(len(readings))
                     for end, found in self._part(part, state).items():
                         more = [
                             Reading({**r.image, **found.image}, {**r.doubts, **found.doubts})
                             for r in readings
-                            if before is None or self._depends(found, r, module.parts[before])
+                            if not series or self._in_series(module, i, done, steps, r, found)
                         ]
                         _add(further, (done | 1 << i, end), more)
             ways = further
         return {state: readings for (_, state), readings in ways.items()}
 
+    def _in_series(
+        self, module: Module, i: int, done: int, steps: list[Step], reading: Reading, found: Reading
+    ) -> bool:
+        """Whether what was found for a part goes on from the part before it in its family, and is
+        next to the norm or the matrix of the same number.
+        """
+        partner = module.partners[i]
+        if partner is not None and done >> partner & 1:
+            one, two = _bits(found.image.values()), self._taken(reading, module.parts[partner])
+            if one and two and not self._network.connected(one | two):
+                return False
+        return any(
+            s.before is None or self._depends(found, reading, module.parts[s.before]) for s in steps
+        )
+
     def _depends(self, found: Reading, reading: Reading, before: Module) -> bool:
         """Whether what was found for a part depends on what the part before it is."""
-        sources = _bits(reading.image.get(i) for i in range(before.first, before.last))
+        sources = self._taken(reading, before)
         results = _bits(found.image.values())
         return not sources or not results or bool(self._network.after_any(sources) & results)
+
+    def _taken(self, reading: Reading, part: Module) -> int:
+        """What a part that has been read is, as bits."""
+        return _bits(reading.image.get(i) for i in range(part.first, part.last))
 
 
 def _bits(layers: Iterable[int | None]) -> int:
@@ -227,22 +248,31 @@ def _doubt(doubts: Doubts, more: Doubts) -> None:
         doubts[i] = doubts.get(i, frozenset()) | found
 
 
-def read(network: Network, checkpoint: Checkpoint, task: Task) -> tuple[Reading | None, Reader]:
+def read(
+    network: Network, checkpoint: Checkpoint, task: Task, directions: Directions
+) -> tuple[Reading | None, Reader]:
     """What a file is, by the first belief that leads anywhere; and the attempt that got furthest.
 
     Raises `TooManyWays`.
     """
     best: Reader | None = None
-    orders = [True, False] if checkpoint.ordered else [False]
     spent = Spent()
-    for dissolve in (False, True):
-        for trust in (True, False):
-            for by_file in orders:
-                reader = Reader(network, task, trust, spent)
-                found = reader.read(checkpoint.arrange(by_file, dissolve))
-                if found is not None:
-                    return found, reader
-                if best is None or reader.furthest.bit_count() > best.furthest.bit_count():
-                    best = reader
+    for lists, dissolve, trust, by_file in _beliefs(checkpoint.ordered):
+        reader = Reader(network, task, trust, spent)
+        counted = directions._replace(lists=lists)
+        found = reader.read(checkpoint.arrange(by_file, dissolve, counted))
+        if found is not None:
+            return found, reader
+        if lists and best is not None:  # no way at all, and no reason to give
+            continue
+        if best is None or reader.furthest.bit_count() > best.furthest.bit_count():
+            best = reader
     assert best is not None
     return None, best
+
+
+def _beliefs(ordered: bool) -> Iterable[tuple[bool, bool, bool, bool]]:
+    """What is believed of names in turn, the last first: that the file has its modules in order,
+    that they hang together, that lists are modules, and that their numbers count upwards."""
+    orders = (True, False) if ordered else (False,)
+    return itertools.product((False, True), (False, True), (True, False), orders)
