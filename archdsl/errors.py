@@ -1198,6 +1198,41 @@ class OtherNames(Diagnostic):
     ours: str
 
 
+class NotAnOnnxFile(Diagnostic):
+    code = "A6040"
+    message = "onnxruntime cannot run {path}: {reason}"
+    path: str
+    reason: str
+
+
+class NeedsWeights(Diagnostic):
+    code = "A6041"
+    message = "{path} does not say which random weights are in it"
+    help = "name the file of weights that it was made with: `--weights FILE`"
+    path: str
+
+
+class NotThisNetwork(Diagnostic):
+    code = "A6042"
+    message = "{path} is another network: {reason}"
+    path: str
+    reason: str
+
+
+class UnusableSize(Diagnostic):
+    code = "A6043"
+    message = "`--size {size}` cannot be run: {reason}"
+    size: str
+    reason: str
+
+
+class OnlyWhenWriting(Diagnostic):
+    code = "A6044"
+    message = "`{option}` says how `archdsl verify` writes a graph, and `--onnx` names one"
+    help = "leave `{option}` out: the file is run as it is"
+    option: str
+
+
 class NoPictureEnding(Diagnostic):
     code = "A6050"
     message = "the ending of {path} says no format of a picture"

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archdsl import cli, errors, whole
+from archdsl import errors, whole
 from archdsl.diagnostics import DiagnosticError
 from archdsl.network import load, loads
 from archdsl.onnx import write as writing
@@ -614,68 +614,3 @@ def test_memory_stays_small(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (tmp_path / "big.onnx.data").stat().st_size > 130_000_000
     assert int(done.stdout.split()[-1]) < 120_000
-
-
-def test_verify(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    spec = tmp_path / "net.arch"
-    spec.write_text(NET)
-    assert cli.main(["verify", str(spec), "--seeds", "2"]) == 0
-    out = capsys.readouterr().out
-    assert "c       Nx32     Nx32" in out and "agrees" in out and "for training alone" in out
-    assert cli.main(["verify", str(spec), "--keep-bn", "--functions", "--opset", "17"]) == 0
-
-
-def test_verify_tells_a_difference(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from archdsl.onnx.lowering import LOWERINGS
-
-    spec = tmp_path / "net.arch"
-    spec.write_text(NET)
-    monkeypatch.setitem(LOWERINGS, "relu", LOWERINGS["silu"])
-    assert cli.main(["verify", str(spec)]) == 1
-    assert "DIFFERS" in capsys.readouterr().out
-
-
-DEEP = """
-arch deep {
-  input x: 8x16x16
-  input handed: 5
-  y = x
-  repeat i in 0..30 { y = y + (y -> conv(8, k=3) -> bn -> relu -> conv(8) -> bn -> drop_path(0.1)) }
-  g = y -> global_pool
-  return y * ((g -> sigmoid) + (g -> conv(8) -> bn -> sigmoid)), handed
-}
-"""
-
-
-def test_verify_keeps_numbers_of_deep_networks_in_size() -> None:
-    from archdsl.verify import verify
-
-    report = verify(loads(DEEP), seeds=1, opset=17)
-    assert report.agrees
-    out, handed = report.outputs
-    assert 0 < out.relative < 1e-5 and out.difference / out.relative < 1000
-    assert (handed.name, handed.onnx_shape, handed.difference) == ("handed", "Nx5", 0)
-
-
-def test_verify_sees_a_small_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.onnx import fold
-    from archdsl.verify import verify
-
-    right = fold._coefficients
-
-    def wrong(node: Any, weights: Any) -> Any:
-        factor, shift = right(node, weights)
-        return factor * 1.001, shift
-
-    monkeypatch.setattr(fold, "_coefficients", wrong)
-    assert not verify(loads(DEEP), seeds=1).agrees
-
-
-def test_verify_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from archdsl.verify import verify
-
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    (problem,) = refused(lambda: verify(small()))
-    assert isinstance(problem, errors.NeedsPackage) and "onnxruntime" in str(problem)

@@ -39,14 +39,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--no-weights", dest="weights", action="store_false", help="make them inputs"
     )
     add_graph_options(command)
-    command.add_argument(
-        "--dtype", choices=("float32", "float16", "bfloat16"), default="float32",
-        help="of weights, inputs and outputs; float32",
-    )  # fmt: skip
-    command.add_argument(
-        "--dynamic", choices=("batch", "spatial", "none"), default="batch",
-        help="which sizes are open: the batch; height and width too; none, for one sample",
-    )  # fmt: skip
+    add_form_options(command)
     command.add_argument(
         "--external-data", choices=("auto", "always", "never"), default="auto",
         help="weights in FILE.data: from 1.8 GB on, always, never",
@@ -64,6 +57,18 @@ def add_graph_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--functions", action="store_true", help="keep blocks, as local functions"
     )
+
+
+def add_form_options(command: argparse.ArgumentParser) -> None:
+    """The type of a graph's numbers, and the sizes that are open; none where they are not given."""
+    command.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"),
+        help="of weights, inputs and outputs; float32",
+    )  # fmt: skip
+    command.add_argument(
+        "--dynamic", choices=("batch", "spatial", "none"),
+        help="which sizes are open: batch, the default; height and width too; none, for one sample",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,8 +91,8 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             weights=weights,
             fold=options.fold,
-            dtype=options.dtype,
-            dynamic=options.dynamic,
+            dtype=options.dtype or "float32",
+            dynamic=options.dynamic or "batch",
             external_data=options.external_data,
             functions=options.functions,
             progress=tell,

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from archdsl.cli.onnx import add_graph_options
-from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, positive
+from archdsl import errors
+from archdsl.cli.onnx import add_form_options, add_graph_options
+from archdsl.cli.options import (
+    add_selection,
+    add_spec,
+    chosen_network,
+    open_spec,
+    option_place,
+    positive,
+)
 from archdsl.cli.output import FINE, WRONG_SPEC, write_out
 from archdsl.cli.progress import progress
+from archdsl.diagnostics import DiagnosticError
+
+if TYPE_CHECKING:
+    from archdsl.verify.compare import Size
 
 EPILOG = """\
-Needs torch and onnxruntime. Exit status 1 where the two disagree.
+Needs torch and onnxruntime. Exit status 1 where the two disagree. Without --onnx it writes a
+graph, with the options of `archdsl onnx`; docs/onnx.md tells what is compared.
 
 examples:
   archdsl verify mnasnet_a1
   archdsl verify my_net.arch --variant large --seeds 5
+  archdsl verify my_net.arch --weights trained.safetensors --dtype float16
+  archdsl verify my_net.arch --onnx shipped.onnx --weights trained.safetensors
+  archdsl verify my_net.arch --dynamic spatial       at other sizes, too
+  archdsl verify my_net.arch --size 320x256 --size 97x131
 """
 
 
@@ -23,7 +41,19 @@ def arguments(command: argparse.ArgumentParser) -> None:
     add_spec(command)
     add_selection(command)
     command.add_argument("--seeds", metavar="N", type=positive, default=3, help="how many; 3")
+    command.add_argument(
+        "--onnx", metavar="FILE", help="the graph to compare with; else one is written"
+    )
+    command.add_argument(
+        "--weights", metavar="FILE",
+        help="a state_dict for both: .safetensors, .pt or .pth; else random ones",
+    )  # fmt: skip
+    command.add_argument(
+        "--size", metavar="HxW", type=_size, action="append", default=[],
+        help="a further size to run at; left=64x64,right=32x32 for inputs by name; repeatable",
+    )  # fmt: skip
     add_graph_options(command)
+    add_form_options(command)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,11 +61,34 @@ def run(options: argparse.Namespace) -> int:
     from archdsl.verify import verify
 
     network = chosen_network(open_spec(options.spec), options)
+    writing = {name: getattr(options, name) for name in ("opset", "fold", "dtype", "dynamic")}
+    writing = {name: value for name, value in writing.items() if value is not None}
+    if options.functions:
+        writing["functions"] = True
+    if options.onnx is not None and writing:
+        name = f"--{next(iter(writing))}".replace(
+            "--fold", "--fold-bn" if options.fold else "--keep-bn"
+        )
+        raise DiagnosticError([errors.OnlyWhenWriting(option_place(name, name), option=name)])
     with progress(options) as tell:
         report = verify(
-            network, options.seeds, tell, opset=options.opset, fold=options.fold,
-            functions=options.functions,
+            network, options.seeds, tell, onnx=options.onnx, weights=options.weights,
+            sizes=options.size, **writing,
         )  # fmt: skip
     if not (options.quiet and report.agrees):
         write_out(f"{network.name}\n{report.text()}\n")
     return FINE if report.agrees else WRONG_SPEC
+
+
+def _size(text: str) -> Size:
+    """`224x192`, or by the names of inputs `left=64x64,right=32x32`."""
+    parts = [part.rpartition("=") for part in text.split(",")]
+    sizes = [[int(n) if n.isdecimal() else 0 for n in size.split("x")] for *_, size in parts]
+    named = [name for name, sign, _ in parts if sign]
+    if any(n < 1 for size in sizes for n in size) or len(named) not in (0, len(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form HxW or NAME=HxW,NAME=HxW")
+    if not named:
+        if len(parts) > 1:
+            raise argparse.ArgumentTypeError(f"{text!r}: several sizes need names of inputs")
+        return sizes[0]
+    return dict(zip(named, sizes))
