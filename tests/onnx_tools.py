@@ -132,7 +132,7 @@ def same_shapes(model: onnx.ModelProto) -> None:
     )
     found = {v.name: v.type.tensor_type for v in inferred.graph.value_info}
     for name, tensor in told.items():
-        assert len(tensor.shape.dim) > 0 and all(
+        assert tensor.HasField("shape") and all(
             d.HasField("dim_value") or d.HasField("dim_param") for d in tensor.shape.dim
         ), name
         if name in found and not found[name].HasField("shape"):

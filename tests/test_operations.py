@@ -464,7 +464,7 @@ REFUSED: list[tuple[type[diagnostics.Diagnostic], str | None, str, str, Any, dic
     (E.WindowTooLarge, "k", "window of 13 does not fit into height 12 (kernel 7, dilation 2",
      "conv", ((3, 12, 20),), {"c": 3, "k": 7, "d": 2, "p": 0}),
     (E.WindowTooLarge, "k", "width 10", "max_pool", M, {"k": 11}),
-    (E.WindowTooLarge, "k", "depth 4", "avg_pool", ((1, 4, 4, 4),), {"k": 5, "ceil": True}),
+    (E.WindowTooLarge, "k", "depth 4", "avg_pool", ((1, 4, 4, 4),), {"k": 5}),
     (E.DoesNotDivide, "groups", "groups=32 does not divide the 240 input channels: 240 / 32 = 7.5",
      "conv", ((240, 8, 8),), {"c": 480, "groups": 32}),
     (E.DoesNotDivide, "groups", "groups=30 or groups=40 would",

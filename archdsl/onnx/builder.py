@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NoReturn
 
@@ -52,8 +52,9 @@ class Builder:
 class Site:
     """Where a primitive is lowered: gives its sizes and tensors, and takes its nodes."""
 
-    def __init__(self, builder: Builder, primitive: Primitive) -> None:
+    def __init__(self, builder: Builder, primitive: Primitive, type_: Type | None = None) -> None:
         self._builder = builder
+        self.type = type_ or builder.type
         self._primitive = primitive
         self.operation: Any = primitive.operation
         self._name = node_name(primitive)
@@ -91,9 +92,21 @@ class Site:
         kept = {k: v for k, v in (attributes or {}).items() if v is not None}
         scope = self._primitive.scope
         node = Node(op, list(inputs), kept, self._name, scope, self._primitive)
-        node.outputs = [Value(shape, type_ or self._builder.type, node) for shape in shapes]
+        node.outputs = [Value(shape, type_ or self.type, node) for shape in shapes]
         self._builder.model.nodes.append(node)
         return node.outputs
+
+    def emit_ints(self, op: str, *inputs: Value | Tensor | None, count: int, **more: Any) -> Value:
+        """Add a node that computes so many whole numbers while the graph runs."""
+        return self.emit(op, *inputs, shape=(count,), type_=INT64, **more)
+
+    def in_float32(self, x: Value, compute: Callable[[Site, Value], Value]) -> Value:
+        """What `compute` makes of a tensor in float32, whatever the network's type."""
+        if self.type is FLOAT32:
+            return compute(self, x)
+        wide = Site(self._builder, self._primitive, FLOAT32)
+        y = compute(wide, wide.emit("Cast", x, shape=x.shape, to=FLOAT32.code))
+        return self.emit("Cast", y, shape=y.shape, to=self.type.code)
 
     # Tensors
 
@@ -107,17 +120,21 @@ class Site:
 
     def number(self, value: float) -> Tensor:
         """One number, in the type of the network."""
-        return self._builder.constant((float(value),), (), self._builder.type)
+        return self._builder.constant((float(value),), (), self.type)
+
+    def whole(self, value: int) -> Tensor:
+        """One whole number."""
+        return self._builder.constant((value,), (), INT64)
 
     def repeated(self, value: float, count: int) -> Tensor:
         """The same number for each channel."""
-        return self._builder.constant((float(value),) * count, (count,), self._builder.type)
+        return self._builder.constant((float(value),) * count, (count,), self.type)
 
     def array(self, name: str, array: Array) -> Tensor:
         """A constant of many numbers, named by the primitive."""
-        encoded = numbers.encode(array, self._builder.type)
+        encoded = numbers.encode(array, self.type)
         title = f"{self._name}/{name}"
-        return Tensor(title, encoded.shape, self._builder.type, lambda: iter([encoded]))
+        return Tensor(title, encoded.shape, self.type, lambda: iter([encoded]))
 
     def has(self, weight: str) -> bool:
         """Whether the primitive owns a tensor of this name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from archdsl import errors
@@ -92,10 +93,6 @@ def _slide(o: Any, x: Sizes) -> list[Sizes]:
         if isinstance(size, int):
             sizes.append(o.outputs[0][axis + 1])
         elif o.p == "same" and s > 1:
-            if d > 1:
-                raise Fixed("the border of p=same with a dilation depends on the size")
-            if k < s:  # for which onnxruntime's SAME_UPPER finds a border below 0
-                raise Fixed("the border of p=same with a stride over k depends on the size")
             sizes.append(_divided(size, s, up=True))
         elif getattr(o, "ceil", False) and s > 1:
             if high > k - s:
@@ -124,11 +121,21 @@ def _pairwise(o: Any, a: Sizes, b: Sizes | None = None) -> list[Sizes]:
     if b is None:
         return [a]
     sizes: list[Size] = []
-    for m, n in zip(a, b, strict=True):
+    for m, n, *told in zip(a, b, *o.inputs, strict=True):
         if isinstance(m, str) != isinstance(n, str) and m != 1 and n != 1:
             raise Fixed(f"it joins a map of size {m} and one of size {n}")
-        sizes.append(n if m == 1 else m)
+        sizes.append(_joint(m, n, *told))
     return [tuple(sizes)]
+
+
+def _joint(m: Size, n: Size, m_told: int, n_told: int) -> Size:
+    """The size of an axis of two that are joined, given both sizes at the size of the spec. There,
+    one that is 1 is repeated; where both are, they may differ at other sizes."""
+    if m == n or n == 1 or n_told == 1 < m_told:
+        return m
+    if m == 1 or m_told == 1 < n_told:
+        return n
+    return f"max({m},{n})" if m_told == 1 else m
 
 
 def _concat(o: Any, *xs: Sizes) -> list[Sizes]:
@@ -237,6 +244,23 @@ def _times(size: Size, factor: int) -> Size:
     if isinstance(size, int):
         return size * factor
     return f"{factor}*{_atom(size)}" if factor != 1 else size
+
+
+def times(*sizes: Size) -> Size:
+    """The product of sizes."""
+    factor = prod(size for size in sizes if isinstance(size, int))
+    names = [_atom(size) for size in sizes if isinstance(size, str)]
+    if not names:
+        return factor
+    return "*".join([str(factor)] * (factor != 1) + names)
+
+
+def same_size(size: Size, s: int, least: int) -> Size:
+    """The size of an axis with the border of `p=same`: `least` is the window less the stride."""
+    covered = plus(_times(_divided(size, s, up=True), s), least)
+    if isinstance(size, int) and isinstance(covered, int):
+        return max(size, covered)
+    return covered if least >= 0 else f"max({size},{covered})"
 
 
 def _divided(size: Size, divisor: int, up: bool) -> Size:

@@ -15,8 +15,9 @@ import numpy as np
 
 from archdsl.arrays import Array
 from archdsl.onnx.builder import Builder, Site
-from archdsl.onnx.dynamic import is_symbolic, plus
+from archdsl.onnx.dynamic import is_symbolic, plus, same_size, times
 from archdsl.onnx.model import INT64, Size, Sizes, Tensor, Value
+from archdsl.onnx.numbers import holds
 
 Row = Callable[..., Value | list[Value]]
 
@@ -43,19 +44,56 @@ def _sides(pads: Any) -> tuple[int, ...]:
     return (*(low for low, _ in pads), *(high for _, high in pads))
 
 
-def _border(at: Site, o: Any) -> dict[str, Any]:
-    """Padding as numbers; where it depends on a size not known yet, as a rule."""
-    if at.dynamic and o.p == "same" and any(s > 1 for s in o.s):
-        return {"auto_pad": "SAME_UPPER"}
-    return {"pads": _sides(o.pads)}
+def _takes_rule(o: Any, d: tuple[int, ...]) -> bool:
+    """Whether runtimes know the border of `p=same` by themselves: onnxruntime refuses a dilation,
+    and finds a border below 0 where the stride is larger than the window."""
+    return all(k >= s and dilation == 1 for k, s, dilation in zip(o.k, o.s, d))
+
+
+def _bordered(
+    at: Site, o: Any, d: tuple[int, ...], x: Value, *fill: Tensor
+) -> tuple[Value, dict[str, Any]]:
+    """The map, and its border as attributes: in numbers, or as a rule where these depend on a size
+    not known yet. Where there is no rule, the map has its border already."""
+    if not at.dynamic or o.p != "same" or all(s == 1 for s in o.s):
+        return x, {"pads": _sides(o.pads)}
+    if _takes_rule(o, d):
+        return x, {"auto_pad": "SAME_UPPER"}
+    return _same_border(at, o, d, x, *fill), {"pads": (0,) * (2 * len(o.k))}
+
+
+def _same_border(at: Site, o: Any, d: tuple[int, ...], x: Value, *fill: Tensor) -> Value:
+    """The border of `p=same` around a map of any size: (-n) mod s + w - s positions for each axis,
+    w being the window, where that is more than 0; the odd one comes after."""
+    rank = len(o.k)
+    least = [dilation * (k - 1) + 1 - s for k, s, dilation in zip(o.k, o.s, d)]
+    total = at.emit_ints("Neg", _spatial_sizes(at, x), count=rank)
+    total = at.emit_ints("Mod", total, at.ints(*o.s), count=rank)
+    total = at.emit_ints("Add", total, at.ints(*least), count=rank)
+    total = at.emit_ints("Max", total, at.ints(0), count=rank)
+    low = at.emit_ints("Div", total, at.ints(2), count=rank)
+    high = at.emit_ints("Sub", total, low, count=rank)
+    none = at.ints(0, 0)
+    sides = at.emit_ints("Concat", none, low, none, high, count=2 * rank + 4, axis=0)
+    sizes = (same_size(n, s, more) for n, s, more in zip(x.shape[2:], o.s, least))
+    return at.emit("Pad", x, sides, *fill, shape=(*x.shape[:2], *sizes))
+
+
+def _spatial_sizes(at: Site, x: Value) -> Value:
+    """The sizes of the spatial axes, while the graph runs."""
+    rank = len(x.shape) - 2
+    if at.opset >= 15:
+        return at.emit_ints("Shape", x, count=rank, start=2)
+    every = at.emit_ints("Shape", x, count=rank + 2)
+    return at.emit_ints("Slice", every, at.ints(2), at.ints(rank + 2), count=rank)
 
 
 def _conv(at: Site, o: Any, x: Value) -> Value:
+    x, border = _bordered(at, o, o.d, x)
     inputs: list[Value | Tensor] = [x, *at.folded()]
     return at.emit(
-        "Conv", *inputs, kernel_shape=o.k, strides=o.s, dilations=o.d, group=o.groups,
-        **_border(at, o),
-    )  # fmt: skip
+        "Conv", *inputs, kernel_shape=o.k, strides=o.s, dilations=o.d, group=o.groups, **border
+    )
 
 
 def _conv_transpose(at: Site, o: Any, x: Value) -> Value:
@@ -115,14 +153,18 @@ def _layer_norm(at: Site, o: Any, x: Value) -> Value:
 
 
 def _composed_layer_norm(at: Site, o: Any, x: Value) -> Value:
+    # In float32, as LayerNormalization: squares are soon beyond float16, and eps may be below it.
+    return _affine(at, o, at.in_float32(x, lambda wide, x: _layer_normalised(wide, o, x)))
+
+
+def _layer_normalised(at: Site, o: Any, x: Value) -> Value:
     one = (at.out[0], 1, *at.out[2:])
     mean = at.emit("ReduceMean", x, shape=one, axes=(1,), keepdims=1)
     centred = at.emit("Sub", x, mean)
     square = at.emit("Mul", centred, centred)
     variance = at.emit("ReduceMean", square, shape=one, axes=(1,), keepdims=1)
     y = at.emit("Add", variance, at.number(o.eps), shape=one)
-    y = at.emit("Div", centred, at.emit("Sqrt", y, shape=one))
-    return _affine(at, o, y)
+    return at.emit("Div", centred, at.emit("Sqrt", y, shape=one))
 
 
 def _affine(at: Site, o: Any, x: Value) -> Value:
@@ -132,31 +174,38 @@ def _affine(at: Site, o: Any, x: Value) -> Value:
 
 
 def _group_norm(at: Site, o: Any, x: Value) -> Value:
-    channels = o.inputs[0][0]
-    if at.dynamic:
-        at.needs_opset(21, "group normalisation of maps of any size has no operator before")
-        weight = at.weight("weight") if o.affine else at.repeated(1, channels)
-        bias = at.weight("bias") if o.affine else at.repeated(0, channels)
-        groups = o.groups
-        return at.emit("GroupNormalization", x, weight, bias, num_groups=groups, epsilon=o.eps)
-    # As instances, for which onnxruntime has a kernel; GroupNormalization it takes to pieces.
-    shape = (at.out[0], o.groups, prod(o.inputs[0]) // o.groups)
-    y = at.emit("Reshape", x, at.ints(0, *shape[1:]), shape=shape)
+    # As instances, for which onnxruntime has a kernel. GroupNormalization it takes to pieces, and
+    # these take the variance as the difference of two squares: it is lost where the mean is large.
+    rest = times(o.inputs[0][0] // o.groups, *x.shape[2:])
+    shape = (at.out[0], o.groups, rest)
+    y = at.emit("Reshape", x, at.ints(0, o.groups, _or_rest(rest)), shape=shape)
     ones, zeros = at.repeated(1, o.groups), at.repeated(0, o.groups)
     y = at.emit("InstanceNormalization", y, ones, zeros, shape=shape, epsilon=o.eps)
-    return _affine(at, o, at.emit("Reshape", y, at.ints(0, *o.outputs[0])))
+    return _affine(at, o, at.emit("Reshape", y, _shape_of(at, o, x)))
+
+
+def _or_rest(size: Size) -> int:
+    """A size as Reshape takes it: -1 is what is left over."""
+    return size if isinstance(size, int) else -1
+
+
+def _shape_of(at: Site, o: Any, x: Value) -> Value | Tensor:
+    """The shape of the first input, for Reshape."""
+    if not at.dynamic:
+        return at.ints(0, *o.inputs[0])
+    return at.emit_ints("Shape", x, count=len(x.shape))
 
 
 def _lrn(at: Site, o: Any, x: Value) -> Value:
     # Runtimes take images alone: other maps become one.
-    image: Sizes = at.out
-    if o.rank != 2:
-        if at.dynamic:
-            at.refuse("a 1-D or 3-D map has to be reshaped, and its size is not known")
-        image = (at.out[0], o.inputs[0][0], prod(o.inputs[0][1:-1]), o.inputs[0][-1])
-        x = at.emit("Reshape", x, at.ints(0, *o.inputs[0][:1], *image[2:]), shape=image)  # type: ignore[arg-type]
-    y = at.emit("LRN", x, shape=image, size=o.size, alpha=o.alpha, beta=o.beta, bias=o.k)
-    return y if o.rank == 2 else at.emit("Reshape", y, at.ints(0, *o.outputs[0]))
+    if o.rank == 2:
+        return at.emit("LRN", x, size=o.size, alpha=o.alpha, beta=o.beta, bias=o.k)
+    channels, *spatial = x.shape[1:]
+    positions = times(*spatial)
+    image: Sizes = (at.out[0], channels, 1, positions)
+    y = at.emit("Reshape", x, at.ints(0, o.inputs[0][0], 1, _or_rest(positions)), shape=image)
+    y = at.emit("LRN", y, shape=image, size=o.size, alpha=o.alpha, beta=o.beta, bias=o.k)
+    return at.emit("Reshape", y, _shape_of(at, o, x))
 
 
 def _scale(at: Site, o: Any, x: Value) -> Value:
@@ -218,12 +267,20 @@ def _nothing(at: Site, o: Any, x: Value) -> Value:
 
 def _pairwise(op: str, neutral: float) -> Row:
     def row(at: Site, o: Any, a: Value, b: Value | None = None) -> Value:
+        reverse = getattr(o, "reverse", False)
         if b is not None:
-            first, second = (b, a) if getattr(o, "reverse", False) else (a, b)
-            return at.emit(op, first, second)
-        if getattr(o, "reverse", False):
-            return at.emit(op, at.number(o.number), a) if o.number else at.emit("Neg", a)
-        return a if o.number == neutral else at.emit(op, a, at.number(o.number))
+            return at.emit(op, *((b, a) if reverse else (a, b)))
+        if reverse and not o.number:
+            return at.emit("Neg", a)
+        if o.number == neutral and not reverse:
+            return a
+        if holds(o.number, at.type):
+            return with_number(at, o, a)
+        return at.in_float32(a, lambda wide, a: with_number(wide, o, a))
+
+    def with_number(at: Site, o: Any, a: Value) -> Value:
+        number = at.number(o.number)
+        return at.emit(op, *((number, a) if getattr(o, "reverse", False) else (a, number)))
 
     return row
 
@@ -240,14 +297,12 @@ def _matmul(at: Site, o: Any, a: Value, b: Value) -> Value:
 
 
 def _max_pool(at: Site, o: Any, x: Value) -> Value:
-    border = _window(at, o, o.d)
+    lowest = at.number(float("-inf"))
+    x, border = _window(at, o, o.d, x, lowest)
     pads = border.get("pads", ())
     if any(pad >= k for pad, k in zip(pads, (*o.k, *o.k))):  # onnxruntime's borders are below k
         rank = len(o.k)
-        pairs = [*zip(pads[:rank], pads[rank:])]
-        grown = (*x.shape[:2], *(plus(n, low + high) for n, (low, high) in zip(x.shape[2:], pairs)))
-        sides = at.ints(*_sides([(0, 0), (0, 0), *pairs]))
-        x = at.emit("Pad", x, sides, at.number(float("-inf")), shape=grown)
+        x = _padded(at, x, [*zip(pads[:rank], pads[rank:])], lowest)
         border["pads"] = (0,) * len(pads)
     return at.emit(
         "MaxPool", x, kernel_shape=o.k, strides=o.s,
@@ -255,42 +310,53 @@ def _max_pool(at: Site, o: Any, x: Value) -> Value:
     )  # fmt: skip
 
 
+def _padded(at: Site, x: Value, pads: Any, *fill: Tensor) -> Value:
+    """The map with a border around it."""
+    grown = (*x.shape[:2], *(plus(n, low + high) for n, (low, high) in zip(x.shape[2:], pads)))
+    return at.emit("Pad", x, at.ints(*_sides(((0, 0), (0, 0), *pads))), *fill, shape=grown)
+
+
 def _avg_pool(at: Site, o: Any, x: Value) -> Value:
     if o.out is not None:
         return _adaptive(at, x, o.outputs[0])
-    border = _window(at, o, (1,) * len(o.k))
+    single = (1,) * len(o.k)
+    inner, border = _window(at, o, single, x)
+    if inner is not x and not o.count_include_pad:
+        # The border is in the map: means of it, by the share of the map in each window.
+        size = at.emit_ints("Shape", x, count=len(x.shape))
+        ones = at.emit("Expand", at.number(1), size, shape=x.shape)
+        share = at.emit("AveragePool", _window(at, o, single, ones)[0], **_pooled(o, border))
+        return at.emit("Div", at.emit("AveragePool", inner, **_pooled(o, border)), share)
     if o.count_include_pad and "pads" in border and border["pads"] != _sides(o.pads):
         # What hangs over the padding is not counted, the padding is.
-        padded = (at.out[0], *(_added(n, *p) for n, p in zip(x.shape[1:], ((0, 0), *o.pads))))
-        sides = ((0, 0), (0, 0), *o.pads)
-        x = at.emit("Pad", x, at.ints(*_sides(sides)), shape=padded)
         extra = tuple(all_ - own for all_, own in zip(border["pads"], _sides(o.pads)))
-        return at.emit("AveragePool", x, kernel_shape=o.k, strides=o.s, pads=extra)
-    counts = 1 if o.count_include_pad and any(map(any, o.pads)) else None
-    return at.emit(
-        "AveragePool", x, kernel_shape=o.k, strides=o.s, count_include_pad=counts, **border
-    )
+        return at.emit("AveragePool", _padded(at, x, o.pads), **_pooled(o, {"pads": extra}))
+    counts = 1 if o.count_include_pad and any(border.get("pads", "?")) else None
+    return at.emit("AveragePool", inner, count_include_pad=counts, **_pooled(o, border))
 
 
-def _added(size: Size, low: int, high: int) -> Size:
-    assert isinstance(size, int)
-    return size + low + high
+def _pooled(o: Any, border: dict[str, Any]) -> dict[str, Any]:
+    return {"kernel_shape": o.k, "strides": o.s, **border}
 
 
-def _window(at: Site, o: Any, d: tuple[int, ...]) -> dict[str, Any]:
-    """The padding of a pool. A last window that hangs over (`ceil`) is padding at the end, which
-    runtimes agree about, unlike about ceil_mode; where the size is not known, it is ceil_mode."""
+def _window(
+    at: Site, o: Any, d: tuple[int, ...], x: Value, *fill: Tensor
+) -> tuple[Value, dict[str, Any]]:
+    """The map of a pool and its border. A last window that hangs over (`ceil`) is padding at the
+    end, which runtimes agree about, unlike about ceil_mode; where the size is not known, it is
+    ceil_mode."""
     if at.dynamic:
         rounded = {"ceil_mode": 1} if o.ceil and any(s > 1 for s in o.s) else {}
         if rounded and o.name == "avg_pool" and o.count_include_pad and any(map(any, o.pads)):
             at.refuse("whether a last window hangs over the padding depends on the size")
-        return {**_border(at, o), **(rounded if o.p != "same" else {})}
+        x, border = _bordered(at, o, d, x, *fill)
+        return x, {**border, **(rounded if o.p != "same" else {})}
     pads = []
     for axis, (low, high) in enumerate(o.pads):
         size, count = o.inputs[0][axis + 1], o.outputs[0][axis + 1]
         reached = (count - 1) * o.s[axis] + d[axis] * (o.k[axis] - 1) + 1
         pads.append((low, high + max(0, reached - size - low - high)))
-    return {"pads": _sides(pads)}
+    return x, {"pads": _sides(pads)}
 
 
 def _global_pool(at: Site, o: Any, x: Value) -> Value:
@@ -315,8 +381,15 @@ def _adaptive(at: Site, x: Value, result: tuple[int, ...]) -> Value:
     for axis, (size, m) in enumerate(zip(x.shape[2:], wanted)):
         if size != m:
             assert isinstance(size, int)
-            x = _product(at, x, axis, _window_means(size, m))
+            x = _means(at, x, axis, _window_means(size, m))
     return x
+
+
+def _means(at: Site, x: Value, axis: int, matrix: Array) -> Value:
+    """Multiply a spatial axis by a matrix (new x old), in a type that holds its numbers."""
+    if holds(float(matrix[matrix > 0].min()), at.type):
+        return _product(at, x, axis, matrix)
+    return at.in_float32(x, lambda wide, x: _product(wide, x, axis, matrix))
 
 
 def _window_means(size: int, count: int) -> Array:
@@ -354,7 +427,7 @@ def _product(at: Site, x: Value, axis: int, matrix: Array) -> Value:
 def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
     if x.shape == at.out:
         return x
-    if at.dynamic or (like is not None and is_symbolic(like.shape)):
+    if is_symbolic(x.shape) or is_symbolic(at.out):
         return _resize_unknown(at, o, x, like)
     if o.mode == "area":
         return _adaptive(at, x, o.outputs[0])
@@ -366,14 +439,18 @@ def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
     # Runtimes compute places in float32, and miss the pixel where the exact place is whole.
     for axis, (n, m) in enumerate(zip(before, after), 2):
         if n != m:
-            shape: Sizes = (*x.shape[:axis], m, *x.shape[axis + 1 :])
-            places = at.ints(*(i * n // m for i in range(m)))
-            x = at.emit("Gather", x, places, shape=shape, axis=axis)
+            x = _picked(at, x, axis, m, at.ints(*(i * n // m for i in range(m))))
     return x
 
 
+def _picked(at: Site, x: Value, axis: int, size: Size, places: Value | Tensor) -> Value:
+    """The positions of an axis in these places, as many as the axis is to have."""
+    shape: Sizes = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    return at.emit("Gather", x, places, shape=shape, axis=axis)
+
+
 def _resample(
-    at: Site, o: Any, x: Value, scales: Tensor | None, sizes: Value | Tensor | None = None
+    at: Site, o: Any, x: Value, scales: Tensor | None, sizes: Value | None = None
 ) -> Value:
     if o.mode == "nearest":
         mode, places, rounding = "nearest", "asymmetric", "floor"
@@ -382,8 +459,7 @@ def _resample(
         if o.align_corners:
             places = "align_corners"
     return at.emit(
-        "Resize", *([x, None, scales] if sizes is None else [x, None, None, sizes]),
-        axes=None if sizes is None else tuple(range(2, len(at.out))), mode=mode,
+        "Resize", *([x, None, scales] if sizes is None else [x, None, None, sizes]), mode=mode,
         coordinate_transformation_mode=places, nearest_mode=rounding,
     )  # fmt: skip
 
@@ -399,11 +475,33 @@ def _scale_to(n: int, m: int) -> float:
 def _resize_unknown(at: Site, o: Any, x: Value, like: Value | None) -> Value:
     if o.scale is not None:
         return _resample(at, o, x, at.floats(1, 1, *o.scale))
-    at.needs_opset(18, "a size without the batch's cannot be given to Resize")
-    if like is None or not is_symbolic(like.shape):
-        return _resample(at, o, x, None, at.ints(*o.outputs[0][1:]))
-    size = at.emit("Shape", like, shape=(len(at.out) - 2,), type_=INT64, start=2)
-    return _resample(at, o, x, None, size)
+    rank = len(at.out) - 2
+    size = at.ints(*o.outputs[0][1:]) if is_symbolic(x.shape) and not is_symbolic(at.out) else None
+    wanted: Value | Tensor = size or _spatial_sizes(at, like or x)
+    if o.mode == "bilinear":
+        # All sizes: with `axes` onnxruntime drops them where it moves a Transpose.
+        first = at.emit_ints("Shape", x, count=rank + 2)
+        first = at.emit_ints("Slice", first, at.ints(0), at.ints(2), count=2)
+        every = at.emit_ints("Concat", first, wanted, count=rank + 2, axis=0)
+        return _resample(at, o, x, None, every)
+    own = _spatial_sizes(at, x)
+    for axis in range(rank):
+        if x.shape[axis + 2] != at.out[axis + 2]:
+            n, m = (_item(at, sizes, axis) for sizes in (own, wanted))
+            size_ = at.out[axis + 2]
+            places = at.emit("Range", at.whole(0), m, at.whole(1), shape=(size_,), type_=INT64)
+            places = at.emit("Mul", places, n, shape=(size_,), type_=INT64)
+            places = at.emit("Div", places, m, shape=(size_,), type_=INT64)
+            x = _picked(at, x, axis + 2, size_, places)
+    return x
+
+
+def _item(at: Site, numbers: Value | Tensor, index: int) -> Value | Tensor:
+    """One of several whole numbers."""
+    if isinstance(numbers, Tensor):
+        assert numbers.value is not None
+        return at.whole(int(numbers.value[index]))
+    return at.emit("Gather", numbers, at.whole(index), shape=(), type_=INT64, axis=0)
 
 
 def _pad(at: Site, o: Any, x: Value) -> Value:

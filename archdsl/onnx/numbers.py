@@ -34,6 +34,16 @@ def encode(array: Array, type_: Type, name: str = "") -> Array:
     return _little(np.where(not_a_number, np.uint16(0x7FC0), rounded))
 
 
+def holds(value: float, type_: Type) -> bool:
+    """Whether a type has a number with all of its digits, rather than 0, infinity or a few bits.
+
+    The range of bfloat16 is that of float32, and there is no wider type to go to.
+    """
+    range_ = np.finfo(np.float16)
+    magnitude = abs(value)
+    return type_ is not FLOAT16 or not value or bool(range_.tiny <= magnitude <= range_.max)
+
+
 def _narrowed(array: Array, dtype: type, type_: Type, name: str) -> Array:
     if array.dtype == dtype:
         return np.ascontiguousarray(array)

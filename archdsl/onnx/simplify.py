@@ -83,8 +83,11 @@ def _pad_into_window(node: Node, use: _Use, ints: Callable[..., Tensor]) -> None
     ):
         return
     pads = node.attributes.get("pads")
-    assert isinstance(pad.inputs[1], Tensor) and pad.inputs[1].value is not None
-    border = pad.inputs[1].value
+    sides = pad.inputs[1]
+    if not isinstance(sides, Tensor):
+        return  # they follow from a size that is not known yet
+    assert sides.value is not None
+    border = sides.value
     half = len(border) // 2
     spatial = (*border[2:half], *border[half + 2 :])
     if pads is None or any(border[:2]) or any(border[half : half + 2]):

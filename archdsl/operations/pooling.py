@@ -89,8 +89,6 @@ class AvgPool(_Pool):
             )
         if self.k is not None:
             single = (1,) * len(self.k)
-            if len(x) == 4:  # PyTorch's refuses a window larger than the map here, `ceil` or not
-                slide(x[1:], self.k, single, self.p, single, False)
             return (self._slide(x, self.k, single),)
         unused = {
             "s": self.s is not None,

@@ -6,6 +6,7 @@ shapes.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -214,7 +215,7 @@ def _group_norm(site: Site) -> Invoke:
 
 def _lrn(site: Site) -> Invoke:
     return invoke(
-        "nn.LocalResponseNorm",
+        site.helper("LocalResponseNorm") if rank(site) == 3 else "nn.LocalResponseNorm",
         site.argument("size"),
         alpha=unless(site.argument("alpha"), 1e-4),
         beta=unless(site.argument("beta"), 0.75),
@@ -284,9 +285,16 @@ def _max_pool(site: Site) -> Invoke:
 def _avg_pool(site: Site) -> Invoke:
     if first(site).out is not None:
         return invoke(f"nn.AdaptiveAvgPool{rank(site)}d", site.argument("out"))
-    padded = any(high for o in site.operations for pair in o.pads for high in pair)  # type: ignore[attr-defined]
-    counts = same(site, "count_include_pad") or not (padded or same(site, "ceil"))
+    is_padded = any(map(_may_pad, site.operations))
+    counts = same(site, "count_include_pad") or not (is_padded or same(site, "ceil"))
     return _pool(site, "Avg", count_include_pad=None if counts else "False")
+
+
+def _may_pad(operation: Any) -> bool:
+    """Whether there is padding at some size of the map, not only at that of the spec."""
+    if operation.p == "same":
+        return any(k > 1 for k in operation.k)
+    return any(map(any, operation.pads))
 
 
 def _pool(site: Site, kind: str, **more: Symbol | str | None) -> Invoke:
@@ -310,8 +318,11 @@ def _pool(site: Site, kind: str, **more: Symbol | str | None) -> Invoke:
         # PyTorch's own padding is at most half of the kernel.
         border = [Plain(f'nn.ConstantPad{dimensions}d({python(pads)}, -float("inf"))')]
         padding = None
+    function = f"nn.{kind}Pool{dimensions}d"
+    if function == "nn.AvgPool3d" and (same(site, "ceil") or any(map(_may_pad, site.operations))):
+        function = site.helper("AvgPool")
     pool = invoke(
-        f"nn.{kind}Pool{dimensions}d",
+        function,
         kernel,
         stride=None if stride.text == kernel.text else stride,
         padding=padding,
@@ -333,7 +344,48 @@ def _resize_layer(site: Site) -> Invoke:
     operation = first(site)
     if operation.size is None and operation.scale is None:
         raise NotExpressible
+    if same(site, "mode") == "nearest" and not _is_exact(site):
+        name = "_nearest" if operation.scale is None else "_nearest_scaled"
+        site.helper("_nearest")
+        site.helper(name)
+        title = "Nearest" if operation.scale is None else "NearestScaled"
+        return invoke(site.helper(title), _nearest_target(site))
     return invoke("nn.Upsample", **_resize_options(site))
+
+
+def _is_exact(site: Site) -> bool:
+    """Whether PyTorch's nearest pixel is floor(i * n / m) at every size.
+
+    It is floor(i * f), where f is 1 / scale or n / m in float32, in float64 for a map of those. For
+    a whole scale that is right at every i, if scale * f rounds to 1.
+    """
+    scales = same(site, "scale")
+    return scales is not None and all(
+        scale == int(scale)
+        and 1 / scale * scale == 1
+        and _single(_single(1 / scale) * scale) == 1
+        for scale in scales
+    )
+
+
+def _single(number: float) -> float:
+    """The float32 next to a number."""
+    (found,) = struct.unpack("f", struct.pack("f", number))
+    return float(found)
+
+
+def _nearest_target(site: Site) -> Plain:
+    """The size or the factors as a list with a number for each axis."""
+    name = "size" if same(site, "scale") is None else "scale"
+    if name == "scale":
+        return Plain(python([float(scale) for scale in same(site, "scale")]))
+    symbol = site.argument("size")
+    kinds = {isinstance(value, tuple) for value in symbol.values.values()}
+    if symbol.names:
+        text = f"list({symbol.text})" if kinds == {True} else f"[{symbol.text}] * {rank(site)}"
+    else:
+        text = python([*same(site, "size")])
+    return Plain(text, symbol.names)
 
 
 def _resize_options(site: Site) -> dict[str, Symbol | str | None]:
@@ -553,12 +605,24 @@ def _slice(site: Site, operands: list[Piece]) -> Piece:
 
 
 def _resize(site: Site, operands: list[Piece]) -> Piece:
+    if same(site, "mode") == "nearest" and not _is_exact(site):
+        return _resize_nearest(site, operands)
     options = _resize_options(site)
     text = ", ".join(f"{k}={v.text if isinstance(v, Symbol) else v}" for k, v in options.items())
     if len(operands) == 2:
         size = Piece("size=", operands[1].wrapped(9), ".shape[2:]", ", " if text else "")
         return Piece("nn.functional.interpolate(", operands[0], ", ", size, f"{text})", typed=True)
     return Piece("nn.functional.interpolate(", operands[0], f", {text})", typed=True)
+
+
+def _resize_nearest(site: Site, operands: list[Piece]) -> Piece:
+    function = site.helper("_nearest")
+    if len(operands) == 2:
+        like = operands[1].wrapped(9)
+        return Piece(f"{function}(", operands[0], ", list(", like, ".shape[2:]))", typed=True)
+    if first(site).scale is not None:
+        function = site.helper("_nearest_scaled")
+    return Piece(f"{function}(", operands[0], f", {_nearest_target(site).text})", typed=True)
 
 
 def _batch_first(axes: tuple[int, ...]) -> tuple[int, ...]:
