@@ -5,8 +5,8 @@ A call of a primitive makes a node, a call of a block a scope in which its body 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
@@ -16,8 +16,11 @@ from archdsl.naming import safe
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, Operation
 from archdsl.operations.kinds import describe
-from archdsl.resolve import Program, Unit, described, did_you_mean, nearest
+from archdsl.resolve import Program, Unit
 from archdsl.source import Span
+
+if TYPE_CHECKING:
+    from archdsl.naming import Names
 
 ROUNDED = 0.1
 """How far channels may be rounded without a warning, as a fraction of them."""
@@ -109,7 +112,7 @@ class Call:
         self.plain = all(argument.slot < 0 for argument in arguments)
         """Whether no argument is a tensor."""
 
-    def place(self, parameter: str | None) -> Span | None:
+    def place(self, parameter: str) -> Span | None:
         """Where the argument for a parameter is written."""
         spans = [a.span for a in self.arguments if a.parameter == parameter]
         return spans[-1] if spans else None
@@ -123,6 +126,16 @@ class Call:
         """The argument for a parameter as it is written."""
         given = [a.expression for a in self.arguments if a.parameter == parameter]
         return given[-1] if given else None
+
+
+class Origin(Protocol):
+    """What can tell how an operation was called in the text: a call or a row."""
+
+    def place(self, parameter: str) -> Span | None:
+        """Where the argument for a parameter is written."""
+
+    def written(self, parameter: str) -> tree.Expression | None:
+        """The argument for a parameter as it is written."""
 
 
 class Run:
@@ -279,45 +292,11 @@ class Caller(Evaluator):
             assert not isinstance(found, OperationValue)
             callee = found
         names = frame.scope.unit.names
-        signature = signature_of(callee)
-        bound: list[Bound] = []
-        given: dict[str, Span | None] = {}
-        if not signature.variadic:
-            given = dict.fromkeys(signature.tensors[:flowing])
-        slot = flowing
-        position = 0
-        for argument in call.arguments:
-            name, expression, span = argument.name, argument.value, argument.span
-            room = signature.variadic or slot < len(signature.tensors)
-            if (
-                name is None
-                and room
-                and (names.is_tensor(expression) or isinstance(expression, tree.Absent))
-            ):
-                name = signature.tensors[0 if signature.variadic else slot]
-                bound.append(Bound(name, slot, expression, (), span))
-                slot += 1
-            elif name is not None and name in signature.tensors and not signature.variadic:
-                bound.append(Bound(name, signature.tensors.index(name), expression, (), span))
-            else:
-                if name is None:
-                    if position >= len(signature.numbers):
-                        raise _too_many_arguments(callee, span)
-                    name = signature.numbers[position]
-                    position += 1
-                self.check_parameter(callee, name, span)
-                bound.append(Bound(name, -1, expression, words_of(callee, name), span))
-            if name in given and not (signature.variadic and name in signature.tensors):
-                again = errors.ArgumentTwice(span, parameter=name)
-                raise again.labelled(given[name], "the first is here")
-            given[name] = span
-        changed: list[Bound] = []
-        for argument in call.overrides:
-            if argument.name is None:
-                raise errors.SetByName(argument.span)
-            self.check_parameter(callee, argument.name, argument.span)
-            words = words_of(callee, argument.name)
-            changed.append(Bound(argument.name, -1, argument.value, words, argument.span))
+        bound, changed, problems = bind(call, callee, names, flowing)
+        for problem in problems[:-1]:
+            self.record(problem, frame.scope)
+        if problems:
+            raise problems[-1]
         over = {item.parameter: item for item in changed}
         kept = [item for item in bound if item.parameter not in over]
         scope_name = names.scopes.get(id(call), (safe(callee.name),))
@@ -394,12 +373,10 @@ class Caller(Evaluator):
                     return list(outputs)
         except Diagnostic as problem:
             if problem.span is None:
-                problem.span = call.place(problem.argument) or node.span
                 if isinstance(problem, errors.MissingArgument):
                     missing = f"{problem.values['callee']}({problem.values['parameter']}=...)"
                     problem.values["hint"] = problem.values["hint"] or f"write it: {missing}"
-                places = call.places(run.place)
-                self.explain(problem, frame, tensors, places, call.place, call.written)
+                self.explain(problem, frame, tensors, call.places(run.place), call, node.span)
             raise
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
@@ -409,16 +386,23 @@ class Caller(Evaluator):
         frame: Frame,
         tensors: list[Any],
         places: Sequence[Span | None],
-        place: Callable[[str], Span | None],
-        written: Callable[[str], tree.Expression | None],
+        origin: Origin,
+        span: Span,
     ) -> None:
-        """Say of a mistake what led to it. `places` are those of the tensors, if each has one."""
+        """Say of a mistake of an operation where it is and what led to it; likewise of others.
+
+        `places` are those of the tensors, if each has one, and `span` that of the operation.
+        """
         from archdsl import reasons  # only a mistake needs it
 
         inputs = [tensor for tensor in tensors if type(tensor) is Value]
         if not len(places) == len(inputs) == len(tensors):
             places = reasons.places_in(frame, inputs)
-        reasons.explain(problem, frame, [*zip(inputs, places)], place, written)
+        for each in (problem, *problem.others):
+            each.span = (each.argument and origin.place(each.argument)) or span
+            reasons.explain(each, frame, [*zip(inputs, places)], origin.place, origin.written)
+        for each in problem.others:
+            self.record(each, frame.scope)
 
     def _flatten(
         self,
@@ -580,20 +564,85 @@ class Caller(Evaluator):
             self.record(problem, scope)
             raise Poisoned from None
 
-    # Parameters that are not there
 
-    def check_parameter(self, callee: Callee, name: str, span: Span) -> None:
-        """Refuse a name that is no parameter of a block or primitive."""
-        if name not in signature_of(callee).numbers:
-            self.unknown_parameter(callee, name, span)
+def bind(
+    call: tree.Call, callee: Callee, names: Names, flowing: int
+) -> tuple[list[Bound], list[Bound], list[Diagnostic]]:
+    """Match the arguments of a call with the parameters of what it calls, of which `flowing`
+    tensors are there already: the arguments, those that a `set` gives, and what is wrong."""
+    signature = signature_of(callee)
+    bound: list[Bound] = []
+    problems: list[Diagnostic] = []
+    given: dict[str, Span | None] = {}
+    if not signature.variadic:
+        given = dict.fromkeys(signature.tensors[:flowing])
+    slot = flowing
+    position = 0
+    for argument in call.arguments:
+        name, expression, span = argument.name, argument.value, argument.span
+        room = signature.variadic or slot < len(signature.tensors)
+        if (
+            name is None
+            and room
+            and (names.is_tensor(expression) or isinstance(expression, tree.Absent))
+        ):
+            name = signature.tensors[0 if signature.variadic else slot]
+            item = Bound(name, slot, expression, (), span)
+            slot += 1
+        elif name is not None and name in signature.tensors and not signature.variadic:
+            item = Bound(name, signature.tensors.index(name), expression, (), span)
+        else:
+            if name is None:
+                if position >= len(signature.numbers):
+                    problems.append(_too_many_arguments(callee, span))
+                    continue
+                name = signature.numbers[position]
+                position += 1
+            if name not in signature.numbers:
+                problems.append(unknown_parameter(callee, name, span))
+                continue
+            item = Bound(name, -1, expression, words_of(callee, name), span)
+        if name in given and not (signature.variadic and name in signature.tensors):
+            again = errors.ArgumentTwice(span, parameter=name)
+            problems.append(again.labelled(given[name], "the first is here"))
+            continue
+        bound.append(item)
+        given[name] = span
+    changed, wrong = by_name(call.overrides, callee)
+    return bound, changed, problems + wrong
 
-    def unknown_parameter(self, callee: Callee, name: str, span: Span | None) -> NoReturn:
-        """Say what parameters there are."""
-        known = signature_of(callee).numbers
-        hint = did_you_mean(nearest(name, known) or described(name, _texts(callee)))
-        if not hint:
-            hint = f"it has {', '.join(known)}" if known else "it has no parameters"
-        raise errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
+
+def by_name(
+    arguments: Iterable[tree.Argument], callee: Callee
+) -> tuple[list[Bound], list[Diagnostic]]:
+    """Arguments that are given by name only, as by `set`, and what is wrong with them."""
+    bound: list[Bound] = []
+    problems: list[Diagnostic] = []
+    for argument in arguments:
+        name, span = argument.name, argument.span
+        if name is None:
+            problems.append(errors.SetByName(span))
+        elif name not in signature_of(callee).numbers:
+            problems.append(unknown_parameter(callee, name, span))
+        else:
+            bound.append(Bound(name, -1, argument.value, words_of(callee, name), span))
+    return bound, problems
+
+
+def unknown_parameter(callee: Callee, name: str, span: Span) -> errors.UnknownParameter:
+    """What to say of a name that is no parameter of a block or primitive."""
+    from archdsl import meant  # only a mistake needs it
+
+    signature = signature_of(callee)
+    answer = meant.parameter(callee.name, name, signature.numbers)
+    hint = answer.help if answer else ""
+    if not hint:
+        known = signature.numbers
+        hint = f"it has {', '.join(known)}" if known else "it has no parameters"
+    problem = errors.UnknownParameter(span, callee=callee.name, parameter=name, hint=hint)
+    if answer and span.text.startswith(name) and not isinstance(callee, Unit):
+        problem.replace(span._replace(end=span.start + len(name)), answer.replacement)
+    return problem
 
 
 def _too_many_arguments(callee: Callee, span: Span) -> Diagnostic:

@@ -33,6 +33,13 @@ class Note(NamedTuple):
     label: bool = False
 
 
+class Edit(NamedTuple):
+    """A text to put in a place, after which what was wrong there is right without a doubt."""
+
+    span: Span
+    text: str
+
+
 class Diagnostic(Exception):
     """One mistake. A subclass is a kind: its code, its sentence and its help are class data.
 
@@ -70,11 +77,21 @@ class Diagnostic(Exception):
         self.argument = argument
         self.about = about or {}
         self.notes: list[Note] = []
+        self.edit: Edit | None = None
+        """What a program can do about it."""
+        self.others: list[Diagnostic] = []
+        """What else is wrong with the arguments of the same operation."""
 
     def labelled(self, span: Span | None, text: str) -> Self:
         """Itself, with something said of a second place, if there is one."""
         if span is not None:
             self.notes.append(Note(span, text, label=True))
+        return self
+
+    def replace(self, span: Span, text: str) -> Self:
+        """Itself, with a text to put in a place, if there is one."""
+        if text:
+            self.edit = Edit(span, text)
         return self
 
     @property

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
-from archdsl import errors, limits, numbers, tree
-from archdsl.calls import name_span, round_work, tensor_as_number, words_of
+from archdsl import errors, limits, numbers, static, tree
+from archdsl.calls import (
+    round_work,
+    signature_of,
+    tensor_as_number,
+    unknown_parameter,
+    words_of,
+)
 from archdsl.diagnostics import Diagnostic, DiagnosticError, Note
-from archdsl.evaluate import CONSTANTS, OperationValue, Place, Poison, Poisoned
+from archdsl.evaluate import OperationValue, Place, Poison, Poisoned
 from archdsl.graph import Frame, Graph, Output, Scope, Value
 from archdsl.naming import Names
-from archdsl.numbers import is_function
-from archdsl.operations import OPERATIONS, WORDS, shape_text
-from archdsl.operations.base import LARGEST_TENSOR, Parameter
+from archdsl.operations import shape_text
+from archdsl.operations.base import LARGEST_TENSOR
 from archdsl.operations.kinds import describe, describe_apart, whole
 from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
 from archdsl.source import Source, Span
 from archdsl.stages import Stager
-from archdsl.tables import rows_without_header
 
 __all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
 
@@ -40,9 +44,6 @@ FIRST = 16
 NETWORK = 8_000
 """How much work a network is, beside what its text is."""
 
-
-IN_TABLES = ("index", "total", "rep", "up")
-"""What a table knows beside its parameters: its counters, and a word for rounding."""
 
 MESSAGE = 1_000
 """Characters of a text of `require` or `warn`, its values filled in, that are shown."""
@@ -118,6 +119,15 @@ class Elaborator(Stager):
         if self._is_new(problem):
             lead_to(problem, scope)
             self.problems.append(problem)
+        self._go_on(problem)
+
+    def _keep(self, problem: Diagnostic) -> None:
+        """Keep a mistake that is where it is written, however that is used."""
+        if self._is_new(problem):
+            self.problems.append(problem)
+        self._go_on(problem)
+
+    def _go_on(self, problem: Diagnostic) -> None:
         if problem.fatal or len(self.problems) >= limits.MISTAKES:
             raise Stop
 
@@ -153,8 +163,8 @@ class Elaborator(Stager):
         known = {parameter.name for parameter in unit.parameters}
         for name in (*arguments, *settings):
             if name not in known:
-                span = settings[name].span if name in settings else None
-                self.unknown_parameter(unit, name, span)
+                span = settings[name].span if name in settings else unit.span
+                self.record(unknown_parameter(unit, name, span), root)
         for parameter in unit.parameters:
             name = parameter.name
             expression = settings.get(name)
@@ -269,9 +279,9 @@ class Elaborator(Stager):
         self.spend(USE + 2 * len(self.active) + unit.size, unit.span)
         if "known" not in frame.facts:
             self.spend(FIRST * unit.size, unit.span)
-            for problem in unknown_names(unit, self.program):
-                self.record(problem, frame.scope)
             frame.facts["known"] = True
+            for problem in static.mistakes(unit, self.program):
+                self._keep(problem)
         for statement in unit.body:
             try:
                 if isinstance(statement, tree.Return):
@@ -399,7 +409,8 @@ class Elaborator(Stager):
                 raise errors.SetByName(argument.span)
             if name in values:
                 raise errors.ArgumentTwice(argument.span, parameter=name)
-            self.check_parameter(callee, name, argument.span)
+            if name not in signature_of(callee).numbers:
+                raise unknown_parameter(callee, name, argument.span)
             values[name] = self.argument(argument.value, frame, words_of(callee, name))
         merged = {**frame.defaults.get(callee, {}), **values}
         frame.defaults = {**frame.defaults, callee: merged}
@@ -448,62 +459,6 @@ class Elaborator(Stager):
                 raise _no_output(value, expression, scope.unit)
             values.append(value)
         return values
-
-
-def unknown_names(unit: Unit, program: Program) -> Iterator[Diagnostic]:
-    """Names in a unit that mean nothing anywhere in it, also in lines that no use evaluates."""
-    values = {parameter.name for parameter in unit.parameters} | unit.names.tensors
-    kept = tuple(s for s in unit.body if not isinstance(s, tree.Expect | tree.Variants))
-    nodes = list(tree.walk(kept))
-    values |= {node.name for node in nodes if isinstance(node, tree.Let)}
-    values |= {node.variable for node in nodes if isinstance(node, tree.Repeat)}
-    tables: set[int] = set()
-    columns: set[int] = set()
-    for node in nodes:
-        if isinstance(node, tree.Stages):
-            tables |= {id(inner) for inner in tree.walk(node)}
-            # What may be a header with another first word is told of as such.
-            columns |= {id(n) for row in rows_without_header(node)[:1] for n in tree.walk(row)}
-        elif isinstance(node, tree.Header):
-            columns |= set(map(id, node.columns))
-    for node in nodes:
-        if not isinstance(node, tree.Name | tree.Call | tree.Row) or node.name in values:
-            continue
-        if id(node) in columns:
-            continue
-        name, source = node.name, node.span.source
-        if name in WORDS or name in OPERATIONS or id(node) in unit.blocks:
-            continue
-        if isinstance(node, tree.Name):
-            kind, span = "value", node.span
-            if name == "training" or (name in IN_TABLES and id(node) in tables):
-                continue
-        else:
-            kind = "operation"
-            span = node.name_span if isinstance(node, tree.Row) else name_span(node)
-            if is_function(name):
-                continue
-        if program.find(name, source) is None:
-            known = {*OPERATIONS, *((*WORDS, *CONSTANTS) if kind == "value" else ()), *values}
-            parameter = _asked_word(node, nodes)
-            hint = did_you_mean(
-                nearest(name, parameter[1].kind.words if parameter else ())
-                or program.nearest(name, source, known)
-            )
-            if parameter and not hint:
-                hint = f"`{parameter[0]}` takes {parameter[1].kind.title}"
-            yield errors.UnknownName(span, kind=kind, name=name, hint=hint)
-
-
-def _asked_word(name: tree.Node, nodes: list[Any]) -> tuple[str, Parameter] | None:
-    """The parameter of a primitive that a name is given to, if it is one that takes words."""
-    for call in nodes:
-        known = OPERATIONS[call.name].parameters if getattr(call, "name", "") in OPERATIONS else {}
-        for argument in call.arguments if isinstance(call, tree.Call) else ():
-            parameter = known.get(argument.name or "")
-            if argument.value is name and parameter is not None and parameter.kind.words:
-                return parameter.name, parameter
-    return None
 
 
 def names_of(unit: Unit) -> Names:

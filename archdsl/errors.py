@@ -276,9 +276,11 @@ class TooManyTensors(Diagnostic):
 class WrongValue(Diagnostic):
     code = "A2001"
     message = "expected {expected}{subject}, not {value}"
+    help = "{hint}"
     expected: str
     subject: str = ""
     value: str
+    hint: str = ""
 
 
 class NotWhole(Diagnostic):

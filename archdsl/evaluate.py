@@ -5,8 +5,8 @@ Every value is kept in its frame's trace. Calls and tables are in `calls.py` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
@@ -14,8 +14,11 @@ from archdsl.graph import Frame, Node, Value
 from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
 from archdsl.operations.kinds import whole
 from archdsl.records import Record
-from archdsl.resolve import Program, Unit, did_you_mean, nearest
+from archdsl.resolve import Program, Unit, did_you_mean, nearest, standard_names
 from archdsl.source import Span
+
+if TYPE_CHECKING:
+    from archdsl.meant import Answer
 
 Callee = type[Operation] | Unit
 
@@ -156,13 +159,8 @@ class Evaluator:
         return value
 
     def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
-        known: set[str] = {*OPERATIONS}
-        if kind == "value":
-            known |= {*WORDS, *CONSTANTS, *frame.names}
-        else:
-            known |= {n for n, v in frame.names.items() if isinstance(v, OperationValue)}
-        near = self.program.nearest(name, span.source, known)
-        raise errors.UnknownName(span, kind=kind, name=name, hint=did_you_mean(near))
+        values = {n for n, v in frame.names.items() if kind == "value" or type(v) is OperationValue}
+        raise unknown_name(self.program, kind, name, span, values)
 
     def argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
         """An argument's value; a name among `words` is that word, unless a value here has it."""
@@ -356,6 +354,30 @@ class Evaluator:
         except Diagnostic as problem:
             problem.span = problem.span or span
             raise
+
+
+def unknown_name(
+    program: Program, kind: str, name: str, span: Span, values: Collection[str]
+) -> errors.UnknownName:
+    """What to say of a name that means nothing; `values` are those that are there."""
+    from archdsl import meant  # only a mistake needs it
+
+    own = {*program.names(span.source), *values}
+    known = {*OPERATIONS, *standard_names()}
+    if kind == "value":
+        answer = meant.value(name, own, {*known, *WORDS, *CONSTANTS})
+    else:
+        answer = meant.operation(name, own, known)
+    return told(errors.UnknownName(span, kind=kind, name=name, hint=""), span, answer)
+
+
+def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> errors.UnknownName:
+    """The mistake with what was meant, and the fix, if the name can just be exchanged."""
+    if answer is not None:
+        problem.values["hint"] = answer.help
+        if not span.source.text[span.end : span.end + 1] == "(":
+            problem.replace(span, answer.replacement)
+    return problem
 
 
 def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:

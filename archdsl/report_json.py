@@ -30,12 +30,14 @@ def json_report(problems: Sequence[Diagnostic], specs: Mapping[str, bool]) -> st
 
 
 def _diagnostic(problem: Diagnostic) -> dict[str, Any]:
+    edit = problem.edit
     return {
         "code": problem.code,
         "kind": type(problem).__name__,
         "severity": problem.severity,
         "message": problem.title,
         "help": problem.advice or None,
+        "fix": None if edit is None else {"place": place(edit.span), "text": edit.text},
         "place": None if problem.span is None else place(problem.span),
         "notes": [{"message": note.text, "place": place(note.span)} for note in problem.notes],
     }

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from archdsl import __version__
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import Diagnostic, Edit
 from archdsl.escaping import sarif
 from archdsl.explanations import explanation, kinds, page, title
 from archdsl.report_json import shortest
@@ -64,6 +64,8 @@ def _result(problem: Diagnostic, rule: int, artifacts: _Artifacts) -> dict[str, 
     }
     if problem.span is not None:
         result["locations"] = [{"physicalLocation": artifacts.place(problem.span)}]
+    if problem.edit is not None:
+        result["fixes"] = [artifacts.fix(problem.edit, problem.advice)]
     if problem.notes:
         result["relatedLocations"] = [
             {
@@ -84,11 +86,13 @@ class _Artifacts:
         self._index: dict[int, int] = {}
 
     def place(self, span: Span) -> dict[str, Any]:
-        source = span.source
-        start, end = source.position(span.start), source.position(span.end)
-        region = {"startLine": start[0], "startColumn": start[1]}
-        region |= {"endLine": end[0], "endColumn": end[1]}
-        return {"artifactLocation": self._location(source), "region": region}
+        return {"artifactLocation": self._location(span.source), "region": _region(span)}
+
+    def fix(self, edit: Edit, text: str) -> dict[str, Any]:
+        replacement = {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
+        location = self._location(edit.span.source)
+        change = {"artifactLocation": location, "replacements": [replacement]}
+        return {"description": {"text": sarif(text)}, "artifactChanges": [change]}
 
     def _location(self, source: Source) -> dict[str, Any]:
         if source.path is not None:
@@ -99,6 +103,12 @@ class _Artifacts:
                 {"description": {"text": sarif(source.name)}, "contents": {"text": source.text}}
             )
         return {"index": index}
+
+
+def _region(span: Span) -> dict[str, int]:
+    start, end = span.source.position(span.start), span.source.position(span.end)
+    region = {"startLine": start[0], "startColumn": start[1]}
+    return region | {"endLine": end[0], "endColumn": end[1]}
 
 
 def uri(path: str) -> str:

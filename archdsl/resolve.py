@@ -7,7 +7,7 @@ arch with its parents merged in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class Unit(Record):
     """For the id of a call in a labelled repeat: the block that it calls."""
     outlined: bool = False
     """Whether it is such a block."""
+    mistakes: tuple[errors.Diagnostic, ...] = ()
+    """What could not be merged in: lines `set` that find nothing."""
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -118,11 +120,10 @@ class Program:
                 self._units[id(module), name] = unit
         return unit
 
-    def nearest(self, name: str, source: Source, more: Iterable[str] = ()) -> str:
-        """The known name most like an unknown one; empty where none is like it."""
+    def names(self, source: Source) -> set[str]:
+        """The blocks and archs that a text sees, beside those of the standard library."""
         module = self._by_source[id(source)]
-        known = {*module.own, *module.used, *standard_names(), *more}
-        return nearest(name, known)
+        return {*module.own, *module.used}
 
     # Loading
 
@@ -235,7 +236,7 @@ class Program:
             library = self._by_path.get(path) or self._load(read(path, name.name), path, ())
             parent = self._merge(library.own[name.name], library, chain)
         if parent is None:
-            near = self.nearest(name.name, module.source)
+            near = nearest(name.name, {*self.names(module.source), *standard_names()})
             raise errors.UnknownName(
                 name.span, kind=child.kind, name=name.name, hint=did_you_mean(near)
             )
@@ -257,6 +258,7 @@ class Merger:
         self.definition = definition
         self.parent = parent
         self.body: list[tree.Statement] = list(parent.written) if parent else []
+        self.mistakes: list[errors.Diagnostic] = list(parent.mistakes) if parent else []
 
     def unit(self) -> Unit:
         """The merged unit."""
@@ -306,6 +308,7 @@ class Merger:
             span=definition.span,
             written=tuple(self.body),
             blocks=_blocks(outline.blocks),
+            mistakes=tuple(self.mistakes),
         )
 
     def _parameters(self) -> tuple[tree.Parameter, ...]:
@@ -435,8 +438,9 @@ class Merger:
                     self.body[i] = changed
                     break
             else:
-                raise errors.NothingToSet(
-                    statement.path_span, path=".".join(statement.path), hint=self._paths(name)
+                path = ".".join(statement.path)
+                self.mistakes.append(
+                    errors.NothingToSet(statement.path_span, path=path, hint=self._paths(name))
                 )
 
     def _paths(self, name: str) -> str:
@@ -656,14 +660,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     alike = {k.lower(): k for k in known if 2 * len(letters & set(k.lower())) >= len(letters)}
     found = get_close_matches(lower, sorted(alike)[:500], n=1, cutoff=0.6)
     return alike[found[0]] if found else ""
-
-
-def described(name: str, texts: Mapping[str, str]) -> str:
-    """The name whose text has most words of an unknown one: `kernel_size` is the kernel `k`."""
-    words = [word for word in name.lower().split("_") if len(word) > 3]
-    scores = {known: sum(word in text.lower() for word in words) for known, text in texts.items()}
-    best = max(scores, key=lambda known: scores[known], default="")
-    return best if scores.get(best) else ""
 
 
 def did_you_mean(near: str) -> str:

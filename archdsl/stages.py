@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from archdsl import errors, limits, numbers, tables, tree
-from archdsl.calls import Caller, round_work, signature_of, tensor_as_number, words_of
+from archdsl.calls import (
+    Caller,
+    round_work,
+    signature_of,
+    tensor_as_number,
+    unknown_parameter,
+    words_of,
+)
 from archdsl.diagnostics import Diagnostic
 from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
 from archdsl.graph import Frame, RowRepeat, Stage, Value
 from archdsl.naming import safe
 from archdsl.operations import OPERATIONS, Word
 from archdsl.operations.kinds import describe, whole
-from archdsl.resolve import Unit, did_you_mean, nearest
+from archdsl.resolve import Unit
 from archdsl.source import Span
 
 DIVISOR = 8
@@ -41,7 +49,7 @@ class Row:
             if name in tables.SCALING and name not in known
         }
 
-    def place(self, parameter: str | None) -> Span | None:
+    def place(self, parameter: str) -> Span | None:
         """The cell for a parameter."""
         return next((entry.span for name, entry, _ in self.entries if name == parameter), None)
 
@@ -110,7 +118,7 @@ class Stager(Caller):
         table: Table | None = frame.facts.get(id(node))
         if table is None:
             table = frame.facts[id(node)] = self._table(node)
-        problems: list[Diagnostic] = []
+        problems = self._wrong_cells(table, frame)
         uses = []
         for plan in table.plans:
             try:
@@ -122,32 +130,38 @@ class Stager(Caller):
             self.record(mistake, frame.scope)
         if problems:
             raise Poisoned
-        self._check_shared(table, uses)
+        for mistake in shared_mistakes(table.shared, [use.row.callee for use in uses]):
+            self.record(mistake, frame.scope)
+            problems.append(mistake)
+        if problems:
+            raise Poisoned
         return uses
 
+    def _wrong_cells(self, table: Table, frame: Frame) -> list[Diagnostic]:
+        """The cells that no parameter is there for; looked for once for the same operations."""
+        callees: list[Callee | None] = []
+        for plan in table.plans:
+            try:
+                found = self._callee_of_row(plan, frame)
+                callees.append(found.callee if isinstance(found, OperationValue) else found)
+            except (Diagnostic, Poisoned):
+                callees.append(None)  # who evaluates the row is told
+        key = ("cells", id(table.node), *callees)
+        if key in frame.facts:
+            return []
+        problems = cell_mistakes(table.plans, callees)
+        if not problems:
+            frame.facts[key] = True
+        return problems
+
     def _table(self, node: tree.Stages) -> Table:
-        shared: dict[str, tables.Entry] = {}
-        for argument in node.arguments:
-            if argument.name is None:
-                raise errors.SetByName(argument.span)
-            if argument.name in shared:
-                problem = errors.ArgumentTwice(argument.span, parameter=argument.name)
-                raise problem.labelled(shared[argument.name].span, "the first is here")
-            shared[argument.name] = tables.Entry(argument.value, argument.span)
+        shared, problems = shared_arguments(node)
+        if problems:
+            raise problems[0]
         plans = tables.plan(node)
         if not plans:
             raise errors.EmptyTable(node.span)
         return Table(node, plans, shared)
-
-    def _check_shared(self, table: Table, uses: list[Use]) -> None:
-        """Every argument of `stages(...)` is of use to some row."""
-        known = {*tables.SCALING}
-        for use in uses:
-            known.update(signature_of(use.row.callee).numbers)
-        for name, entry in table.shared.items():
-            if name not in known:
-                hint = did_you_mean(nearest(name, known))
-                raise errors.NoRowHas(entry.span, parameter=name, hint=hint)
 
     def _use(self, table: Table, plan: tables.RowPlan, frame: Frame) -> Use:
         callee = self._callee_of_row(plan, frame)
@@ -155,11 +169,6 @@ class Stager(Caller):
         row: Row | None = frame.facts.get(key)
         if row is None:
             primitive = callee.callee if isinstance(callee, OperationValue) else callee
-            for name, entry in plan.entries.items():
-                if name == "n" and name in signature_of(primitive).numbers:
-                    raise errors.RepeatsOrParameter(entry.span, callee=primitive.name)
-                if name not in tables.RESERVED:
-                    self._check_cell(primitive, name, entry)
             slots = signature_of(primitive)
             if slots.least > 1 or not slots.tensors:
                 raise errors.WrongTensors(
@@ -172,14 +181,6 @@ class Stager(Caller):
             row = frame.facts[key] = Row(plan, primitive, table.shared)
         bound = callee.arguments if isinstance(callee, OperationValue) else ()
         return Use(row, bound, self._count(row, frame))
-
-    def _check_cell(self, callee: Callee, name: str, entry: tables.Entry) -> None:
-        try:
-            self.check_parameter(callee, name, entry.span)
-        except Diagnostic as problem:
-            if entry.column is not None:
-                problem.labelled(entry.column, "the column is named here")
-            raise
 
     def _callee_of_row(self, plan: tables.RowPlan, frame: Frame) -> Callee | OperationValue:
         value = frame.names.get(plan.row.name)
@@ -280,11 +281,80 @@ class Stager(Caller):
             return result
         except Diagnostic as problem:
             if problem.span is None:
-                problem.span = row.place(problem.argument) or span
                 if isinstance(problem, errors.MissingArgument):
                     name = problem.values["parameter"]
                     problem.values["hint"] = (
                         f"add a column `{name}`, or a cell {name}=... to the row"
                     )
-                self.explain(problem, frame, [value], [None], row.place, row.written)
+                self.explain(problem, frame, [value], [None], row, span)
             raise
+
+
+def cell_mistakes(
+    plans: list[tables.RowPlan], callees: Sequence[Callee | None]
+) -> list[Diagnostic]:
+    """The cells for which what their rows call has no parameter; a column that suits none, once.
+
+    Of a row that calls nothing known there is nothing to say.
+    """
+    found: list[Diagnostic] = []
+    parameters = [None if c is None else signature_of(c).numbers for c in callees]
+    lost: set[Span] = set()
+    for plan, callee, known in zip(plans, callees, parameters, strict=True):
+        for name, entry in plan.entries.items():
+            if callee is None or known is None:
+                continue
+            if name == "n" and name in known:
+                found.append(errors.RepeatsOrParameter(entry.span, callee=callee.name))
+            elif name not in tables.RESERVED and name not in known:
+                column = entry.column
+                if column is None:
+                    found.append(unknown_parameter(callee, name, entry.span))
+                elif None not in parameters and not any(name in p for p in parameters if p):
+                    if column not in lost:
+                        lost.add(column)
+                        found += shared_mistakes({name: tables.Entry(entry.value, column)}, callees)
+                else:
+                    problem = unknown_parameter(callee, name, entry.span)
+                    found.append(problem.labelled(column, "the column is named here"))
+    return found
+
+
+def shared_arguments(table: tree.Stages) -> tuple[dict[str, tables.Entry], list[Diagnostic]]:
+    """The arguments of `stages(...)`, and what is wrong with how they are given."""
+    shared: dict[str, tables.Entry] = {}
+    problems: list[Diagnostic] = []
+    for argument in table.arguments:
+        if argument.name is None:
+            problems.append(errors.SetByName(argument.span))
+        elif argument.name in shared:
+            problem = errors.ArgumentTwice(argument.span, parameter=argument.name)
+            first = shared[argument.name].span
+            problems.append(problem.labelled(first, "the first is here"))
+        else:
+            shared[argument.name] = tables.Entry(argument.value, argument.span)
+    return shared, problems
+
+
+def shared_mistakes(
+    shared: dict[str, tables.Entry], callees: Iterable[Callee | None]
+) -> list[Diagnostic]:
+    """The arguments of a table, or columns, that are of use to none of its rows."""
+    from archdsl import meant  # only a mistake needs it
+
+    known = dict.fromkeys(tables.SCALING)
+    for callee in callees:
+        known |= dict.fromkeys(() if callee is None else signature_of(callee).numbers)
+    found: list[Diagnostic] = []
+    for name, (_, span, _) in shared.items():
+        if name not in known:
+            answer = meant.parameter("", name, known)
+            takes = ", ".join(n for n in known if n not in tables.SCALING)
+            hint = answer.help if answer else f"they have {takes}"
+            problem = errors.NoRowHas(span, parameter=name, hint=hint)
+            found.append(
+                problem.replace(
+                    span._replace(end=span.start + len(name)), answer.replacement if answer else ""
+                )
+            )
+    return found

@@ -126,17 +126,15 @@ class Operation:
         defaults = self._defaults.get(rank)
         content = self.__dict__
         content.update(self._read_defaults(inputs[0]) if defaults is None else defaults)
+        problems: list[errors.Diagnostic] = []
         for name, value in arguments.items():
-            parameter = self.parameters[name]
-            if value is None and parameter.default is None:
-                continue
             try:
-                content[name] = parameter.kind.read(value, rank)
+                content[name] = self.read(name, value, rank)
             except errors.Diagnostic as problem:
-                problem.argument = problem.argument or name
-                if problem.values.get("subject") == "":
-                    problem.values["subject"] = f" for `{name}` of `{self.name}`"
-                raise
+                problems.append(problem)
+        if problems:
+            problems[0].others = problems[1:]
+            raise problems[0]
         for parameter in self.required:
             if parameter.name not in arguments:
                 raise errors.MissingArgument(
@@ -149,6 +147,20 @@ class Operation:
                 raise errors.TooLarge(value=shape_text(shape), limit=LARGEST_TENSOR)
         content["weights"] = self.make_weights(*inputs)
         content["macs"] = self.count_macs(*inputs)
+
+    @classmethod
+    def read(cls, name: str, value: Any, rank: int) -> Any:
+        """The concrete value for a parameter, for maps with `rank` spatial axes."""
+        parameter = cls.parameters[name]
+        if value is None and parameter.default is None:
+            return None
+        try:
+            return parameter.kind.read(value, rank)
+        except errors.Diagnostic as problem:
+            problem.argument = problem.argument or name
+            if problem.values.get("subject") == "":
+                problem.values["subject"] = f" for `{name}` of `{cls.name}`"
+            raise
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("operations are immutable")

@@ -19,10 +19,10 @@ MARGIN = per_axis("a whole number of at least 0", 0)
 
 
 def _read(value: Any, rank: int) -> str | tuple[int, ...]:
-    if not isinstance(value, Word):
+    if isinstance(value, int | float | tuple) and not isinstance(value, bool):
         margin: tuple[int, ...] = MARGIN.read(value, rank)
         return margin
-    if value.arguments or value.name not in _WORDS:
+    if not isinstance(value, Word) or value.arguments or value.name not in _WORDS:
         raise errors.WrongValue(expected=PADDING.title, value=describe(value))
     return value.name
 
