@@ -594,7 +594,9 @@ def bind(
         else:
             if name is None:
                 if position >= len(signature.numbers):
-                    problems.append(_too_many_arguments(callee, span))
+                    if position == len(signature.numbers):  # the others are more of the same
+                        problems.append(_too_many_arguments(callee, span))
+                    position += 1
                     continue
                 name = signature.numbers[position]
                 position += 1

@@ -358,7 +358,7 @@ def test_arithmetic(text: str, value: Any) -> None:
         ("len(3)", errors.WrongArguments), ("x", errors.TensorInLet), ("[x]", errors.TensorInLet),
         ('"text"', errors.TextAsValue), ("{3, 5}", errors.OpenChoice),
         ("nothing", errors.UnknownName),
-        ("conv(8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)", errors.TooManyArguments),
+        ("conv(8, 8, 8, 8, 8, 8, true, 8, 8, 8, 8, 8)", errors.TooManyArguments),
         ("x.q", errors.UnknownField), ("x.d", errors.NoSuchSize), ("3 .c", errors.NotATensor),
     ],
 )  # fmt: skip
@@ -554,7 +554,8 @@ def test_table_mistakes() -> None:
         (" block k\n max_pool 2 3", errors.TooManyCells, "3"),
         (" block k\n max_pool 2 k=3", errors.ArgumentTwice, "k=3"),
         (" block k k\n max_pool 2", errors.ColumnTwice, "k"),
-        (" block q\n max_pool 2", errors.UnknownParameter, "2"),
+        (" block q\n max_pool 2\n relu 3", errors.NoRowHas, "q"),
+        (" block c\n conv 8\n relu 2", errors.UnknownParameter, "2"),
         (" block\n", errors.EmptyTable, None),
         (" a: relu\n a: relu", errors.DefinedTwice, None),
         (" c: relu", errors.LabelIsSize, None),
