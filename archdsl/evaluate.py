@@ -270,7 +270,7 @@ class Evaluator:
 
     def _guard(self, expression: tree.Guard, frame: Frame) -> Any:
         flow = expression.value
-        if not isinstance(flow, tree.Flow) or not isinstance(flow.source, tree.Name | tree.Field):
+        if not isinstance(flow, tree.Flow) or not _is_source(flow.source):
             raise errors.GuardWithoutSource(expression.span)
         if self.truth(expression.condition, frame):
             return self.evaluate(flow, frame)
@@ -378,6 +378,13 @@ def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> erro
         if not span.source.text[span.end : span.end + 1] == "(":
             problem.replace(span, answer.replacement)
     return problem
+
+
+def _is_source(expression: tree.Expression) -> bool:
+    """Whether a guard can leave a line with this: it has been computed before."""
+    if isinstance(expression, tree.Item | tree.Field):
+        return _is_source(expression.of)
+    return isinstance(expression, tree.Name)
 
 
 def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,15 @@ from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Argument, Assign, Plan
 from archdsl.torch.settle import settle
 from archdsl.torch.sites import class_of
+from archdsl.torch.straight import Straight
 from archdsl.torch.symbols import annotation, python
 
 if TYPE_CHECKING:
     from archdsl.torch.source import Writer
+
+
+NESTED = re.compile(r"\bself\.\w+(\[\d+\]){2}")
+"""A layer in a list of lists."""
 
 
 class ClassText:
@@ -93,6 +99,8 @@ class ClassText:
                 kinds.append(sample.value)
             if isinstance(sample, tree.Absent):
                 kinds.append(None)
+            elif isinstance(sample, tree.Number) and all(isinstance(v, tuple) for v in values):
+                kinds, default = values, None  # the default is another use's
             if name in self.plan.fractions:
                 kinds.append(0.0)
             note = self._note(parameter)
@@ -158,7 +166,7 @@ class ClassText:
             lines += lay_out(f"self.{name} = ", plain(symbol), "", 2)
         return lines
 
-    def _inputs(self, builder: Builder) -> list[Var]:
+    def _inputs(self, builder: Builder | Straight) -> list[Var]:
         return [v for i, v in enumerate(builder.inputs) if not self.plan.is_absent(i)]
 
     def _forward(self) -> list[str]:
@@ -178,7 +186,7 @@ class ClassText:
         labels = labelled(self.writer.graph) if self.is_network else {}
         if not labels:
             return []
-        builder = Builder(self.writer, self.plan, labels)
+        builder = type(self.builder)(self.writer, self.plan, labels)
         builder.build()
         found: dict[str, Piece] = {}
         for line, names in labels.items():
@@ -206,7 +214,12 @@ class ClassText:
         if len(header) > WIDTH:
             head = [f"{INDENT}def {name}(", f"{INDENT * 2}{arguments}", f"{INDENT}) -> {kind}:"]
         body = ([doc] if doc else []) + lines
-        return [*head, *(INDENT * 2 + line for line in body)]
+        return [*head, *(INDENT * 2 + _typed(line) for line in body)]
+
+
+def _typed(line: str) -> str:
+    """A line of `forward`; type checkers know no items of what is an item of a list of layers."""
+    return f"{line}  # type: ignore[index]" if NESTED.search(line) else line
 
 
 # Constructors
@@ -240,7 +253,8 @@ def _attribute(name: str, code: Code, variable: str) -> list[str]:
     if isinstance(code, Rows):
         lines.append(f"{INDENT * 2}self.{name} = nn.Sequential()")
         return lines + _rows(f"self.{name}", code)
-    if isinstance(code, Invoke):
+    tables = [value for value in code.parts() if isinstance(value, Rows)]
+    if isinstance(code, Invoke) and len(tables) == 1:
         items: list[tuple[str, Code]] = []
         for key, value in code.arguments:
             if isinstance(value, Rows):

@@ -75,7 +75,7 @@ class Builder(Loops):
         targets = [target.name for target in statement.targets]
         lanes = [f for f in lanes if id(statement.value) in f.trace]
         values = {f: f.trace[id(statement.value)] for f in lanes}
-        piece = self.tensor(statement.value, lanes, targets[0])
+        piece = self.tensor(statement.value, lanes, targets[0], several=len(targets) > 1)
         if len(targets) == 1:
             name = targets[0]
             if one_kind(values) is type(None) or piece is None:
@@ -89,8 +89,6 @@ class Builder(Loops):
             known = carried.variable if carried is not None else None
             if piece.variable is not None and known is None:
                 self.variables[name] = piece
-                if piece.variable.name in self.taps:
-                    self.taps[name] = self.taps[piece.variable.name]
                 return
             kind = "list[Tensor]" if one_kind(values) is list else "Tensor"
             variable = known or Var(variable_name(name), kind)
@@ -113,11 +111,15 @@ class Builder(Loops):
                 (self.variables[name].variable if name in self.variables else None) or variable
                 for name, variable in zip(targets, variables)
             )
-        self.statements.append(Assign(variables, piece or Piece("None")))
-        typed = piece is not None and (bool(piece.many) or piece.typed)
-        for name, variable, part in zip(targets, variables, parts):
-            self.variables[name] = Piece(variable, typed=typed)
-            self.channels[name] = self._channels_or_none(part)
+        if piece is None:
+            raise NotExpressible
+        given = [one_kind(part) is not type(None) for part in parts]
+        kept = tuple(variable for variable, is_given in zip(variables, given) if is_given)
+        self.statements.append(Assign(kept, piece))
+        typed = piece.typed or len(kept) == 1
+        for name, variable, part, is_given in zip(targets, variables, parts, given):
+            self.variables[name] = Piece(variable, typed=typed) if is_given else Piece("None")
+            self.channels[name] = self._channels_or_none(part) if is_given else None
 
     def _channels_or_none(self, tensors: Mapping[Frame, Any]) -> Symbol | None:
         sizes = {f: size_of(tensor, "c") for f, tensor in tensors.items()}
@@ -127,7 +129,7 @@ class Builder(Loops):
         """A variable for an expression that is used more than once."""
         if piece.variable is None:
             variable = Var(variable_name(name), kind)
-            self.statements.append(Assign((variable,), piece))
+            self.emit(Assign((variable,), piece))
             piece = Piece(variable, typed=True)
         return piece
 
@@ -143,8 +145,8 @@ class Builder(Loops):
             if training and isinstance(expression, tree.Guard):
                 expression = expression.value
             piece = self.tensor(expression, lanes, "out")
-            if piece is None:
-                raise NotExpressible
+            if piece is None:  # what is absent is no result
+                continue
             if one_kind({f: f.trace[id(expression)] for f in lanes}) is list and not piece.many:
                 piece = self._variable_for(piece, "out", "list[Tensor]")
             self.returns.append(as_list(piece))

@@ -40,6 +40,9 @@ class Invoke(Code):
     arguments: tuple[tuple[str, Code], ...]
     opened: bool = False
 
+    def parts(self) -> Iterable[Code]:
+        return [value for _, value in self.arguments]
+
 
 class Either(Code):
     """`value if condition else otherwise`."""
@@ -94,12 +97,21 @@ class Alike(Code):
 
 
 class Rows(Code):
-    """The rows of a table: name, code and a remark (the shape that comes out)."""
+    """The rows of a table: name, code and a remark (the shape that comes out).
+
+    As an attribute, or an item of one, its rows are lines; anywhere else it is `function(...)`.
+    """
 
     rows: tuple[tuple[str, Code, str], ...]
+    function: str
 
     def parts(self) -> Iterable[Code]:
         return [code for _, code, _ in self.rows]
+
+    def invoked(self) -> Invoke:
+        """The table as an expression."""
+        items = tuple((f"{name}=", code) for name, code, _ in self.rows)
+        return Invoke(self.function, items, True)
 
 
 def plain(symbol: Symbol) -> Plain:
@@ -121,6 +133,8 @@ def names_in(code: Code) -> frozenset[str]:
 
 def flat(code: Code) -> str:
     """The expression on one line."""
+    if isinstance(code, Rows):
+        code = code.invoked()
     if isinstance(code, Plain):
         return code.text
     if isinstance(code, Invoke):
@@ -137,6 +151,8 @@ def flat(code: Code) -> str:
 
 def lay_out(before: str, code: Code, after: str, indent: int) -> list[str]:
     """The lines of `before code after`, indented by so many levels."""
+    if isinstance(code, Rows):
+        code = code.invoked()
     margin = INDENT * indent
     line = f"{margin}{before}{flat(code)}{after}"
     if len(line) <= WIDTH:

@@ -7,9 +7,9 @@ from typing import Any
 
 from archdsl import tree
 from archdsl.evaluate import OperationValue
-from archdsl.graph import Frame
+from archdsl.graph import Frame, Value
 from archdsl.naming import safe
-from archdsl.torch.lanes import agrees, all_ints, as_whole, multiple_of, size_of
+from archdsl.torch.lanes import agrees, all_ints, as_whole, fitted, multiple_of, size_of
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Condition, Loop, Plan, variable_name
 from archdsl.torch.symbols import (
@@ -56,6 +56,9 @@ class Expressions:
         self.returns: list[Piece] = []
         self.training: list[bool] = []
         self.taps: dict[str, dict[str, Var]] = {}
+        """For the lines of tables that run row by row: the variables of the rows."""
+        self.tapped: list[tuple[Var, set[Value]]] = []
+        """These variables with what they hold in the lanes."""
         self.conditions: list[Condition] = []  # those under which the code at hand exists
         self.rounds: list[str] = []  # variables of the loops around the code at hand
         self.path: tuple[int, ...] = ()  # rounds of the unrolled loops around the code at hand
@@ -300,7 +303,7 @@ class Expressions:
         known = self._known_channels(expression, lanes)
         if known is not None and (known.open or not self.settled(sizes)):
             if all(known.at(f) == size for f, size in sizes.items()):
-                return Symbol(sizes, known.text, known.level, known.names, known.open)
+                return fitted(known, sizes)
         return self.find(sizes)
 
     def _known_channels(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol | None:
@@ -337,7 +340,7 @@ class Expressions:
         candidates = [symbol for symbol in candidates if symbol.names or symbol.open]
         for symbol in candidates:
             if agrees(symbol, sizes):
-                return Symbol(sizes, symbol.text, symbol.level, symbol.names, symbol.open)
+                return fitted(symbol, sizes)
         for symbol in candidates:
             made = multiple_of(symbol, sizes)
             if made is not None:

@@ -13,7 +13,7 @@ from archdsl.numbers import is_number
 from archdsl.operations import Operation
 from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.torch.expressions import Expressions
-from archdsl.torch.lanes import agrees, as_whole, one_kind, size_of
+from archdsl.torch.lanes import agrees, as_whole, fitted, one_kind, size_of
 from archdsl.torch.layers import LAYERS, OPERATORS, as_list
 from archdsl.torch.pieces import Piece, Var
 from archdsl.torch.plans import Assign, Choice, Condition, variable_name
@@ -39,8 +39,13 @@ LONGEST = 84
 class Flows(Expressions):
     """Makes the submodules, and the expressions that call them."""
 
-    def tensor(self, expression: tree.Expression, lanes: list[Frame], line: str) -> Piece | None:
-        """The code for a tensor; none where there is none in any lane."""
+    def tensor(
+        self, expression: tree.Expression, lanes: list[Frame], line: str, several: bool = False
+    ) -> Piece | None:
+        """The code for a tensor; none where there is none in any lane.
+
+        With `several` the results of a block stay the tuple that it gives; else they are a list.
+        """
         lanes = [f for f in lanes if id(expression) in f.trace]
         if not lanes:
             raise NotExpressible
@@ -49,12 +54,24 @@ class Flows(Expressions):
             return None
         if any(value is None for value in values.values()):
             raise NotExpressible
-        piece = self._tensor(expression, lanes, line)
-        if piece is not None and not piece.many and one_kind(values) is list:
+        piece = self._tensor(expression, lanes, line, several)
+        if piece is None:
+            return None
+        if not piece.many and one_kind(values) is list:
             return Piece(piece, level=piece.level, typed=piece.typed, many="list")
+        if piece.many == "tuple" and not piece.typed and not several:
+            count = {len(value) for value in values.values()}
+            if len(count) > 1:
+                raise NotExpressible
+            targets = tuple(Var(variable_name(f"{line}_{i}")) for i in range(count.pop()))
+            self.emit(Assign(targets, piece))
+            items = [", " if i % 2 else targets[i // 2] for i in range(2 * len(targets) - 1)]
+            return Piece("[", *items, "]", typed=True, many="list")
         return piece
 
-    def _tensor(self, expression: tree.Expression, lanes: list[Frame], line: str) -> Piece | None:
+    def _tensor(
+        self, expression: tree.Expression, lanes: list[Frame], line: str, several: bool
+    ) -> Piece | None:
         if isinstance(expression, tree.Name):
             return self.variables[expression.name]
         if isinstance(expression, tree.Item):
@@ -64,15 +81,15 @@ class Flows(Expressions):
             index = self.in_forward(as_whole(self.symbol(expression.index, lanes)), "index")
             return Piece(of.wrapped(9), f"[{index}]", typed=of.typed)
         if isinstance(expression, tree.Field):
-            return self._tap(expression)
+            return self._tap(expression, lanes)
         if isinstance(expression, tree.List | tree.Tuple):
             return self._list(expression, lanes, line)
         if isinstance(expression, tree.Flow):
             return self._flow(expression, lanes, line)
         if isinstance(expression, tree.Guard):
-            return self._guard(expression, lanes, line)
+            return self._guard(expression, lanes, line, several)
         if isinstance(expression, tree.Conditional):
-            return self._conditional(expression, lanes, line)
+            return self._conditional(expression, lanes, line, several)
         if isinstance(expression, tree.Binary | tree.Minus):
             return self._arithmetic(expression, lanes, line)
         if isinstance(expression, tree.Call):
@@ -87,14 +104,11 @@ class Flows(Expressions):
                 parts += [", " if parts else "[", piece]
         return Piece(*(parts or ["["]), "]", typed=True, many="list")
 
-    def _tap(self, expression: tree.Field) -> Piece:
-        if isinstance(expression.of, tree.Name):
-            piece = self.variables[expression.of.name]
-            taps = self.taps.get(expression.of.name)
-            if taps is None and piece.variable is not None:
-                taps = self.taps.get(piece.variable.name)
-            if taps and expression.name in taps:
-                return Piece(taps[expression.name], typed=True)
+    def _tap(self, expression: tree.Field, lanes: list[Frame]) -> Piece:
+        """The variable that holds what a row of a table gives."""
+        for variable, values in self.tapped:
+            if all(f.trace[id(expression)] in values for f in lanes):
+                return Piece(variable, typed=True)
         raise NotExpressible
 
     def _application(self, expression: tree.Call, lanes: list[Frame], line: str) -> Piece:
@@ -103,13 +117,15 @@ class Flows(Expressions):
 
     # Guards and conditionals
 
-    def _guard(self, expression: tree.Guard, lanes: list[Frame], line: str) -> Piece | None:
+    def _guard(
+        self, expression: tree.Guard, lanes: list[Frame], line: str, several: bool
+    ) -> Piece | None:
         flow = expression.value
         assert isinstance(flow, tree.Flow)
         outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
             if next(iter(outcomes.values())):
-                piece = self.tensor(flow, lanes, line)
+                piece = self.tensor(flow, lanes, line, several)
             else:
                 piece = self.tensor(flow.source, lanes, line)
             return piece
@@ -137,29 +153,31 @@ class Flows(Expressions):
         )  # fmt: skip
 
     def _conditional(
-        self, expression: tree.Conditional, lanes: list[Frame], line: str
+        self, expression: tree.Conditional, lanes: list[Frame], line: str, several: bool
     ) -> Piece | None:
         outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
             chosen = expression.value if next(iter(outcomes.values())) else expression.otherwise
-            return self.tensor(chosen, lanes, line)
+            return self.tensor(chosen, lanes, line, several)
         condition = self.symbol(expression.condition, lanes)
         yes = [f for f in lanes if outcomes[f]]
         no = [f for f in lanes if not outcomes[f]]
         self.conditions.append(Condition(plain(condition), True))
-        a = self.tensor(expression.value, yes, line)
+        a = self.tensor(expression.value, yes, line, several)
         self.conditions.pop()
         self.conditions.append(Condition(plain(condition), False))
-        b = self.tensor(expression.otherwise, no, line)
+        b = self.tensor(expression.otherwise, no, line, several)
         self.conditions.pop()
         if a is None or b is None or len(a) > LONGEST or len(b) > LONGEST:
             raise NotExpressible
         if a.parts == b.parts:
             return a
+        if a.many != b.many:
+            a, b = as_list(a), as_list(b)
         flag = self._flag(expression.condition, condition, line, expression)
         return Piece(
             a.wrapped(CONDITIONAL + 1), f" if {flag} else ", b,
-            level=CONDITIONAL, typed=a.typed and b.typed,
+            level=CONDITIONAL, typed=a.typed and b.typed, many=a.many,
         )  # fmt: skip
 
     def _opens(self, expression: tree.Expression, lanes: list[Frame]) -> bool:
@@ -255,7 +273,7 @@ class Flows(Expressions):
             if longest.variable is not None or longest.many or len(longest) < 12:
                 break
             variable = Var(variable_name(line))
-            self.statements.append(Assign((variable,), longest))
+            self.emit(Assign((variable,), longest))
             pieces[pieces.index(longest)] = Piece(variable, typed=True)
         return pieces
 
@@ -277,7 +295,7 @@ class Flows(Expressions):
         name = ""
         deep = False  # whether the layers of the run are numbered
         stateful = False
-        value_of = expression.source
+        value_of, many = expression.source, ""
 
         def close(piece: Piece) -> Piece:
             nonlocal run, stateful
@@ -318,11 +336,11 @@ class Flows(Expressions):
                     run.append(code or IDENTITY)
                 stateful = stateful or has_state
             channels = self._after(step, lanes, made, channels)
-            value_of = step
+            value_of, many = step, _many(made)
         if channels is not None:
             self.channels[f"flow {id(expression)}"] = channels
         assert value_of is not None
-        return close(piece)
+        return Piece(close(piece), many=many) if many and run else close(piece)
 
     def _flattened(
         self, step: tree.Call, made: Mapping[Frame, Any], run: list[Code], piece: Piece
@@ -369,7 +387,7 @@ class Flows(Expressions):
                 candidates.insert(0, before)
         for symbol in candidates:
             if symbol.open and agrees(symbol, sizes):
-                return symbol
+                return fitted(symbol, sizes)
         if before is not None and before.open and not any(agrees(c, sizes) for c in candidates):
             raise NotOpen(before.open)
         try:
@@ -424,11 +442,14 @@ class Flows(Expressions):
         slots = sample.operation.tensors if isinstance(sample, Node) else [
             slot.name for slot in sample.unit.tensors
         ]  # fmt: skip
-        for slot in slots:
+        for slot in slots[len(operands) :]:
             name = slot.strip("*?")
             if name in named:
                 operands.append(named[name][0])
                 channels.append(named[name][1])
+            elif isinstance(sample, Scope):
+                operands.append(Piece("None"))
+                channels.append(None)
         nodes = {f: item for f, item in made.items() if isinstance(item, Node)}
         if isinstance(sample, Node) and len(nodes) == len(made):
             if sample.operation.operator:
@@ -446,13 +467,12 @@ class Flows(Expressions):
         block = self._block(step, made, channels)
         name = self.names.scopes[id(step)][0]
         self._note_channels(step, lanes, made, channels[0] if channels else None)
-        missing = len(block.plan.unit.tensors) - len(operands)
-        operands += [Piece("None")] * missing
         operands = [o for i, o in enumerate(operands) if not block.plan.is_absent(i)]
         arguments: list[str | Piece] = []
         for i, operand in enumerate(self._fitting(operands, line)):
             arguments += [", " if i else "", operand]
-        return self._register(name, [block], Piece(*arguments, level=0), True)
+        piece = self._register(name, [block], Piece(*arguments, level=0), True)
+        return Piece(piece, many=_many(made))
 
     def _note_channels(
         self, step: tree.Call, lanes: list[Frame], made: Mapping[Frame, Any], before: Symbol | None
@@ -478,7 +498,7 @@ class Flows(Expressions):
         if not all(isinstance(item, Node) for item in items):
             raise NotExpressible
         nodes: dict[Frame, Node] = dict(made)
-        if all(_does_nothing(node.operation) for node in items):
+        if all(does_nothing(node.operation) for node in items):
             rate = self.argument_of(step, "rate", items[0])
             if rate is None or not self.symbol(rate, lanes).open:
                 return None, False
@@ -643,6 +663,8 @@ class Flows(Expressions):
 
     def _tapped(self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str) -> Piece:
         """A table that is run row by row, since some rows are read elsewhere."""
+        if self.looped is not None:
+            raise NotExpressible
         body = self._place(name, table.code(), True)
         taps: dict[str, Var] = {}
         wanted = self._taps_of(line)
@@ -651,13 +673,18 @@ class Flows(Expressions):
             last = i == len(table.names) - 1
             unread = line if last else f"{line}_{stage}"
             variable = Var(variable_name(stage if stage in wanted else unread))
-            self.statements.append(Assign((variable,), call_))
+            self.emit(Assign((variable,), call_))
             piece = Piece(variable, typed=True)
             taps[stage] = variable
+            self.tapped.append((variable, {row.output for row in table.rows[i]}))
         self.taps[line] = taps
         return piece
 
-
+    def emit(self, statement: Assign) -> None:
+        """Add a line to `forward`, which runs in all lanes: none that some conditions let be."""
+        if self.conditions:
+            raise NotExpressible
+        self.statements.append(statement)
 
 
 def _all_layers(made: Mapping[Frame, Any]) -> bool:
@@ -667,7 +694,20 @@ def _all_layers(made: Mapping[Frame, Any]) -> bool:
     )
 
 
-def _does_nothing(operation: Operation) -> bool:
+def _many(made: Mapping[Frame, Any]) -> str:
+    """Whether a step gives several tensors: a block's results, or one result that is a list."""
+    kinds = {_results(item) for item in made.values()}
+    if len(kinds) > 1:
+        raise NotExpressible
+    given = [kind for kind in kinds.pop() if kind is not type(None)]
+    return "tuple" if len(given) > 1 else "list" if given == [list] else ""
+
+
+def _results(item: Node | Scope | None) -> tuple[type, ...]:
+    return tuple(map(type, item.outputs)) if isinstance(item, Scope) else ()
+
+
+def does_nothing(operation: Operation) -> bool:
     return operation.name == "identity" or (
         operation.elementwise and getattr(operation, "rate", None) == 0
     )

@@ -37,6 +37,8 @@ class Forward:
         self.alive = dict(self.names)
         """Of the names those that may still be needed."""
         self.declared = set(self.names.values())
+        self.untyped: set[str] = set()
+        """Names of which type checkers know nothing; nothing else may be called so."""
         self.kinds = {variable.name: variable.kind for variable in inputs}
 
     def keep(self, pieces: Iterable[Piece]) -> None:
@@ -131,6 +133,9 @@ class Forward:
         source = piece.text(self.name)
         if len(statement.targets) > 1:
             names = [self._new(target, i) for target in statement.targets]
+            if not piece.typed:
+                self.untyped |= {*names} - self.declared
+            self.declared |= {*names}
             return wrap(f"{', '.join(names)} = ", source, room)
         (target,) = statement.targets
         kind = target.kind
@@ -152,9 +157,10 @@ class Forward:
             (source,) = made_from
             takes_over = self.names[source] in ("x", "y", target.name)
             takes_over &= source not in self.fixed and source.kind == target.kind == "Tensor"
+            takes_over &= self.names[source] not in self.untyped
             if takes_over and not self._needed_after(source, i):
                 return self.names[source]
-        if self._rolls(target, i) and "y" not in self._live(i):
+        if target.kind == "Tensor" and self._rolls(target, i) and self._is_free("y", target, i):
             return "y"
         return self._new(target, i)
 
@@ -168,12 +174,17 @@ class Forward:
 
     def _new(self, target: Var, i: int) -> str:
         name = target.name
-        taken = self._live(i)
-        while name in taken or self.kinds.get(name, target.kind) != target.kind:
+        while not self._is_free(name, target, i):
             name += "_"
         self.names[target] = self.alive[target] = name
         self.kinds[name] = target.kind
         return name
+
+    def _is_free(self, name: str, target: Var, i: int) -> bool:
+        """Whether a variable may be called so from a statement on."""
+        if name in self.untyped or self.kinds.get(name, target.kind) != target.kind:
+            return False
+        return name not in self._live(i)
 
     def _live(self, i: int) -> set[str]:
         """The names that are needed after a statement, or all through a loop."""

@@ -42,15 +42,22 @@ def agrees(symbol: Symbol, values: Mapping[Frame, Any]) -> bool:
         return False
 
 
+def fitted(symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
+    """A symbol that agrees with some values, for these; an integer where they are."""
+    given = {f: symbol.at(f) for f in values} if all_ints(values) else values
+    made = Symbol(given, symbol.text, symbol.level, symbol.names, symbol.open)
+    return as_whole(made) if all_ints(values) else made
+
+
 def multiple_of(symbol: Symbol, sizes: Mapping[Frame, Any]) -> Symbol | None:
     """`symbol * k` or `symbol // k`, where that has these values."""
     try:
         known = {f: symbol.at(f) for f in sizes}
     except NotExpressible:
         return None
-    if not all_ints(known) or not all(known.values()):
-        return None
     first = next(iter(sizes))
+    if not all_ints(known) or not all(known.values()) or not sizes[first]:
+        return None
     ratio = sizes[first] / known[first]
     for factor, operator in ((ratio, "*"), (1 / ratio, "//")):
         if factor >= 2 and factor == int(factor):

@@ -581,10 +581,10 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
         if x.typed:
-            return Piece(x.wrapped(9), f".chunk({count.text}, {axis})", many="tuple")
-        return Piece("torch.chunk(", x, f", {count.text}, {axis})", many="tuple")
+            return Piece(x.wrapped(9), f".chunk({count.text}, {axis})", typed=True, many="tuple")
+        return Piece("torch.chunk(", x, f", {count.text}, {axis})", typed=True, many="tuple")
     sizes = python(list(same(site, "sizes")))
-    return Piece("torch.split(", x, f", {sizes}, {axis})", many="tuple")
+    return Piece("torch.split(", x, f", {sizes}, {axis})", typed=True, many="tuple")
 
 
 def as_list(piece: Piece) -> Piece:
@@ -593,14 +593,17 @@ def as_list(piece: Piece) -> Piece:
 
 
 def _slice(site: Site, operands: list[Piece]) -> Piece:
-    start, stop, step = site.argument("start"), site.argument("stop"), same(site, "step")
-    begin = "" if unless(start, 0) is None else start.text
-    end = "" if stop.text == "None" else stop.text
-    leading = ":, " * (same(site, "axis") + 1)
+    axis, step = same(site, "axis"), same(site, "step")
+    start = site.argument("start")
+    begin, end = "" if unless(start, 0) is None else start.text, ""
+    if any(o.stop is not None and o.stop != o.inputs[0][axis] for o in site.operations):  # type: ignore[attr-defined]
+        end = site.argument("stop").text
+    ends = [begin, end] if step == 1 else [begin, end, str(step)]
+    # Formatters give room to a colon between more than names and numbers.
+    colon = ":" if all(text.lstrip("-").isalnum() for text in ends if text) else " : "
+    inside = colon.join(ends).strip().replace("  ", " ")
     return Piece(
-        operands[0].wrapped(9),
-        f"[{leading}{begin}:{end}{'' if step == 1 else f':{step}'}]",
-        typed=operands[0].typed,
+        operands[0].wrapped(9), f"[{':, ' * (axis + 1)}{inside}]", typed=operands[0].typed
     )
 
 

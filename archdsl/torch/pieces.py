@@ -23,7 +23,8 @@ class Var:
 class Piece:
     """An expression. `typed` says whether type checkers know it for a tensor (or a list of them).
 
-    `many` says whether it is several tensors: a `list`, or a `tuple`, which `chunk` makes of them.
+    `many` says whether it is several tensors: a `list`, or a `tuple`, as `chunk` and
+    blocks give.
     """
 
     __slots__ = ("level", "many", "parts", "typed")

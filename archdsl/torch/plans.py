@@ -16,6 +16,7 @@ from archdsl.torch.symbols import NotExpressible
 
 if TYPE_CHECKING:
     from archdsl.torch.classes import Builder
+    from archdsl.torch.straight import Straight
 
 NOT_VARIABLES = frozenset(
     """
@@ -38,7 +39,7 @@ class Plan:
         self.name = name
         self.unrolled = unrolled  # whether its loops have to be written out
         self.open: dict[str, frozenset[str]] = {}
-        self.builder: Builder
+        self.builder: Builder | Straight
         self.arguments: list[Argument] = []
         self.fractions: set[str] = set()  # arguments that need not be whole, such as rates
         self.inputs: dict[str, str] = {}

@@ -58,7 +58,8 @@ def settle(code: Code) -> Code:
     if isinstance(code, Repeated):
         return Repeated(settle(code.item), code.variable, code.range, code.starred)
     if isinstance(code, Rows):
-        return Rows(tuple((name, settle(value), remark) for name, value, remark in code.rows))
+        rows = tuple((name, settle(value), remark) for name, value, remark in code.rows)
+        return Rows(rows, code.function)
     if isinstance(code, Listed):
         return _module_list([settle(item) for item in code.items])
     return code

@@ -10,7 +10,7 @@ from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node
 from archdsl.operations import Operation
 from archdsl.resolve import Unit
-from archdsl.torch.lanes import agrees, all_ints, as_whole
+from archdsl.torch.lanes import agrees, as_whole, fitted
 from archdsl.torch.layers import LAYERS
 from archdsl.torch.symbols import NotExpressible, Symbol, is_constant, literal, python
 
@@ -45,7 +45,7 @@ class StepSite:
         sizes = {f: node.inputs[0].shape[0] for f, node in self.nodes.items()}
         symbol = self._channels
         if symbol is not None and agrees(symbol, sizes):
-            return symbol
+            return fitted(symbol, sizes)
         return self.builder.find(sizes)
 
     def helper(self, name: str) -> str:
@@ -69,7 +69,7 @@ class StepSite:
         if symbol is None or len(lanes) < len(values):
             if is_constant(values):
                 return literal(values)
-            return self.builder.find(values)
+            symbol = self.builder.find(values)
         if not symbol.names and is_constant(values):
             return literal(values)
         if all(isinstance(value, float) for value in values.values()):
@@ -104,14 +104,12 @@ class StepSite:
 
     def _converted(self, symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
         raw = {f: symbol.at(f) for f in values}
-        if any(isinstance(v, float) for v in raw.values()) and all_ints(values):
-            return as_whole(Symbol(raw, symbol.text, symbol.level, symbol.names, symbol.open))
         kinds = {isinstance(v, tuple) for v in raw.values()}
         if len(kinds) > 1:
             raise NotExpressible
         if kinds == {True}:
             values = raw
-        return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
+        return fitted(symbol, values)
 
 
 class _BareSite:

@@ -13,7 +13,7 @@ from jinja2.bccache import Bucket
 
 from archdsl import __version__, costs, resources, tables, tree
 from archdsl.evaluate import OperationValue
-from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value
+from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.naming import Names
 from archdsl.numbers import kind_of
 from archdsl.operations import Word
@@ -27,6 +27,7 @@ from archdsl.torch.pieces import Var
 from archdsl.torch.plans import Plan
 from archdsl.torch.settle import NotTold
 from archdsl.torch.sites import StepSite
+from archdsl.torch.straight import Straight
 from archdsl.torch.symbols import NotExpressible, NotOpen
 from archdsl.tree import walk
 
@@ -104,6 +105,7 @@ class Writer:
         self.plans: list[Plan] = []
         self.classes: list[ClassText] = []
         self.unrolled: set[Scope] = set()
+        self.straight: set[Scope] = set()
         self._plan_of: dict[Scope, Plan] = {}
         self._entries: dict[Unit, dict[int, dict[str, tree.Expression]]] = {}
         self._taps: dict[Unit, dict[str, set[str]]] = {}
@@ -113,13 +115,30 @@ class Writer:
                 self._readers[value] = self._readers.get(value, 0) + 1
         for output in graph.outputs:
             self._readers[output.value] = self._readers.get(output.value, 0) + 1
+        self._parts: dict[Scope, list[Node | Scope]] = {graph.root: []}
         self._weighted: dict[Scope, list[Node]] = {}
         """The operations with weights of each use of a block."""
         for node in graph.nodes:
             if node.operation.weights:
                 self._weighted.setdefault(node.scope, []).append(node)
+            self._note_part(node)
+
+    def _note_part(self, node: Node) -> None:
+        """Note an operation in its scope, and a scope in the one around it where it is new."""
+        part: Node | Scope = node
+        scope: Scope | None = node.scope
+        while scope is not None:
+            is_new = scope not in self._parts
+            self._parts.setdefault(scope, []).append(part)
+            if not is_new:
+                return
+            part, scope = scope, scope.parent
 
     # What the builders ask
+
+    def parts_of(self, scope: Scope) -> list[Node | Scope]:
+        """The operations of a use of a block and its uses of others, in order."""
+        return self._parts.get(scope, [])
 
     def plan_of(self, scope: Scope) -> Plan:
         return self._plan_of[scope]
@@ -198,7 +217,7 @@ class Writer:
                 elif not failed.unrolled:
                     self.unrolled.add(failed.scopes[0])
                 else:
-                    raise AssertionError(f"no class for {failed.unit.name}")
+                    self.straight.add(failed.scopes[0])
 
     def _plan(self, order: list[Unit]) -> None:
         self.plans = []
@@ -231,7 +250,8 @@ class Writer:
             if users & unknown:
                 unknown.add(plan)
                 continue
-            plan.builder = Builder(self, plan)
+            kind = Straight if plan.scopes[0] in self.straight else Builder
+            plan.builder = kind(self, plan)
             try:
                 plan.builder.build()
             except NotExpressible:
@@ -416,9 +436,12 @@ def _values(scope: Scope) -> str:
 
 
 def _everything(scope: Scope) -> str:
-    """With the same arguments and the same shapes."""
-    shapes = [getattr(value, "shape", value) for value in scope.inputs]
-    return f"{scope.arguments} {shapes} {scope.frame.defaults}"
+    """With the same arguments, the same shapes, and the same tensors given twice."""
+    given = [tensors(value) for value in scope.inputs]
+    values = [value for part in given for value in part]
+    same = [values.index(value) for value in values]
+    shapes = [[value.shape for value in part] for part in given]
+    return f"{_kinds(scope)} {scope.arguments} {shapes} {same}"
 
 
 def _helper(name: str, title: str) -> str:

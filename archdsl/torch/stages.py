@@ -41,7 +41,7 @@ class Table:
     def code(self) -> Code:
         """The code; the rows are lines of their own, added to the sequence by name."""
         rows = [(safe(row[0].name), self._row(row), _shape_remark(row)) for row in self.rows]
-        return Rows(tuple(rows))
+        return Rows(tuple(rows), self.builder.writer.helper("Stages"))
 
     def _row(self, stages: list[Stage]) -> Code:
         repeats = [repeat for stage in stages for repeat in stage.repeats]
