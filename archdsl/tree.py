@@ -298,6 +298,13 @@ class File(Node):
     definitions: tuple[Definition, ...]
 
 
+def parts(node: Node) -> list[Node]:
+    """The nodes right below a node."""
+    values = [getattr(node, name) for name in node.fields if name != "span"]
+    items = [item for value in values for item in (value if type(value) is tuple else (value,))]
+    return [item for item in items if isinstance(item, Node)]
+
+
 def walk(node: object) -> Iterator[Node]:
     """A node and all the nodes in it, outer ones first; of a tuple, those of its items."""
     waiting = [node]

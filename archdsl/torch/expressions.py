@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from archdsl import tree
 from archdsl.evaluate import OperationValue
-from archdsl.graph import Frame, Value
+from archdsl.graph import Frame, Node, Value
 from archdsl.naming import safe
 from archdsl.torch.lanes import agrees, all_ints, as_whole, fitted, multiple_of, size_of
 from archdsl.torch.pieces import Piece, Var
@@ -19,6 +19,7 @@ from archdsl.torch.symbols import (
     PRODUCT,
     SIGN,
     NotExpressible,
+    NotOpen,
     Symbol,
     binary,
     call,
@@ -88,6 +89,23 @@ class Expressions:
         if symbol.open or (symbol.names and not self.settled(values)):
             return symbol
         return spelled(expression, values, list(values)) if is_constant(values) else symbol
+
+    def opened(self, expression: tree.Node | None, lanes: list[Frame]) -> frozenset[str]:
+        """The open parameters of the network that an expression depends on."""
+        found: frozenset[str] = frozenset()
+        if expression is None or not self.plan.open:
+            return found
+        for node in tree.walk(expression):
+            if isinstance(node, tree.Name):
+                found |= self.plan.open.get(node.name, frozenset())
+                if node.name in self.lets:
+                    found |= self.lets[node.name].open
+            elif isinstance(node, tree.Field) and node.name == "c":
+                try:
+                    found |= self.channels_of(node.of, lanes).open
+                except NotExpressible:
+                    pass
+        return found
 
     def settled(self, values: Mapping[Frame, Any]) -> bool:
         """Whether a number is the same in all uses, those included that do not come to it."""
@@ -294,7 +312,45 @@ class Expressions:
         return symbol if symbol.open else None
 
     def channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
-        """The symbol of the channels of a tensor."""
+        """The symbol of the channels of a tensor.
+
+        Where they follow an open parameter of the network in a way that no symbol tells (those of a
+        concatenation), it cannot stay open.
+        """
+        spread = self._spread(expression, lanes) if self.plan.open else None
+        try:
+            symbol = self._channels_of(expression, lanes)
+        except NotExpressible:
+            if spread:
+                raise NotOpen(spread) from None
+            raise
+        if spread and not symbol.open:
+            raise NotOpen(spread)
+        return symbol
+
+    def _spread(self, expression: tree.Node, lanes: list[Frame]) -> frozenset[str]:
+        """The open parameters that may have come into the channels of a tensor."""
+        found: frozenset[str] = frozenset()
+        if isinstance(expression, tree.Name):
+            symbol = self.channels.get(expression.name)
+            return symbol.open if symbol is not None else found
+        if isinstance(expression, tree.Flow):
+            for step in reversed(expression.steps):
+                if isinstance(step, tree.Stages):
+                    return found  # an open one has been refused
+                if any("c" in _parameters(frame.made.get(id(step))) for frame in lanes):
+                    return found | self.opened(step, lanes)
+                found |= self._spread(step, lanes)
+            return found | self._spread(expression.source, lanes)
+        if isinstance(expression, tree.Guard):
+            return self._spread(expression.value, lanes)
+        for node in tree.parts(expression):
+            node = node.value if isinstance(node, tree.Argument) else node
+            if any(_is_tensor(frame.trace.get(id(node))) for frame in lanes):
+                found |= self._spread(node, lanes)
+        return found
+
+    def _channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
         key = id(expression)
         values = {f: size_of(f.trace[key], "c") for f in lanes if key in f.trace}
         if not values or any(value is None for value in values.values()):
@@ -402,6 +458,15 @@ class Expressions:
             name += "_"
         self.numbers[name] = symbol
         return f"self.{name}"
+
+
+def _parameters(made: Any) -> Container[str]:
+    """The parameters of what a step made, if that is a primitive; a block takes no open tensor."""
+    return made.operation.parameters if isinstance(made, Node) else ("c",) if made else ()
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Value) or (isinstance(value, list) and any(map(_is_tensor, value)))
 
 
 def spelled(expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]) -> Symbol:

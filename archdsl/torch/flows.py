@@ -222,6 +222,8 @@ class Flows(Expressions):
                     absent = True
                 else:
                     pieces.append(piece)
+            elif opened := self.opened(operand, lanes):
+                raise NotOpen(opened)  # the number is written as it is
         if absent:
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
@@ -322,6 +324,8 @@ class Flows(Expressions):
                     run.append(table.code())
                     stateful = True
             elif self._is_operator(step) or not _all_layers(made):
+                if channels is not None and channels.open and step.name == "pad_channels":
+                    raise NotOpen(channels.open)  # what it adds is written as a number
                 piece = close(piece)
                 name = ""
                 piece = self._called(step, lanes, [piece], line)

@@ -36,6 +36,12 @@ class Site(Protocol):
     def channels(self) -> Symbol:
         """The symbol of the input's channels."""
 
+    def open(self, name: str) -> frozenset[str]:
+        """The open parameters of the network that a parameter follows."""
+
+    def settle(self, name: str) -> None:
+        """Refuse to keep these open."""
+
     def argument(self, name: str) -> Symbol:
         """The symbol of a parameter's concrete value; a tuple where it differs by axis."""
 
@@ -53,6 +59,7 @@ def first(site: Site) -> Any:
 
 def same(site: Site, name: str) -> Any:
     """A value that has to be the same in all uses."""
+    site.settle(name)
     values = {getattr(operation, name) for operation in site.operations}
     if len(values) > 1:
         raise NotExpressible
@@ -121,7 +128,7 @@ def _conv(site: Site) -> Invoke:
 def _padding(site: Site, kernel: Symbol, dilation: Symbol) -> Symbol | None:
     """Padding in numbers: constant, written in the spec, or half of the kernel's reach."""
     pads = site.argument("pads")
-    if is_constant(pads.values) and not kernel.open and not dilation.open:
+    if is_constant(pads.values) and not (kernel.open or dilation.open or site.open("p")):
         return unless(literal({f: even(v) for f, v in pads.values.items()}), 0)
     words = {operation.p for operation in site.operations if isinstance(operation.p, str)}  # type: ignore[attr-defined]
     if not words:
@@ -285,7 +292,7 @@ def _max_pool(site: Site) -> Invoke:
 def _avg_pool(site: Site) -> Invoke:
     if first(site).out is not None:
         return invoke(f"nn.AdaptiveAvgPool{rank(site)}d", site.argument("out"))
-    is_padded = any(map(_may_pad, site.operations))
+    is_padded = any(map(_may_pad, site.operations)) or bool(site.open("p"))
     counts = same(site, "count_include_pad") or not (is_padded or same(site, "ceil"))
     return _pool(site, "Avg", count_include_pad=None if counts else "False")
 
@@ -578,6 +585,9 @@ def _split(site: Site, operands: list[Piece]) -> Piece:
     axis = same(site, "axis") + 1
     x = operands[0]
     parts = {operation.sizes for operation in site.operations}  # type: ignore[attr-defined]
+    if site.open("sizes"):
+        sizes = ", ".join(site.items("sizes"))
+        return Piece("torch.split(", x, f", [{sizes}], {axis})", many="tuple")
     if all(len(set(sizes)) == 1 for sizes in parts):
         count = site.argument("count")
         if x.typed:
@@ -645,6 +655,8 @@ def _reshape(site: Site, operands: list[Piece]) -> Piece:
 def _channel_pad(site: Site) -> tuple[int, int]:
     """How many channels are added in front and at the end."""
     pads = set()
+    site.settle("c")
+    site.settle("before")
     for operation in site.operations:
         before = operation.before  # type: ignore[attr-defined]
         pads.add((before, operation.outputs[0][0] - operation.inputs[0][0] - before))

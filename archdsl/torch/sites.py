@@ -12,7 +12,7 @@ from archdsl.operations import Operation
 from archdsl.resolve import Unit
 from archdsl.torch.lanes import agrees, as_whole, fitted
 from archdsl.torch.layers import LAYERS
-from archdsl.torch.symbols import NotExpressible, Symbol, is_constant, literal, python
+from archdsl.torch.symbols import NotExpressible, NotOpen, Symbol, is_constant, literal, python
 
 if TYPE_CHECKING:
     from archdsl.torch.flows import Flows
@@ -38,6 +38,8 @@ class StepSite:
         self.operations: list[Operation] = [node.operation for node in nodes.values()]
         self.inplace = all(builder.writer.may_overwrite(node) for node in nodes.values())
         self._channels = channels
+        for name in ("init", "bias_init"):
+            self.settle(name)
 
     @property
     def channels(self) -> Symbol:
@@ -51,14 +53,27 @@ class StepSite:
     def helper(self, name: str) -> str:
         return str(self.builder.writer.helper(name))
 
+    def _written(self, name: str) -> tree.Expression | None:
+        """What the spec says of a parameter here."""
+        if self.step is None:
+            return self.written.get(name)
+        return self.builder.argument_of(self.step, name, next(iter(self.nodes.values())))
+
+    def open(self, name: str) -> frozenset[str]:
+        """The open parameters of the network that an argument follows."""
+        return self.builder.opened(self._written(name), list(self.nodes))
+
+    def settle(self, name: str) -> None:
+        """Refuse to keep a parameter of the network open that an argument follows: its value is
+        written as a number."""
+        if opened := self.open(name):
+            raise NotOpen(opened)
+
     def argument(self, name: str) -> Symbol:
         """The symbol of a parameter of the operation."""
         values = {f: concrete(node.operation, name) for f, node in self.nodes.items()}
         source = {"count": "sizes", "pads": "p"}.get(name, name)
-        written = self.written.get(source)
-        if self.step is not None:
-            sample = next(iter(self.nodes.values()))
-            written = self.builder.argument_of(self.step, source, sample)
+        written = self._written(source)
         lanes = [f for f in values if written is None or id(written) in f.trace]
         settled = self.builder.settled(values)
         if settled and (written is None or not self.builder.plan.open):
@@ -84,19 +99,20 @@ class StepSite:
         values = {f: getattr(node.operation, name) for f, node in self.nodes.items()}
         if len({len(value) for value in values.values()}) > 1:
             raise NotExpressible
-        written = None
-        if self.step is not None:
-            sample = next(iter(self.nodes.values()))
-            written = self.builder.argument_of(self.step, name, sample)
+        written = self._written(name)
+        items = written.items if isinstance(written, tree.Tuple | tree.List) else None
+        if items is None:
+            self.settle(name)
         texts = []
         for i, first in enumerate(next(iter(values.values()))):
             sizes = {f: value[i] for f, value in values.items()}
-            if self.builder.settled(sizes):
+            item = items[i] if items is not None else None
+            if self.builder.settled(sizes) and not self.builder.opened(item, list(sizes)):
                 texts.append(python(first))
                 continue
             symbol = None
-            if isinstance(written, tree.Tuple | tree.List):
-                symbol = as_whole(self.builder.symbol(written.items[i], list(sizes)))
+            if item is not None:
+                symbol = as_whole(self.builder.symbol(item, list(sizes)))
                 symbol = symbol if agrees(symbol, sizes) else None
             symbol = symbol or self.builder.find(sizes)
             texts.append(self.builder.in_forward(symbol, f"{name}_{i}"))
@@ -123,6 +139,12 @@ class _BareSite:
     @property
     def channels(self) -> Symbol:
         raise NotExpressible
+
+    def open(self, name: str) -> frozenset[str]:
+        return frozenset()
+
+    def settle(self, name: str) -> None:
+        pass
 
     def argument(self, name: str) -> Symbol:
         raise NotExpressible
