@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 SOURCE_BYTES = 500_000
 """Size of a file, and of a spec with all the files it uses."""
@@ -58,26 +60,37 @@ MISTAKES = 50
 """Mistakes told in one run."""
 
 
+_DEFAULTS = {name: value for name, value in globals().items() if type(value) is int}
+_values: ContextVar[Mapping[str, int]] = ContextVar("limits", default=_DEFAULTS)
+"""What holds here: another thread, or another task of asyncio, has limits of its own."""
+
+for _name in _DEFAULTS:
+    del globals()[_name]  # so that `limits.OPERATIONS` asks `__getattr__`
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> int:
+        try:
+            return _values.get()[name]
+        except KeyError:
+            raise AttributeError(f"no limit is called {name}") from None
+
+
 def names() -> dict[str, int]:
     """The limits as the command line calls them, with their present values."""
-    return {
-        name.lower().replace("_", "-"): value for name, value in globals().items() if name.isupper()
-    }
+    return {name.lower().replace("_", "-"): value for name, value in _values.get().items()}
 
 
 @contextmanager
 def adjusted(numbers: Mapping[str, int]) -> Iterator[None]:
-    """Let limits be other numbers for a while. Raises `KeyError` for a name that is none."""
+    """Set limits for a while, in this thread. Raises `KeyError` for a name that is none."""
     before = names()
     unknown = sorted(set(numbers) - set(before))
     if unknown:
         raise KeyError(f"no limit is called {unknown[0]}; there are {', '.join(before)}")
-    _set(numbers)
+    changed = {name.upper().replace("-", "_"): number for name, number in numbers.items()}
+    token = _values.set({**_values.get(), **changed})
     try:
         yield
     finally:
-        _set({name: before[name] for name in numbers})
-
-
-def _set(numbers: Mapping[str, int]) -> None:
-    globals().update({name.upper().replace("-", "_"): n for name, n in numbers.items()})
+        _values.reset(token)

@@ -559,14 +559,13 @@ class Network:
 
     def module(self) -> nn.Module:
         """A live module: the class that `source` writes, with fresh weights. Needs torch."""
-        from archdsl.live import import_source
+        from archdsl.live import import_class
 
         try:
             import torch  # noqa: F401
         except ImportError:
             raise ImportError("a live module needs torch: pip install 'archdsl[torch]'") from None
-        module = import_source(self.source(), self.name)
-        network: nn.Module = getattr(module, self.class_name)()
+        network: nn.Module = import_class(self.source(), self.name, self.class_name)()
         return network
 
 

@@ -79,6 +79,7 @@ def _parser() -> tuple[Lark, Builder, Layout]:
     builder, layout = Builder(), Layout()
     # The tables depend on the grammar and lark alone; to build them takes longer than to compile.
     folder = resources.cache_folder()
+    cache = os.path.join(folder, "grammar") if folder else ""
     parser = Lark(
         resources.grammar(),
         parser="lalr",
@@ -87,7 +88,7 @@ def _parser() -> tuple[Lark, Builder, Layout]:
         maybe_placeholders=False,
         transformer=builder,
         postlex=layout,
-        cache=os.path.join(folder, "grammar") if folder else False,
+        cache=cache if cache and resources.is_cache_file(cache) else False,
     )
     return parser, builder, layout
 

@@ -59,5 +59,8 @@ def place(span: Span) -> dict[str, Any]:
 def shortest(path: str) -> str:
     """The path from here, of a file below the present folder; else the absolute one."""
     absolute = os.path.realpath(path)
-    here = os.path.join(os.path.realpath(os.curdir), "")
+    try:
+        here = os.path.join(os.path.realpath(os.curdir), "")
+    except FileNotFoundError:  # somebody removed the present folder
+        return absolute
     return absolute[len(here) :] if absolute.startswith(here) else absolute

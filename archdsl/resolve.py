@@ -105,6 +105,11 @@ class Program:
         """Names of the archs of the spec's own file."""
         return [name for name, item in self.main.own.items() if item.kind == "arch"]
 
+    @property
+    def files(self) -> list[str]:
+        """The real paths of all files read so far: its own, those it uses, those of the library."""
+        return [*self._by_path]
+
     def adopt(self, source: Source) -> None:
         """Let text from elsewhere (an option of the command line) see the main file's names."""
         self._by_source[id(source)] = self.main

@@ -21,6 +21,11 @@ def grammar() -> str:
         return file.read()
 
 
+def is_cache_file(path: str) -> bool:
+    """Whether a path is a file of the cache or free for one; to open a pipe would wait for ever."""
+    return os.path.isfile(path) or not os.path.lexists(path)
+
+
 def cache_folder() -> str | None:
     """The user's cache for this version, made when missing; none where there can be none.
 

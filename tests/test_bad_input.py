@@ -58,31 +58,25 @@ def test_nobody_is_told_of_terminals(name: str) -> None:
         assert not TERMINALS & set(re.findall(r"\w+", line)), line
 
 
-def test_a_file_that_is_too_large(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "SOURCE_BYTES", 10)
+def test_a_file_that_is_too_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "net.arch").write_text("# a comment\n")
-    assert main(["check", str(tmp_path / "net.arch")]) == 1
+    with limits.adjusted({"source-bytes": 10}):
+        assert main(["check", str(tmp_path / "net.arch")]) == 1
     assert f"error[{errors.FileTooLarge.code}]" in capsys.readouterr().err
 
 
-def test_too_many_files(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "FILES", 3)
+def test_too_many_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(5):
         (tmp_path / f"{i}.arch").write_text(f'use "{i + 1}.arch"\n')
-    assert main(["check", str(tmp_path / "0.arch")]) == 1
+    with limits.adjusted({"files": 3}):
+        assert main(["check", str(tmp_path / "0.arch")]) == 1
     assert f"error[{errors.TooManyFiles.code}]" in capsys.readouterr().err
 
 
-def test_too_many_words(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "FILE_TOKENS", 10)
+def test_too_many_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "net.arch").write_text("arch net {\n  input x: 3x8x8\n  return x -> relu\n}\n")
-    assert main(["check", str(tmp_path / "net.arch")]) == 1
+    with limits.adjusted({"file-tokens": 10}):
+        assert main(["check", str(tmp_path / "net.arch")]) == 1
     assert f"error[{errors.TooManyWords.code}]" in capsys.readouterr().err
 
 

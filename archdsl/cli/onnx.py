@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
-from archdsl.cli.output import FINE, counted, write_out
+from archdsl.cli.output import FINE, counted, keep_inputs, write_out
 from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError
 
@@ -80,10 +79,8 @@ def run(options: argparse.Namespace) -> int:
         reason = "an ONNX file is not text; name a file with -o"
         raise DiagnosticError([errors.CannotWrite(path="standard output", reason=reason)])
     weights = True if options.weights is None else options.weights
-    for other in (spec.path, options.weights):
-        if isinstance(other, str) and os.path.exists(path) and os.path.samefile(path, other):
-            reason = "it is the spec itself" if other == spec.path else "it holds the weights"
-            raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
+    for output in (path, f"{path}.data"):
+        keep_inputs(output, [spec], {"the file of weights": options.weights or None})
     with progress(options) as tell:
         nodes = network.onnx(
             path,

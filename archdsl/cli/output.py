@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -117,7 +117,7 @@ def write_out(text: str) -> None:
         raise DiagnosticError([errors.CannotWrite(path=place, reason="it is closed")])
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))  # names of files as they are
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -138,10 +138,23 @@ def silence_stdout() -> None:
 
 def write_file(path: str, text: str, spec: Spec) -> None:
     """Write what was made of a spec."""
-    if spec.path is not None and os.path.exists(path) and os.path.samefile(path, spec.path):
-        problem: Diagnostic = errors.CannotWrite(path=path, reason="it is the spec itself")
-        raise DiagnosticError([problem])
+    keep_inputs(path, [spec])
     replace_file(path, text)
+
+
+def keep_inputs(
+    path: str, specs: Iterable[Spec], others: Mapping[str, str | None] | None = None
+) -> None:
+    """Refuse to write over what is read: specs, the files they use, `others` (by what they are)."""
+    inputs: list[tuple[str, str | None]] = []
+    for spec in specs:
+        inputs.append(("it is the spec itself", spec.path))
+        inputs += [("the spec uses it", file) for file in spec.program.files]
+    inputs += [(f"it is {what} itself", other) for what, other in (others or {}).items()]
+    for reason, other in inputs:
+        if other is not None and os.path.exists(path) and os.path.exists(other):
+            if os.path.samefile(path, other):
+                raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
 
 
 def replace_file(path: str, text: str) -> None:

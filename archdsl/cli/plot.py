@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 
-from archdsl import errors
 from archdsl.cli.networks import add_networks, chosen_networks
 from archdsl.cli.options import heeded
-from archdsl.cli.output import FINE, counted, report, write_out
+from archdsl.cli.output import FINE, counted, keep_inputs, report, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
 
 EPILOG = """\
 One network is drawn by its stages; several, or all --variants, as points, those marked that no
@@ -55,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     from archdsl.plot.measures import costly
 
     networks = chosen_networks(options)
-    _check_output(options.output, [n.spec.path for n in networks.values()] + options.data)
+    specs = [network.spec for network in networks.values()]
+    for data in options.data or [None]:
+        keep_inputs(options.output, specs, {"the data": data})
     compared = options.x or options.y or options.data or options.where or len(networks) > 1
     with progress(options) as tell:
         tell("drawing", 0)
@@ -75,14 +74,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.quiet:
         write_out(f"{options.output}: {told}\n")
     return FINE
-
-
-def _check_output(path: str, inputs: list[str | None]) -> None:
-    """Refuse to write over what is read."""
-    for other in inputs:
-        if other is not None and os.path.exists(path) and os.path.samefile(path, other):
-            problem = errors.CannotWrite(path=path, reason="it is the spec or the data itself")
-            raise DiagnosticError([problem])
 
 
 def _choice(text: str) -> tuple[str, str]:

@@ -27,7 +27,12 @@ def heed_signals() -> None:
             signal.signal(number, _stop)
 
 
+_stopping = False
+"""Whether a signal came before: what is undone since must not be left half undone by another."""
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
-    for other in _HEEDED:  # what is undone now must not be left half undone
-        signal.signal(other, signal.SIG_IGN)
-    raise Stopped(number)
+    global _stopping
+    if not _stopping:
+        _stopping = True
+        raise Stopped(number)

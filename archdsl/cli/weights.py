@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from archdsl import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
-from archdsl.cli.output import FINE, counted, write_out
+from archdsl.cli.output import FINE, counted, keep_inputs, write_out
 from archdsl.cli.progress import progress
 from archdsl.diagnostics import DiagnosticError
 from archdsl.escaping import printable
@@ -64,8 +63,11 @@ def run(options: argparse.Namespace) -> int:
     spec = open_spec(options.spec)
     network = chosen_network(spec, options)
     path = f"{network.name}.safetensors" if options.output is None else options.output
-    _check_output(path, {"the spec": spec.path, "the checkpoint": options.checkpoint,
-                         "the map": options.map})  # fmt: skip
+    if not path.lower().endswith(".safetensors"):
+        shown = "standard output" if path == "-" else path
+        reason = "its name must end in .safetensors"
+        raise DiagnosticError([errors.CannotWrite(path=shown, reason=reason)])
+    keep_inputs(path, [spec], {"the checkpoint": options.checkpoint, "the map": options.map})
     with progress(options) as tell:
         tell("finding the layers", 0)
         found = convert(
@@ -88,15 +90,3 @@ def run(options: argparse.Namespace) -> int:
     fresh = f", {len(found.fresh)} of them fresh (seed {options.seed})" if found.fresh else ""
     write_out(printable("".join([*lines, f"# {path}: {written}{fresh}\n"])))
     return FINE
-
-
-def _check_output(path: str, inputs: dict[str, str | None]) -> None:
-    """Refuse to write over what is read, or what nobody would read as what it is."""
-    reason = "" if path.lower().endswith(".safetensors") else "its name must end in .safetensors"
-    for what, other in inputs.items():
-        if other is not None and os.path.exists(path) and os.path.exists(other):
-            if os.path.samefile(path, other):
-                reason = f"it is {what} itself"
-    if reason:
-        shown = "standard output" if path == "-" else path
-        raise DiagnosticError([errors.CannotWrite(path=shown, reason=reason)])

@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl import __version__, costs, errors, limits
 from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.escaping import printable
 from archdsl.graph import Graph, Output
 from archdsl.onnx import opsets
 from archdsl.onnx.builder import Builder
@@ -80,7 +81,7 @@ class Options(Record):
         if self.weights is True:
             weights = f"--seed {self.seed}"
         elif isinstance(self.weights, str):
-            weights = f"--weights {os.path.basename(self.weights)}"
+            weights = f"--weights {printable(os.path.basename(self.weights))}"
         elif self.weights is not False:
             weights = "--weights STATE_DICT"
         told = [
@@ -165,7 +166,7 @@ def _describe(model: Model, graph: Graph, options: Options, spec: str) -> None:
     model.doc = "\n".join(graph.unit.docs)
     parameters = ", ".join(f"{name}={describe(v)}" for name, v in graph.arguments.items())
     entries = {
-        "archdsl.spec": spec,
+        "archdsl.spec": printable(spec),
         "archdsl.arch": graph.unit.name,
         "archdsl.variant": graph.variant or "",
         "archdsl.parameters": parameters,

@@ -6,6 +6,7 @@ or none of them does.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from typing import IO, NamedTuple
@@ -59,6 +60,8 @@ def write(path: str, content: Content, external: str = "auto", progress: Progres
     data_path = path + ".data"
     offsets = _offsets([tensor for tensor in content.tensors if _is_large(tensor)])
     location = os.path.basename(data_path)
+    if not location.isprintable():  # the ONNX file names it, in UTF-8
+        raise OSError(errno.EINVAL, "its name is not printable text, which external data needs")
     ends = {
         key: protobuf.external(location, offset, tensor.size)
         for key, (tensor, offset) in offsets.items()

@@ -454,6 +454,10 @@ def _helper(name: str, title: str) -> str:
 class _Cache(FileSystemBytecodeCache):
     """Where there is no room for it, there is none."""
 
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if resources.is_cache_file(self._get_cache_filename(bucket)):
+            super().load_bytecode(bucket)
+
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):
             super().dump_bytecode(bucket)
