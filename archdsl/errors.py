@@ -1416,3 +1416,20 @@ class TooLargeToRun(Diagnostic):
     network: str
     batch: int
     gigabytes: float
+
+
+class CannotFeed(Diagnostic):
+    code = "A8010"
+    message = "nothing fits the input `{input}` of {path}: {reason}"
+    help = "give the open sizes with `--size HxW`, and a batch that the file takes with `--batch`"
+    path: str
+    input: str
+    reason: str
+
+
+class NeedsASpec(Diagnostic):
+    code = "A8011"
+    message = "`{option}` needs the spec of a network, and {path} is an ONNX file"
+    help = "an ONNX file runs in onnxruntime as it is; leave `{option}` out, or name the spec"
+    path: str
+    option: str

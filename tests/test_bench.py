@@ -16,11 +16,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import archdsl
 from archdsl import DiagnosticError, Network, cli
 from archdsl.bench import Measurement, bench, blocks, runtimes, turns
+from archdsl.bench.weights import steady
 from tests.conftest import ROOT, Command
 from tests.test_quiet import ERASED, LINE, told_on_terminal
 
@@ -135,6 +138,94 @@ def test_networks_take_turns() -> None:
 
 
 # Where the time goes
+
+
+DEEP = """
+arch deep {
+  input x: 4x6x6
+  default conv(init=INIT)
+  y = x
+  repeat i in 0..240 { y = y -> conv(4, k=3) -> bn -> relu }
+  return y
+}
+"""
+
+
+@pytest.mark.parametrize("init", ["default", "kaiming_normal", "normal(0.00001)", "zeros"])
+def test_no_number_depends_on_the_initialization(init: str, tmp_path: Path) -> None:
+    """Nor does any time, then; and 240 layers leave no denormal number behind."""
+    network = archdsl.loads(DEEP.replace("INIT", init))
+    state = steady(network.graph)
+    first = steady(archdsl.loads(DEEP.replace("INIT", "xavier_normal")).graph)
+    assert (
+        all((state[name] == first[name]).all() for name in first) and state.keys() == first.keys()
+    )
+    found = runtimes.OnnxModel(network, tmp_path / "net.onnx", 1).runner(2)()[0]  # type: ignore[index]
+    assert 1e-30 < np.abs(found).max() < 1e30
+    module = runtimes.TorchModel(network, tmp_path, 1)._module
+    assert all(np.array_equal(x, state[name]) for name, x in module.state_dict().items())
+
+
+def test_denormal_numbers_are_zero_in_torch_while_measuring() -> None:
+    tiny = torch.tensor([1e-38])
+    with runtimes.torch_settings(1, ["torch"]):
+        assert (tiny * 0.001).item() == 0
+    assert (tiny * 0.001).item() > 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_denormal_numbers_are_zero_in_onnxruntime(command: Command, threads: int) -> None:
+    """In a process of its own: onnxruntime heeds the first session that a process makes."""
+    program = (
+        "import numpy, pathlib, archdsl\n"
+        "from archdsl.bench import runtimes\n"
+        "network = archdsl.loads('arch net {\\n  input x: 70000\\n  return x * 0.001\\n}\\n')\n"
+        "network.onnx('net.onnx')\n"
+        f"session = runtimes.session(pathlib.Path('net.onnx'), {threads})\n"
+        "(y,) = session.run(None, {'x': numpy.full((1, 70000), 1e-38, numpy.float32)})\n"
+        "assert (y.view(numpy.uint32) == 0).all(), y\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_an_onnx_file_is_measured_as_it_is(tmp_path: Path, dtype: str) -> None:
+    path = str(tmp_path / "net.onnx")
+    small().onnx(path, dtype=dtype, dynamic="spatial", weights=True)
+    report = bench({"file": path, "spec": small()}, batches=(1, 2), size=(20, 12), **QUICK)  # type: ignore[arg-type]
+    assert [(m.network, m.runtime, m.batch) for m in report.measurements] == [
+        ("file", "onnxruntime", 1), ("file", "onnxruntime", 2), *(
+            ("spec", runtime, batch) for runtime in ("onnxruntime", "torch") for batch in (1, 2)
+        )
+    ]  # fmt: skip
+
+
+def test_onnx_files_that_cannot_be_measured(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.onnx")
+    for options, made, code in (
+        ({}, {"dynamic": "spatial"}, "A8010"),
+        ({"batches": (2,)}, {"dynamic": "none"}, "A8010"),
+        ({"blocks": True}, {}, "A8011"),
+        ({"runtimes": ["torch"]}, {}, "A8011"),
+    ):
+        small().onnx(path, **made)  # type: ignore[arg-type]
+        with pytest.raises(DiagnosticError) as caught:
+            bench({"file": path}, **QUICK, **options)  # type: ignore[arg-type]
+        assert caught.value.diagnostics[0].code == code
+    Path(path).write_bytes(b"no model")
+    for name, code in ((path, "A6040"), (path + "x", "A0011")):
+        with pytest.raises(DiagnosticError) as caught:
+            bench({"file": name}, **QUICK)  # type: ignore[arg-type]
+        assert caught.value.diagnostics[0].code == code
+
+
+def test_the_command_takes_onnx_files(command: Command, folder: Path) -> None:
+    small().onnx(folder / "net.onnx", dynamic="spatial")
+    done = command(
+        "bench", "net.onnx", "--size", "9x9", "--seconds", "0.01", "--format", "csv", cwd=folder
+    )
+    assert done.stdout.splitlines()[1].startswith("net.onnx,onnxruntime,1,1,"), done.stderr
 
 
 def test_profiles_add_up() -> None:

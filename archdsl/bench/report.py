@@ -98,6 +98,7 @@ class Report(Record):
         told = {
             **self.machine,
             "threads": str(self.threads),
+            "numbers": "random weights, the same for every initialization; denormals are 0",
             "time": f"{self.seconds:g} s for each, in turns, after a warm-up",
         }
         width = max(map(len, told)) + 2

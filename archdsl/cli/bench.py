@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from archdsl.cli.networks import add_networks, chosen_networks
 from archdsl.cli.options import positive
 from archdsl.cli.output import FINE, write_out
 from archdsl.cli.progress import progress
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
 
 EPILOG = """\
 Needs onnxruntime; runs torch, too, where it is installed. docs/bench.md tells how it measures.
@@ -17,6 +21,7 @@ examples:
   archdsl bench mnasnet_a1 mine.arch --batch 1,8 --seconds 5
   archdsl bench resnet50 --blocks                    where the time goes
   archdsl bench mobilenet_v2 --runtime onnxruntime --threads 2
+  archdsl bench mobilenet_v2 exported.onnx           an ONNX file, as it is
   archdsl bench efficientnet --variants --format csv > latency.csv
   archdsl plot efficientnet --variants --data latency.csv --x latency --y macs -o latency.svg
 """
@@ -43,12 +48,22 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--blocks", action="store_true", help="tell the time of each line and block, too"
     )
 
+    command.add_argument(
+        "--size",
+        metavar="HxW",
+        type=_extents,
+        default=(),
+        help="of axes that an ONNX file leaves open",
+    )
+
 
 def run(options: argparse.Namespace) -> int:
     """Print how long networks take."""
     from archdsl.bench import bench
 
-    networks = chosen_networks(options)
+    files = {name: name for name in options.specs if name.lower().endswith(".onnx")}
+    options.specs = [name for name in options.specs if name not in files]
+    networks: dict[str, Network | str] = {**chosen_networks(options), **files}
     with progress(options) as tell:
         report = bench(
             networks,
@@ -57,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
             seconds=options.seconds,
             runtimes=options.runtime,
             blocks=options.blocks,
+            size=options.size,
             progress=tell,
         )
     if options.format == "json":
@@ -70,6 +86,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _sizes(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(positive, text.split(","))))
+
+
+def _extents(text: str) -> tuple[int, ...]:
+    return tuple(map(positive, text.split("x")))
 
 
 def _seconds(text: str) -> float:
