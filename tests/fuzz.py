@@ -19,17 +19,22 @@ from archdsl.cli.output import write_out
 from archdsl.cli.progress import progress
 from archdsl.graph import Graph
 from archdsl.testing import text_of
+from tests.campaign import Campaign
 from tests.properties import PROPERTIES
 
 EXAMPLES = 40
 """In one round of a property."""
+
+GRAMMAR = "grammar"
+"""What specs of the second generator are tried with, by number: `tests/campaign.py`."""
 
 
 def main() -> int:
     """Try until the time is over; the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--properties", nargs="+", choices=[*PROPERTIES], default=[*PROPERTIES])
+    names = [*PROPERTIES, GRAMMAR]
+    parser.add_argument("--properties", nargs="+", choices=names, default=names)
     parser.add_argument("--seed", type=int, default=0, help="of the first round")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
     options = parser.parse_args()
@@ -40,6 +45,7 @@ def main() -> int:
     tried: dict[str, str] = {}
     number = options.seed
     limit = 60 * options.minutes
+    campaign = Campaign()
     with progress(options) as tell:
         while monotonic() - start < limit and len(defects) < len(counts):
             for name in counts:
@@ -47,12 +53,22 @@ def main() -> int:
                     continue
                 done = f"{sum(counts.values())} examples, {len(defects)} defects: {name}"
                 tell(done, (monotonic() - start) / limit)
+                if name == GRAMMAR:
+                    for spec in range(number * EXAMPLES, (number + 1) * EXAMPLES):
+                        counts[name] += 1
+                        for found in campaign.run(spec):
+                            write_out(f"{found}\n")
+                    continue
                 try:
                     _round(name, number, counts, tried)
                 except Exception:
                     defects[name] = traceback.format_exc()
                     write_out(f"{name}, seed {number}:\n{tried[name]}\n{defects[name]}\n")
             number += 1
+    if GRAMMAR in counts:
+        print(campaign.report())
+        if campaign.buckets:
+            defects[GRAMMAR] = f"{len(campaign.buckets)} mechanisms"
     for name, count in counts.items():
         print(f"{name:28}{count:8} examples  {'DEFECT' if name in defects else 'none found'}")
     minutes = (monotonic() - start) / 60

@@ -10,11 +10,15 @@ Needs the extra `testing`. docs/testing.md shows how to fuzz blocks of one's own
 """
 
 from archdsl.testing.arguments import arguments
+from archdsl.testing.grammar.coverage import Coverage
+from archdsl.testing.grammar.specs import grammar_specs, is_valid, written
 from archdsl.testing.graphs import graphs, text_of
 from archdsl.testing.layouts import layouts
 from archdsl.testing.mutations import mutations
+from archdsl.testing.reduce import reduced
 from archdsl.testing.specs import networks, specs, uses
 
 __all__ = [
-    "arguments", "graphs", "layouts", "mutations", "networks", "specs", "text_of", "uses",
+    "Coverage", "arguments", "grammar_specs", "graphs", "is_valid", "layouts", "mutations",
+    "networks", "reduced", "specs", "text_of", "uses", "written",
 ]  # fmt: skip

@@ -1,0 +1,240 @@
+"""All that is made of one spec, stage by stage; what fails is told by its mechanism."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+import archdsl
+from archdsl import errors
+from archdsl.diagnostics import DiagnosticError
+from archdsl.graph import Graph
+from archdsl.live import import_source
+from archdsl.network import Network
+from archdsl.onnx import export
+from archdsl.summary import rows
+from archdsl.view.drawing import FORMATS
+from tests import agreement, onnx_tools
+from tests.properties import network
+from tests.reference import Reference, weight_names
+
+torch.set_num_threads(1)
+
+LARGE = 1e6
+"""Where numbers get larger, or are none, nothing is compared: rounding would be."""
+
+
+class Failure(Exception):
+    """A stage that failed: its name, and what went wrong there in a line."""
+
+    def __init__(self, stage: str, problem: BaseException) -> None:
+        self.stage = stage
+        self.problem = problem
+        place = ""
+        for frame in reversed(traceback.extract_tb(problem.__traceback__)):
+            if "/archdsl/" in frame.filename or frame.filename.startswith("<archdsl"):
+                name = Path(frame.filename).name if "/archdsl/" in frame.filename else "module"
+                place = f" in {name}:{frame.name}"
+                break
+        told = str(problem).strip().splitlines()
+        text = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "N", told[0])[:150] if told else ""
+        text = re.sub(r"(class for|\(')[^ ,]+", r"\1 NAME", re.sub(r"'[\w.]+'", "'NAME'", text))
+        self.bucket = f"{stage}: {type(problem).__name__}{place}: {text}"
+        super().__init__(self.bucket)
+
+
+class Trial:
+    """One spec and what is made of it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.made: Network = network(text)
+        self.graph: Graph = self.made.graph
+
+    def stages(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """What is tried, in order; each relies only on those before it that build the module."""
+        yield "source", self.source
+        yield "module", self.module
+        yield "weights", self.weights
+        yield "eager", self.eager
+        yield "training", self.training
+        yield "script", self.script
+        yield "export", self.export
+        for name, options in OPTIONS.items():
+            yield name, lambda options=options: self.onnx(options)  # type: ignore[misc]
+        yield "figures", self.figures
+        yield "pictures", self.pictures
+
+    def source(self) -> None:
+        """The text is written, twice the same, and Python compiles it."""
+        self.code = self.made.source()
+        assert network(self.text).source() == self.code, "two texts of one spec"
+        compile(self.code, "net.py", "exec")
+
+    def module(self) -> None:
+        """It imports and builds."""
+        loaded = import_source(self.code, "trial")
+        self.net = getattr(loaded, self.made.class_name)()
+
+    def weights(self) -> None:
+        """The `state_dict` is what the graph declares."""
+        shapes = {name: tuple(t.shape) for name, t in self.net.state_dict().items()}
+        assert shapes == weight_names(self.graph), "other weights"
+        agreement.begins_as_told(self.graph, self.net)
+
+    def _prepare(self) -> None:
+        self.net = self.net.double()
+        agreement.randomise(self.net.state_dict())
+
+    def eager(self) -> None:
+        """It computes what the reference does, in float64."""
+        self._prepare()
+        agreement._same_in_use(self.graph, self.net)
+
+    def training(self) -> None:
+        """Also while it is trained, its gradients included; what no output needs may run or not."""
+        needed = set(map(id, Reference(self.graph, {}, training=True)._needed()))
+        if any(node.operation.weights and id(node) not in needed for node in self.graph.nodes):
+            return
+        self._prepare()
+        agreement._same_in_training(self.graph, self.net)
+
+    def script(self) -> None:
+        """TorchScript takes it."""
+        self._prepare()
+        agreement._same_scripted(self.graph, self.net)
+
+    def export(self) -> None:
+        """`torch.export` takes it."""
+        self._prepare()
+        agreement._same_exported(self.graph, self.net)
+
+    def onnx(self, options: dict[str, Any]) -> None:
+        """onnx finds the file sound, and two evaluators compute what the reference does."""
+        state = onnx_tools.state_of(self.graph)
+        weights = {name: tensor.numpy() for name, tensor in state.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "net.onnx"
+            try:
+                export(self.graph, str(path), spec="spec.arch", weights=weights, **options)
+            except DiagnosticError as refused:
+                kinds = (errors.SizeIsFixed, errors.NoLowering)
+                if all(isinstance(problem, kinds) for problem in refused.diagnostics):
+                    return
+                raise
+            model = onnx_tools.checked(path)
+            inputs = onnx_tools.inputs_of(self.graph, 3)
+            wanted = onnx_tools.expected(self.graph, state, inputs)
+            if not all(np.isfinite(x).all() and np.abs(x).max() < LARGE for x in wanted):
+                return
+            rounded = onnx_tools.expected(self.graph, state, inputs, torch.float32)
+            spread = [
+                np.abs(a - b).max() / max(1e-3, np.abs(b).max()) for a, b in zip(rounded, wanted)
+            ]
+            tolerance = max(1e-3, 8 * float(max(spread)))
+            if tolerance > 0.05:
+                return
+            onnx_tools.close(onnx_tools.run(path, inputs), wanted, tolerance)
+            rank = len(self.graph.inputs[0].shape) - 1
+            if options.get("opset", 18) >= 15 and not misjudged(model, rank):
+                try:
+                    onnx_tools.close(onnx_tools.evaluate(path, inputs), wanted, tolerance)
+                except Exception as problem:
+                    raise AssertionError(f"evaluator: {type(problem).__name__} {problem}") from None
+
+    def figures(self) -> None:
+        """Tables, explanations and differences."""
+        made = self.made
+        for depth in rows.DEPTHS:
+            table = made.table(depth)
+            assert sum(part.params for part in table) == made.params, "params of rows"
+            assert sum(part.macs for part in table) == made.macs, "MACs of rows"
+            assert len({part.name for part in table}) == len(table), "rows of one name"
+        for form in ("text", "json", "csv", "markdown", "latex"):
+            assert made.summary(format=form)
+        assert made.explain() and made.explain(format="json")
+        assert archdsl.diff(made, network(self.text)).same, "differs from itself"
+        assert made.warnings is not None
+
+    def pictures(self) -> None:
+        """Every format at every depth."""
+        for depth in rows.DEPTHS:
+            for form in FORMATS:
+                assert self.made.view(format=form, depth=depth)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "onnx flat folded": {"fold": True},
+    "onnx functions": {"fold": False, "functions": True},
+    "onnx functions folded": {"fold": True, "functions": True, "opset": 18},
+    "onnx free sizes": {"fold": False, "dynamic": "spatial"},
+    "onnx free sizes functions": {"fold": True, "dynamic": "spatial", "functions": True},
+}
+
+
+def seldom(number: int) -> set[str]:
+    """The stages that a spec of this number is not tried with."""
+    names = [*OPTIONS]
+    found = {*names} - {names[number % len(names)], names[(number + 2) % len(names)]}
+    if number % 20:
+        found.add("export")
+    if number % 4:
+        found |= {"figures", "pictures"}
+    return set() if number % 60 == 0 else found
+
+
+def misjudged(model: Any, rank: int) -> bool:
+    """Whether onnx's own evaluator is known to be wrong about the file: it has no implementation of
+    an operator within a function that is itself defined by a function of its inputs' types, and
+    takes `LRN` to have two axes."""
+    inside = [node for function in model.functions for node in function.node]
+    named = {node.op_type for node in inside}
+    flat = onnx.ModelProto()
+    flat.CopyFrom(model)
+    flat.graph.node.extend(inside)
+    return (
+        not named.isdisjoint({"Gelu", "Mish", "GroupNormalization"})
+        or "LRN" in {node.op_type for node in flat.graph.node}
+        or onnx_tools.misjudged(flat, rank)
+    )
+
+
+TORCH = ("module", "weights", "eager", "training", "script", "export")
+"""Stages of the PyTorch backend; one that fails spoils those after it."""
+
+
+def failures(text: str, number: int = 0, only: str = "") -> list[Failure]:
+    """What fails of a spec; with `only` no stage but this one and those that it needs.
+
+    By its number a spec is tried with all that takes long, or with a part of it.
+    """
+    found: list[Failure] = []
+    broken = False
+    needed = {only, "source", "module"} if only in TORCH else {only}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trial = Trial(text)
+        for name, run in trial.stages():
+            left_out = name not in needed if only else name in seldom(number)
+            if left_out or (broken and name in TORCH):
+                continue
+            try:
+                with redirect_stdout(io.StringIO()):
+                    run()
+            except Exception as problem:
+                found.append(Failure(name, problem))
+                broken = broken or name in TORCH or name == "source"
+            if name == only:
+                break
+    return found
