@@ -729,7 +729,7 @@ class NotAClassName(Diagnostic):
 
 class WrongRank(Diagnostic):
     code = "A3001"
-    message = "`{operation}` takes {ranks}, not a {shape} tensor"
+    message = "`{operation}` takes {ranks}, not {shape}"
     help = "{fix}"
     operation: str
     ranks: str
@@ -771,7 +771,7 @@ class WrongTensors(Diagnostic):
 
 class NoSuchSize(Diagnostic):
     code = "A3006"
-    message = "a {shape} tensor has no size `{name}`"
+    message = "{shape} has no size `{name}`"
     help = "it has {known}"
     known: str
     name: str

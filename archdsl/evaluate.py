@@ -12,6 +12,7 @@ from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
 from archdsl.graph import Frame, Node, Value
 from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
+from archdsl.operations.base import tensor_text
 from archdsl.operations.kinds import whole
 from archdsl.records import Record
 from archdsl.resolve import Program, Unit, did_you_mean, nearest, standard_names
@@ -194,7 +195,7 @@ class Evaluator:
             if name in letters:
                 return of.shape[letters.index(name)]
             raise errors.NoSuchSize(
-                expression.span, name=name, shape=shape_text(of.shape), known=", ".join(letters)
+                expression.span, name=name, shape=tensor_text(of.shape), known=", ".join(letters)
             ).labelled(expression.of.span, f"this value is {shape_text(of.shape)}")
         taps = self.taps.get(id(of), {})
         if name in taps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from archdsl import errors
@@ -10,7 +11,6 @@ from archdsl.operations.base import (
     Operation,
     Shape,
     axis_text,
-    extent_text,
     parameter,
     shape_text,
 )
@@ -40,9 +40,9 @@ class _Pairwise(Operation):
             return inputs[:1]
         a, b = inputs
         _check_ranks(self.name, "b", a, b)
-        for axis, (m, n) in enumerate(zip(a, b, strict=True)):
-            if m != n and m != 1 and n != 1:
-                raise _differ(self.name, "b", a, b, axis)
+        axes = [i for i, (m, n) in enumerate(zip(a, b, strict=True)) if m != n and 1 not in (m, n)]
+        if axes:
+            raise _differ(self.name, "b", a, b, axes, _projected(a, b, axes))
         return (tuple(n if m == 1 else m for m, n in zip(a, b, strict=True)),)
 
 
@@ -79,9 +79,11 @@ class Concat(Operation):
         first, axis = inputs[0], self.axis
         for index, other in enumerate(inputs[1:], 1):
             _check_ranks(self.name, "xs", first, other)
-            for place, (m, n) in enumerate(zip(first, other, strict=True)):
-                if m != n and place != axis:
-                    raise _differ(self.name, "xs", first, other, place, (0, index))
+            sizes = enumerate(zip(first, other, strict=True))
+            axes = [place for place, (m, n) in sizes if m != n and place != axis]
+            if axes:
+                fix = _alike(first, other, axes)
+                raise _differ(self.name, "xs", first, other, axes, fix, (0, index))
         total = sum(shape[axis] for shape in inputs)
         return ((*first[:axis], total, *first[axis + 1 :]),)
 
@@ -104,21 +106,20 @@ class MatMul(Operation):
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         a, b = inputs
         _check_ranks(self.name, "b", a, b)
-        for axis, (m, n) in enumerate(zip(a[:-2], b[:-2], strict=True)):
-            if m != n:
-                raise _differ(self.name, "b", a, b, axis)
-        if a[-1] != b[-2]:
-            raise errors.ShapesDiffer(
-                argument="b",
-                about={0: "shape", 1: "shape"},
-                operation=self.name,
-                left=shape_text(a),
-                right=shape_text(b),
-                difference=f"{a[-1]} columns and {b[-2]} rows",
-                fix="`permute` swaps rows and columns of the second"
-                if a[-1] == b[-1]
-                else "the columns of the first are the rows of the second",
-            )
+        axes = [axis for axis in range(len(a) - 2) if a[axis] != b[axis]]
+        if axes or a[-1] != b[-2]:
+            problem = _differ(self.name, "b", a, b, axes or [0], "")
+            if a[-1] != b[-2]:
+                turned = a[-1] == b[-1] and not axes
+                order = ", ".join(map(str, (*range(len(b) - 2), len(b) - 1, len(b) - 2)))
+                problem.about = {0: "shape", 1: "shape"}
+                problem.values |= {
+                    "difference": _listed(a, b, axes, f"{a[-1]} columns and {b[-2]} rows"),
+                    "fix": f"`-> permute(({order}))` swaps rows and columns of the second"
+                    if turned
+                    else "the columns of the first are the rows of the second",
+                }
+            raise problem
         return ((*a[:-1], b[-1]),)
 
     def count_macs(self, *inputs: Shape) -> int:
@@ -146,19 +147,78 @@ def _check_ranks(operation: str, argument: str, a: Shape, b: Shape) -> None:
 
 
 def _differ(
-    operation: str, argument: str, a: Shape, b: Shape, axis: int, places: tuple[int, int] = (0, 1)
+    operation: str,
+    argument: str,
+    a: Shape,
+    b: Shape,
+    axes: list[int],
+    fix: str,
+    places: tuple[int, int] = (0, 1),
 ) -> errors.Diagnostic:
-    """What to say of two inputs, at these places, whose sizes along an axis are not equal."""
-    name = axis_text(axis, len(a) - 1)
-    fix = "`-> resize(...)` of one like the other makes their sizes equal, or equal strides do"
-    if axis == 0:
-        fix = f"`-> conv({a[0]})` gives the second as many channels as the first"
+    """What to say of two inputs, at these places, whose sizes along some axes are not equal."""
+    about = axis_text(axes[0], len(a) - 1) if len(axes) == 1 else "shape"
     return errors.ShapesDiffer(
         argument=argument,
-        about=dict.fromkeys(places, name),
+        about=dict.fromkeys(places, about),
         operation=operation,
         left=shape_text(a),
         right=shape_text(b),
-        difference=f"{extent_text(a, axis)} and {extent_text(b, axis)}",
+        difference=_listed(a, b, axes),
         fix=fix,
     )
+
+
+def _listed(a: Shape, b: Shape, axes: list[int], *more: str) -> str:
+    """The sizes that differ: `32 and 64 channels, height 10 and 5`."""
+    pairs = [
+        f"{axis_text(axis, len(a) - 1)} {a[axis]} and {b[axis]}"
+        if axis
+        else f"{a[0]} and {b[0]} channels"
+        for axis in axes
+    ]
+    return ", ".join([*pairs, *more])
+
+
+def _projected(a: Shape, b: Shape, axes: list[int]) -> str:
+    """The 1x1 convolution that gives one of two inputs the sizes of the other, if one does.
+
+    That is the second, unless only the first has a larger map, which a stride can make smaller.
+    """
+    if len(a) == 1:
+        return f"`-> linear({a[0]})` gives the second as many channels as the first"
+    for this, other, name, others in ((b, a, "second", "first"), (a, b, "first", "second")):
+        steps = [_step(m, n) if i in axes else 1 for i, (m, n) in enumerate(zip(this, other))][1:]
+        if all(steps):
+            wanted = [n if i in axes else m for i, (m, n) in enumerate(zip(this, other))]
+            stride = _stride([step or 1 for step in steps])
+            if not stride:
+                return f"`-> conv({wanted[0]})` gives the {name} as many channels as the {others}"
+            return f"`-> conv({wanted[0]}{stride})` makes the {name} {shape_text(tuple(wanted))}"
+    return _alike(a, b, axes)
+
+
+def _alike(a: Shape, b: Shape, axes: list[int]) -> str:
+    """How the second of two inputs comes to the sizes of the first."""
+    resized = f"-> resize({_tuple(a[1:])})"
+    if axes[0] > 0:
+        return f"`{resized}` gives the second the size of the first, or equal strides do"
+    if len(axes) > 1:
+        return f"`{resized} -> conv({a[0]})` makes the second {shape_text(a)}"
+    return f"`-> conv({a[0]})` gives the second as many channels as the first"
+
+
+def _step(size: int, wanted: int) -> int | None:
+    """The stride by which a window of 1 makes one size of another."""
+    step = -(-size // wanted)
+    return step if -(-size // step) == wanted else None
+
+
+def _stride(steps: list[int]) -> str:
+    if max(steps, default=1) == 1:
+        return ""
+    return f", s={_tuple(steps)}"
+
+
+def _tuple(sizes: Sequence[int]) -> str:
+    """Sizes as an argument: one number where all are equal."""
+    return str(sizes[0]) if len(set(sizes)) == 1 else f"({', '.join(map(str, sizes))})"

@@ -227,7 +227,7 @@ class Operation:
             about={0: "shape"},
             operation=cls.name,
             ranks=text,
-            shape=shape_text(shape),
+            shape=tensor_text(shape),
             fix=_other_rank(cls, shape),
         )
 
@@ -245,6 +245,14 @@ def _other_rank(kind: type[Operation], shape: Shape) -> str:
 def shape_text(shape: Shape) -> str:
     """A shape as people write it: `24x56x56`."""
     return "x".join(map(str, shape))
+
+
+def tensor_text(shape: Shape) -> str:
+    """A tensor of this shape, with its article."""
+    if len(shape) == 1:
+        return f"a vector of {shape[0]}"
+    article = "an" if shape_text(shape)[:1] == "8" or shape[0] in (11, 18) else "a"
+    return f"{article} {shape_text(shape)} tensor"
 
 
 def axis_text(axis: int, rank: int) -> str:
