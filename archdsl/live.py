@@ -31,7 +31,8 @@ def import_class(text: str, name: str, class_name: str) -> type[Any]:
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     sys.modules[title] = module
     try:
-        exec(compile(text, file, "exec"), namespace)
+        # Nothing of this file's own `__future__`: TorchScript reads annotations as what they are.
+        exec(compile(text, file, "exec", dont_inherit=True), namespace)
     except BaseException:
         _forget(title, module)
         raise

@@ -20,7 +20,7 @@ import archdsl
 from archdsl import errors
 from archdsl.diagnostics import DiagnosticError
 from archdsl.graph import Graph
-from archdsl.live import import_source
+from archdsl.live import import_class
 from archdsl.network import Network
 from archdsl.onnx import export
 from archdsl.summary import rows
@@ -84,8 +84,7 @@ class Trial:
 
     def module(self) -> None:
         """It imports and builds."""
-        loaded = import_source(self.code, "trial")
-        self.net = getattr(loaded, self.made.class_name)()
+        self.net = import_class(self.code, "trial", self.made.class_name)()
 
     def weights(self) -> None:
         """The `state_dict` is what the graph declares."""
