@@ -83,7 +83,9 @@ def agree(
 def assert_imports_only_torch(source: str) -> None:
     imports = re.findall(r"^\s*(?:import|from) (\w+)", source, re.MULTILINE)
     assert set(imports) == {"torch"}, imports
-    assert max(map(len, source.splitlines())) <= WIDTH
+    # As for linters, a remark for type checkers does not count.
+    bare = re.sub(r"  # type: ignore\[\w+\]$", "", source, flags=re.MULTILINE)
+    assert max(map(len, bare.splitlines())) <= WIDTH
 
 
 def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:

@@ -173,12 +173,16 @@ class ClassText:
         builder = self.builder
         inputs = self._inputs(builder)
         statements = _needed(builder.statements, builder.returns)
-        body = Forward(inputs, statements, self.writer.fixed, self.is_network)
+        fixed = self.writer.fixed
+        body = Forward(inputs, statements, fixed, self.is_network)
         pieces = zip(builder.returns, builder.training)
         kind = _type_of([piece for piece, training in pieces if not training])
         if any(builder.training):
             kind += f" | {_type_of(builder.returns)}"
         lines = body.lines(builder.returns, builder.training)
+        if body.widened:
+            body = Forward(inputs, statements, fixed, self.is_network, body.widened)
+            lines = body.lines(builder.returns, builder.training)
         return self._method("forward", inputs, kind, "", lines)
 
     def _features(self) -> list[str]:

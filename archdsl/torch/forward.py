@@ -24,9 +24,17 @@ class Forward:
     """One method: what flows in, the statements, what is returned."""
 
     def __init__(
-        self, inputs: list[Var], statements: list[Line], fixed: set[Var], named: bool = False
+        self,
+        inputs: list[Var],
+        statements: list[Line],
+        fixed: set[Var],
+        named: bool = False,
+        annotated: Iterable[str] = (),
     ) -> None:
-        """`named` keeps for what is returned its name from the spec."""
+        """`named` keeps for what is returned its name from the spec.
+
+        The names in `annotated` are declared with a type in any case.
+        """
         self.statements = list(statements)
         self.named = named
         own = {target for statement in statements for target in _targets(statement)}
@@ -37,8 +45,11 @@ class Forward:
         self.alive = dict(self.names)
         """Of the names those that may still be needed."""
         self.declared = set(self.names.values())
-        self.untyped: set[str] = set()
-        """Names of which type checkers know nothing; nothing else may be called so."""
+        self.unpacked: set[str] = set()
+        """Names that were filled together, which nothing declares; nothing else is called so."""
+        self.annotated = {*self.declared, *annotated}
+        self.widened: set[str] = set()
+        """Names without a declared type that later get a value of which no type is known."""
         self.kinds = {variable.name: variable.kind for variable in inputs}
 
     def keep(self, pieces: Iterable[Piece]) -> None:
@@ -133,8 +144,7 @@ class Forward:
         source = piece.text(self.name)
         if len(statement.targets) > 1:
             names = [self._new(target, i) for target in statement.targets]
-            if not piece.typed:
-                self.untyped |= {*names} - self.declared
+            self.unpacked |= {*names} - self.declared
             self.declared |= {*names}
             return wrap(f"{', '.join(names)} = ", source, room)
         (target,) = statement.targets
@@ -144,8 +154,13 @@ class Forward:
         name = self.names[target]
         if name == source:
             return []
-        annotated = name not in self.declared and (not piece.typed or kind != "Tensor")
-        self.declared.add(name)
+        annotated = False
+        if name not in self.declared:
+            annotated = not piece.typed or kind != "Tensor" or name in self.annotated
+            self.declared.add(name)
+            self.annotated |= {name} if annotated else set()
+        elif not piece.typed and name not in self.annotated:
+            self.widened.add(name)
         return wrap(f"{name}: {kind} = " if annotated else f"{name} = ", source, room)
 
     def _choose(self, target: Var, statement: Assign, i: int) -> str:
@@ -157,7 +172,7 @@ class Forward:
             (source,) = made_from
             takes_over = self.names[source] in ("x", "y", target.name)
             takes_over &= source not in self.fixed and source.kind == target.kind == "Tensor"
-            takes_over &= self.names[source] not in self.untyped
+            takes_over &= self.names[source] not in self.unpacked
             if takes_over and not self._needed_after(source, i):
                 return self.names[source]
         if target.kind == "Tensor" and self._rolls(target, i) and self._is_free("y", target, i):
@@ -182,7 +197,7 @@ class Forward:
 
     def _is_free(self, name: str, target: Var, i: int) -> bool:
         """Whether a variable may be called so from a statement on."""
-        if name in self.untyped or self.kinds.get(name, target.kind) != target.kind:
+        if name in self.unpacked or self.kinds.get(name, target.kind) != target.kind:
             return False
         return name not in self._live(i)
 

@@ -106,12 +106,15 @@ class Loops(Flows):
             if name not in self.variables:
                 continue
             piece = self.variables[name]
+            if piece.parts == ("None",):
+                raise NotExpressible  # the first round differs from the others
             sample = next(frame.names[name] for frames in rounds.values() for frame in frames)
             kind = "list[Tensor]" if isinstance(sample, list) else "Tensor"
             variable = Var(variable_name(name), kind)
             last = self.statements[-1] if self.statements else None
-            others = [p for key, p in self.variables.items() if key != name]
-            alone = all(piece.variable is not other.variable for other in others)
+            others = [p.variable for key, p in self.variables.items() if key != name]
+            others += [tap for tap, _ in self.tapped]
+            alone = all(piece.variable is not other for other in others)
             if isinstance(last, Assign) and last.targets == (piece.variable,) and alone:
                 self.statements[-1] = Assign((variable,), last.piece)
             else:
@@ -161,6 +164,8 @@ class Loops(Flows):
                 self.statements.pop()
             self.statements.append(Assign(targets, Piece(place, "(", source, ")")))
             return
+        if self.path:
+            raise NotExpressible  # a list in a list
         layers = Repeated(code, used, numbers, starred=False)
         place = self._place(name, Invoke("nn.ModuleList", (("", layers),), True), True)
         self.statements.append(Loop(variable, place, "", self.layer, body))

@@ -377,13 +377,16 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
     """The units with their uses, each after all that use it."""
     uses: dict[Unit, list[Scope]] = {}
     calls: dict[Unit, dict[Unit, None]] = {}
+    checked: dict[Unit, set[int]] = {}
+    """Of each unit the pieces of lines that are checked, and no part of the network."""
 
     def visit_frame(frame: Frame, unit: Unit) -> None:
-        for item in frame.made.values():
-            if isinstance(item, Scope):
+        unused = checked[unit]
+        for key, item in frame.made.items():
+            if isinstance(item, Scope) and key not in unused:
                 visit(item, unit)
-        for items in frame.loops.values():
-            for item in items:
+        for key, items in frame.loops.items():
+            for item in () if key in unused else items:
                 if isinstance(item, Frame):
                     visit_frame(item, unit)
                 else:
@@ -393,6 +396,8 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
 
     def visit(scope: Scope, caller: Unit | None) -> None:
         uses.setdefault(scope.unit, []).append(scope)
+        if scope.unit not in checked:
+            checked[scope.unit] = _unused(scope.unit)
         if caller is not None:
             calls.setdefault(caller, {})[scope.unit] = None
         visit_frame(scope.frame, scope.unit)
@@ -408,6 +413,13 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
 
     place(graph.unit)
     return {unit: uses[unit] for unit in reversed(list(ordered))}
+
+
+def _unused(unit: Unit) -> set[int]:
+    """Ids of everything in the lines of a unit that no `return` needs."""
+    lines = [node for node in walk(unit.body) if isinstance(node, tree.Assign | tree.Repeat)]
+    dead = [line for line in lines if id(line) not in unit.names.live]
+    return {id(node) for line in dead for node in walk(line)}
 
 
 def _parted(scopes: list[Scope]) -> list[list[Scope]]:
