@@ -12,10 +12,10 @@ from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
 from archdsl.evaluate import Callee, Evaluator, OperationValue, Poison, Poisoned
 from archdsl.graph import Frame, Node, RowRepeat, Scope, Value
-from archdsl.naming import safe
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS, WORDS, Operation
 from archdsl.operations.kinds import describe
+from archdsl.python_names import submodule_name
 from archdsl.resolve import Program, Unit
 from archdsl.source import Span
 
@@ -214,10 +214,11 @@ class Caller(Evaluator):
         callee = value.callee if type(value) is OperationValue else None
         planned: Call | None = frame.facts.get((id(call), callee))
         if planned is None:
-            plain = frame.facts.get(id(call)) or self._plain(call, frame)
-            if plain is not None:
-                frame.facts[id(call)] = plain
-                return plain(self, call, frame)
+            if callee is None and type(value) is not Poison:
+                plain = frame.facts.get(id(call)) or self._plain(call, frame)
+                if plain is not None:
+                    frame.facts[id(call)] = plain
+                    return plain(self, call, frame)
             planned = self._plan(call, callee, frame, 0)
         bound = value.arguments if callee is not None else ()
         if planned.plain:
@@ -229,7 +230,7 @@ class Caller(Evaluator):
 
     def _plain(self, call: tree.Call, frame: Frame) -> Callable[..., Any] | None:
         """For a call of a function on numbers, or a word with arguments: what evaluates it."""
-        if call.name in frame.names or self._find(call, frame) is not None:
+        if self._find(call, frame) is not None:
             return None
         if is_function(call.name):
             return Caller._function
@@ -299,7 +300,7 @@ class Caller(Evaluator):
             raise problems[-1]
         over = {item.parameter: item for item in changed}
         kept = [item for item in bound if item.parameter not in over]
-        scope_name = names.scopes.get(id(call), (safe(callee.name),))
+        scope_name = names.scopes.get(id(call), (submodule_name(callee.name),))
         planned = Call(call, callee, (*kept, *over.values()), scope_name)
         frame.facts[key] = planned
         return planned

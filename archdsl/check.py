@@ -12,8 +12,8 @@ from archdsl import costs, errors, numbers, tree
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.elaborate import Elaborator, variant_cells
 from archdsl.graph import Frame, Graph
-from archdsl.naming import safe
 from archdsl.operations.kinds import describe
+from archdsl.python_names import is_class
 from archdsl.resolve import Unit
 from archdsl.source import Span
 
@@ -44,7 +44,7 @@ def check(graph: Graph, settled: bool) -> costs.Total:
 
 def check_class_name(name: str, span: Span | None) -> None:
     """Refuse what Python, or a module that uses torch, cannot call a class."""
-    if not (name.isascii() and name.isidentifier()) or safe(name) != name:
+    if not is_class(name):
         raise errors.NotAClassName(span, name=name)
 
 

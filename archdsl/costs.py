@@ -12,7 +12,6 @@ from bisect import bisect_right
 
 from archdsl import tree
 from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
-from archdsl.naming import safe
 from archdsl.operations import Operation, Shape
 from archdsl.records import Record
 from archdsl.resolve import bound_names, line_name
@@ -193,7 +192,7 @@ class _Lines:
                 elif isinstance(entry, Stage):
                     for repeat in entry.repeats:
                         path = repeat.made.path
-                        end = len(path) - path[::-1].index(safe(entry.name))
+                        end = len(path) - path[::-1].index(entry.module)
                         self._rows.add(path[:end])
 
 

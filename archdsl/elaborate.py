@@ -28,11 +28,12 @@ from archdsl.naming import Names
 from archdsl.operations import shape_text
 from archdsl.operations.base import LARGEST_TENSOR
 from archdsl.operations.kinds import describe, describe_apart, whole
-from archdsl.resolve import Program, Unit, bound_names, camel_case, did_you_mean, nearest
+from archdsl.python_names import camel_case
+from archdsl.resolve import Program, Unit, bound_names, did_you_mean, nearest
 from archdsl.source import Source, Span
 from archdsl.stages import Stager
 
-__all__ = ["Elaborator", "OperationValue", "elaborate", "names_of"]
+__all__ = ["Elaborator", "OperationValue", "elaborate"]
 
 
 USE = 40
@@ -252,7 +253,7 @@ class Elaborator(Stager):
         outputs: list[Output] = []
         taken: set[str] = set()
         for expression, value in zip(statement.values, values, strict=True):
-            training = is_training_only(expression)
+            training = unit.names.for_training(expression)
             if isinstance(expression, tree.Guard) and training:
                 expression = expression.value
             if not isinstance(value, Value):
@@ -442,7 +443,7 @@ class Elaborator(Stager):
         values = []
         scope = frame.scope
         for expression in statement.values:
-            if is_training_only(expression):
+            if scope.unit.names.for_training(expression):
                 assert isinstance(expression, tree.Guard)
                 if scope.parent is not None:
                     if scope.unit.kind == "arch":
@@ -461,9 +462,6 @@ class Elaborator(Stager):
         return values
 
 
-def names_of(unit: Unit) -> Names:
-    """The names in a unit."""
-    return unit.names
 
 
 def _no_output(value: Any, expression: tree.Expression, unit: Unit) -> Diagnostic:
@@ -526,15 +524,6 @@ def _cause(span: Span, scope: Scope) -> tuple[str, Span] | None:
     places = [(p.name, scope.origin.place(p.name)) for p in scope.unit.numbers if p.name in words]
     found = [(name, place) for name, place in places if place is not None]
     return found[0] if len(found) == 1 else None
-
-
-def is_training_only(expression: tree.Expression) -> bool:
-    """Whether a returned value is written `value if training`."""
-    return (
-        isinstance(expression, tree.Guard)
-        and isinstance(expression.condition, tree.Name)
-        and expression.condition.name == "training"
-    )
 
 
 def variant_cells(unit: Unit, row: tree.Variant) -> dict[str, tree.Expression]:

@@ -147,12 +147,16 @@ class RowRepeat:
 
 
 class Stage:
-    """A row of a table as it was evaluated: `name` is `stage4` or its label."""
+    """A row of a table as it was evaluated: `name` is `stage4` or its label; `module` is that as a
+    submodule."""
 
-    __slots__ = ("name", "numbered", "output", "repeats", "row", "scope", "input")
+    __slots__ = ("module", "name", "numbered", "output", "repeats", "row", "scope", "input")
 
-    def __init__(self, name: str, row: Any, scope: Scope, numbered: bool, source: Value) -> None:
+    def __init__(
+        self, name: str, module: str, row: Any, scope: Scope, numbered: bool, source: Value
+    ) -> None:
         self.name = name
+        self.module = module
         self.row = row
         self.scope = scope
         self.numbered = numbered

@@ -4,44 +4,26 @@ The names become submodules in PyTorch, prefixes in the `state_dict` and scopes 
 module decides them. The operations of a line form runs: a run is a chain of steps that each take
 just the value before them. The last run has the line's name, earlier ones are `name_1`, `name_2`,
 and so on; the steps of a run are numbered from 0, and one alone has the run's name. A name that is
-taken gets an underscore. Operators
-(`+`, `concat`, `split`, `reshape`) belong to no run.
+taken gets an underscore. Operators (`+`, `concat`, `split`, `reshape`) belong to no run: what a
+call means decides it, not how it is spelled, for a block or a parameter can be called `split`, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from archdsl import tree
 from archdsl.numbers import is_function
 from archdsl.operations import OPERATIONS
+from archdsl.python_names import submodule_name
 from archdsl.resolve import Unit, bound_names
 from archdsl.tree import walk
 
-# Words of Python, and attributes of torch.nn.Module, that a submodule must not be called.
-# A test compares them with the running Python and torch.
-RESERVED = frozenset(
-    """
-    False None True and as assert async await break class continue def del elif else except finally
-    for from global if import in is lambda nonlocal not or pass raise return try while with yield
-    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
-    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
-    get_submodule half ipu load_state_dict modules mtia named_buffers named_children named_modules
-    named_parameters parameters register_backward_hook register_buffer register_forward_hook
-    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
-    zero_grad append extend insert pop reset_parameters
-    forward_features self super nn torch Tensor F
-    int bool list tuple str range enumerate zip len isinstance print
-    """.split()
-)
-
-
-def safe(name: str) -> str:
-    """A name that is free in Python and in torch.nn.Module."""
-    if name in RESERVED or name.startswith("_"):
-        return name.strip("_") + "_"
-    return name
+NUMBERS = (
+    tree.Number, tree.Truth, tree.Text, tree.Tuple, tree.Binary, tree.Minus, tree.Negation,
+    tree.Comparison, tree.Field,
+)  # fmt: skip
+"""Expressions that are no operations, whatever is in them."""
 
 
 class Names:
@@ -54,6 +36,14 @@ class Names:
         for node in _statements(unit.body):
             if isinstance(node, tree.Assign):
                 self.tensors |= {target.name for target in node.targets}
+        self.early = set(_early(unit.body, self.tensors, {t.name for t in unit.tensors}))
+        """Ids of the names that lines read before the line that has the name: they mean an
+        operation, or a word."""
+        self.values = {parameter.name: parameter.default for parameter in unit.numbers}
+        """What the text says of each parameter and `let`."""
+        for inner in walk(unit.body):
+            if isinstance(inner, tree.Let):
+                self.values[inner.name] = inner.value
         self.scopes: dict[int, tuple[str, ...]] = {}
         """For the id of each step's node: the scope that it makes inside its unit."""
         self._tails: dict[tuple[str, bool], str] = {}
@@ -70,7 +60,7 @@ class Names:
     def is_tensor(self, expression: tree.Expression) -> bool:
         """Whether an expression stands for tensors, by its form."""
         if isinstance(expression, tree.Name):
-            return expression.name in self.tensors
+            return expression.name in self.tensors and id(expression) not in self.early
         if isinstance(expression, tree.Field):
             return not expression.is_size and self.is_tensor(expression.of)
         if isinstance(expression, tree.Item):
@@ -88,8 +78,79 @@ class Names:
         if isinstance(expression, tree.Conditional):
             return self.is_tensor(expression.value) or self.is_tensor(expression.otherwise)
         if isinstance(expression, tree.Call):
-            return not is_function(expression.name) and self.takes_tensors(expression)
+            return not self.is_function(expression) and self.takes_tensors(expression)
         return False
+
+    def for_training(self, expression: tree.Expression) -> bool:
+        """Whether a returned value is there in training only: `value if training`."""
+        return (
+            isinstance(expression, tree.Guard)
+            and isinstance(expression.condition, tree.Name)
+            and expression.condition.name == "training"
+            and "training" not in self.values
+        )
+
+    # What a called name means
+
+    def is_function(self, call: tree.Call) -> bool:
+        """Whether a call is one of a function on numbers."""
+        return is_function(call.name) and self._is_primitive(call)
+
+    def is_operator(self, call: tree.Call) -> bool:
+        """Whether a call is one of a primitive that only joins, parts or rearranges tensors, and is
+        no step of a run."""
+        operation = OPERATIONS.get(call.name)
+        return operation is not None and operation.operator and self._is_primitive(call)
+
+    def _is_primitive(self, call: tree.Call) -> bool:
+        """Whether neither a parameter nor a block has the name of a call."""
+        if call.name in self.values and self._holds_operation(call.name, set()):
+            return False
+        program = self.unit.program
+        return id(call) not in self.unit.blocks and not program.defines(call.name, call.span.source)
+
+    def _holds_operation(self, name: str, seen: set[str]) -> bool:
+        """Whether a parameter or a `let` may hold an operation, by the text."""
+        seen.add(name)
+        value = self.values[name]
+        if value is None or isinstance(value, tree.Absent):
+            return not self._is_number(name)
+        return self._means_operation(value, seen)
+
+    def _means_operation(self, value: tree.Expression, seen: set[str]) -> bool:
+        if isinstance(value, NUMBERS):
+            return False
+        if isinstance(value, tree.Conditional):
+            arms = (value.value, value.otherwise)
+            return any(self._means_operation(arm, seen) for arm in arms)
+        if isinstance(value, tree.Item):
+            return self._means_operation(value.of, seen)
+        if isinstance(value, tree.List):
+            return any(self._means_operation(item, seen) for item in value.items)
+        if isinstance(value, tree.Name) and value.name in self.values:
+            return value.name not in seen and self._holds_operation(value.name, seen)
+        return not (isinstance(value, tree.Call) and self.is_function(value))
+
+    def _is_number(self, name: str) -> bool:
+        """Whether a parameter of which nothing is said is read as one: more is done with it than
+        to hand it on to a block, which may call it."""
+        handed_on: set[int] = set()
+        read: set[int] = set()
+        for node in walk((self.unit.parameters, self.unit.body)):
+            if isinstance(node, tree.Call):
+                if node.name not in OPERATIONS or self.unit.program.defines(
+                    node.name, node.span.source
+                ):
+                    handed_on |= {id(argument.value) for argument in node.arguments}
+            elif isinstance(node, tree.Header):
+                handed_on |= set(map(id, node.columns))
+            elif isinstance(node, tree.Cell):
+                handed_on.add(id(node.value))
+            elif isinstance(node, tree.Name) and node.name == name:
+                read.add(id(node))
+        return bool(read - handed_on)
+
+    # Tensors in calls
 
     def takes_tensors(self, call: tree.Call) -> bool:
         """Whether a call has tensors among its arguments."""
@@ -100,7 +161,7 @@ class Names:
     ) -> None:
         block = self.unit.blocks.get(id(values[0]))
         if block is not None:  # the body of a labelled repeat
-            name = safe(block.name)
+            name = submodule_name(block.name)
             while name in taken:
                 name += "_"
             taken.add(name)
@@ -122,7 +183,7 @@ class Names:
             if (number, name) not in chosen:
                 # A line has its name before all that are made up, and the first line before others.
                 is_own = name == own
-                free = self._tails.get((name, is_own)) or safe(name)
+                free = self._tails.get((name, is_own)) or submodule_name(name)
                 while free in taken or (not is_own and free in self._named and free != "out"):
                     free += "_"
                 self._tails[name, is_own] = free
@@ -146,7 +207,7 @@ class Names:
             run: list[tree.Call | tree.Stages] = []
             for step in value.steps:
                 if isinstance(step, tree.Call) and (
-                    self.takes_tensors(step) or is_operator(step.name)
+                    self.takes_tensors(step) or self.is_operator(step)
                 ):
                     count = self._close(run, count, runs)
                     run = []
@@ -158,7 +219,7 @@ class Names:
             for argument in value.arguments:
                 if self.is_tensor(argument.value):
                     count = self._collect(argument.value, count, runs)
-            if self.takes_tensors(value) and not is_operator(value.name):
+            if self.takes_tensors(value) and not self.is_operator(value):
                 return self._close([value], count, runs)
             return count
         if isinstance(value, tree.Node):
@@ -181,12 +242,6 @@ class Names:
         return count + 1
 
 
-def is_operator(name: str) -> bool:
-    """Whether a primitive only joins, parts or rearranges tensors, and is no step of a run."""
-    operation = OPERATIONS.get(name)
-    return operation is not None and operation.operator
-
-
 def _statements(body: tuple[tree.Statement, ...]) -> list[tree.Statement]:
     """The statements of a body and of its repeats, in order."""
     found: list[tree.Statement] = []
@@ -195,6 +250,23 @@ def _statements(body: tuple[tree.Statement, ...]) -> list[tree.Statement]:
         if isinstance(statement, tree.Repeat):
             found += _statements(statement.body)
     return found
+
+
+def _early(
+    body: tuple[tree.Statement, ...], tensors: set[str], bound: set[str]
+) -> Iterator[int]:
+    """Ids of the names of lines that are read where no line above gives them a value."""
+    bound = set(bound)
+    for statement in body:
+        nested = statement.body if isinstance(statement, tree.Repeat) else ()
+        inside = set(map(id, walk(nested)))
+        for node in walk(statement):
+            if isinstance(node, tree.Name) and node.name in tensors - bound:
+                if id(node) not in inside:
+                    yield id(node)
+        yield from _early(nested, tensors, bound)
+        if isinstance(statement, tree.Assign):
+            bound |= {target.name for target in statement.targets}
 
 
 def _live(unit: Unit) -> set[int]:

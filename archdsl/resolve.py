@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import errors, limits, resources, tree
 from archdsl.outline import Outline, Outlined
 from archdsl.parse import parse
+from archdsl.python_names import class_name
 from archdsl.records import Record
 from archdsl.source import Source, Span
 from archdsl.tree import walk as walk
@@ -36,6 +37,8 @@ class Unit(Record):
     """Names that parents gave to inputs, and the names that the inputs have now."""
     variants: tree.Variants | None
     span: Span
+    program: Program
+    """What knows the blocks that its text can call."""
     written: tuple[tree.Statement, ...] = ()
     """The body before its labelled repeats became blocks."""
     blocks: dict[int, Unit] = {}
@@ -124,6 +127,10 @@ class Program:
             if unit is not None:
                 self._units[id(module), name] = unit
         return unit
+
+    def defines(self, name: str, source: Source) -> bool:
+        """Whether a name means a block or an arch in the text of `source`."""
+        return name in self.names(source) or name in standard_names()
 
     def names(self, source: Source) -> set[str]:
         """The blocks and archs that a text sees, beside those of the standard library."""
@@ -217,7 +224,7 @@ class Program:
         parent = None
         if definition.extends is not None:
             parent = self._parent(definition, definition.extends, module, chain)
-        unit = Merger(definition, parent).unit()
+        unit = Merger(self, definition, parent).unit()
         self._units[id(module), definition.name] = unit
         return unit
 
@@ -259,7 +266,10 @@ class Program:
 class Merger:
     """Merges a definition into the one it extends."""
 
-    def __init__(self, definition: tree.Definition, parent: Unit | None) -> None:
+    def __init__(
+        self, program: Program, definition: tree.Definition, parent: Unit | None
+    ) -> None:
+        self.program = program
         self.definition = definition
         self.parent = parent
         self.body: list[tree.Statement] = list(parent.written) if parent else []
@@ -303,7 +313,7 @@ class Merger:
         return Unit(
             kind=definition.kind,
             name=definition.name,
-            class_name=definition.class_name or camel_case(definition.name),
+            class_name=definition.class_name or class_name(definition.name, definition.kind),
             docs=tuple(docs) or (parent.docs if parent else ()),
             parameters=parameters,
             body=outline.body(tuple(self.body)),
@@ -311,8 +321,9 @@ class Merger:
             aliases=aliases,
             variants=variants,
             span=definition.span,
+            program=self.program,
             written=tuple(self.body),
-            blocks=_blocks(outline.blocks),
+            blocks=_blocks(outline.blocks, self.program),
             mistakes=tuple(self.mistakes),
         )
 
@@ -512,13 +523,13 @@ def _outline(
     )
 
 
-def _blocks(outlined: dict[int, Outlined]) -> dict[int, Unit]:
+def _blocks(outlined: dict[int, Outlined], program: Program) -> dict[int, Unit]:
     """The bodies of labelled repeats as units."""
     return {
         key: Unit(
             kind="block",
             name=block.name,
-            class_name=camel_case(block.name),
+            class_name=class_name(block.name, "block"),
             docs=(),
             parameters=block.parameters,
             body=block.body,
@@ -526,7 +537,8 @@ def _blocks(outlined: dict[int, Outlined]) -> dict[int, Unit]:
             aliases=(),
             variants=None,
             span=block.span,
-            blocks=_blocks(block.blocks),
+            program=program,
+            blocks=_blocks(block.blocks, program),
             outlined=True,
         )
         for key, block in outlined.items()
@@ -648,11 +660,6 @@ def standard_names() -> frozenset[str]:
         files = os.listdir(resources.STANDARD)
         _standard = frozenset(f.removesuffix(".arch") for f in files if f.endswith(".arch"))
     return _standard
-
-
-def camel_case(name: str) -> str:
-    """`squeeze_excite` as a class is called: `SqueezeExcite`."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,7 +17,6 @@ from archdsl.calls import (
 from archdsl.diagnostics import Diagnostic
 from archdsl.evaluate import Callee, OperationValue, Place, Poisoned
 from archdsl.graph import Frame, RowRepeat, Stage, Value
-from archdsl.naming import safe
 from archdsl.operations import OPERATIONS, Word
 from archdsl.operations.kinds import describe, whole
 from archdsl.resolve import Unit
@@ -94,9 +93,9 @@ class Stager(Caller):
         for row, bound, count in uses:
             plan = row.plan
             numbered = "n" in plan.entries
-            stage = Stage(plan.name, plan.row, frame.scope, numbered, value)
+            stage = Stage(plan.name, plan.module, plan.row, frame.scope, numbered, value)
             stages.append(stage)
-            step = (*name, safe(plan.name))
+            step = (*name, plan.module)
             self.spend(count * (round_work(frame) + len(row.entries)), plan.row.span)
             for rep in range(count):
                 counters = {"index": index, "total": total, "rep": rep}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl import errors, tree
+from archdsl.python_names import submodule_name
 from archdsl.source import Span
 
 SCALING = ("width", "depth", "divisor", "depth_round")
@@ -24,10 +25,14 @@ class Entry(NamedTuple):
 
 
 class RowPlan(NamedTuple):
-    """A row: its name in the table, and what it says of which parameter; `-` says nothing."""
+    """A row: its name in the table, and what it says of which parameter; `-` says nothing.
+
+    `module` is the name as that of a submodule.
+    """
 
     row: tree.Row
     name: str
+    module: str
     entries: dict[str, Entry]
 
 
@@ -36,6 +41,7 @@ def plan(table: tree.Stages) -> list[RowPlan]:
     columns: tuple[tree.Name, ...] = ()
     plans: list[RowPlan] = []
     labels: dict[str, tree.Row] = {}
+    modules: set[str] = set()
     for line in table.table:
         if isinstance(line, tree.Header):
             columns = line.columns
@@ -53,7 +59,11 @@ def plan(table: tree.Stages) -> list[RowPlan]:
             again = errors.DefinedTwice(line.span, name=name)
             raise again.labelled(labels[name].span, "the first is here")
         labels[name] = line
-        plans.append(RowPlan(line, name, _entries(line, columns)))
+        module = submodule_name(name)
+        while module in modules:
+            module += "_"
+        modules.add(module)
+        plans.append(RowPlan(line, name, module, _entries(line, columns)))
     return plans
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-import keyword
 import subprocess
 import sys
 from pathlib import Path
 
-import torch
-
-from archdsl import naming
 from archdsl.operations import OPERATIONS
 from archdsl.torch.layers import LAYERS, OPERATORS
 
@@ -46,12 +42,6 @@ def test_no_python_file_names_a_block() -> None:
 def test_every_primitive_is_a_layer_or_an_operator_and_only_operators_are_not_layers() -> None:
     assert set(LAYERS) | set(OPERATORS) == set(OPERATIONS)
     assert set(OPERATORS) == {name for name, kind in OPERATIONS.items() if kind.operator}
-
-
-def test_reserved_names_are_those_of_python_and_torch() -> None:
-    module = torch.nn.Module()
-    taken = {name for name in dir(module) if not name.startswith("_")}
-    assert taken | set(keyword.kwlist) <= naming.RESERVED
 
 
 def test_only_the_command_line_prints_and_exits() -> None:

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from archdsl import costs, tables, tree
 from archdsl.calls import signature_of
 from archdsl.elaborate import variant_cells
-from archdsl.evaluate import Callee
+from archdsl.evaluate import Callee, OperationValue
 from archdsl.explain.equations import Equation, condition, equation, repeated, scaled, value_text
 from archdsl.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
 from archdsl.labels import as_written, kind_of_item
-from archdsl.operations import OPERATIONS, Word, shape_text
+from archdsl.operations import OPERATIONS, Operation, Word, shape_text
 from archdsl.operations.base import REQUIRED
 from archdsl.operations.kinds import describe
-from archdsl.resolve import bound_names, line_name
+from archdsl.resolve import Unit, bound_names, line_name
 from archdsl.source import Span
 from archdsl.stages import DIVISOR
 from archdsl.summary.rows import Row, stages
@@ -103,10 +103,11 @@ def _parameters(graph: Graph, given: dict[str, Any]) -> Iterator[Fact]:
 
 def _defaults(graph: Graph) -> Iterator[Fact]:
     """What the `default` lines of the arch say, and what primitives have of their own."""
-    changed: set[tuple[str, str | None]] = set()
+    changed: set[tuple[type[Operation] | None, str | None]] = set()
     for line in graph.unit.body:
         if isinstance(line, tree.Default):
-            changed.update((line.call.name, argument.name) for argument in line.call.arguments)
+            kind = _primitive(line.call, graph.root.frame)
+            changed.update((kind, argument.name) for argument in line.call.arguments)
             yield from _default(line, graph.root.frame)
     for kind in dict.fromkeys(type(node.operation) for node in graph.nodes):
         own = [
@@ -114,14 +115,24 @@ def _defaults(graph: Graph) -> Iterator[Fact]:
             for name, parameter in kind.parameters.items()
             if parameter.default is not REQUIRED
             and parameter.default is not None
-            and (kind.name, name) not in changed
+            and (kind, name) not in changed
         ]
         if own:
             yield Fact(kind.name, Equation((" ".join(own),)), "its own")
 
 
+def _primitive(call: tree.Call, frame: Frame) -> type[Operation] | None:
+    """The primitive that a call means; none where it means a block."""
+    value = frame.names.get(call.name)
+    if isinstance(value, OperationValue):
+        return None if isinstance(value.callee, Unit) else value.callee
+    if frame.scope.unit.program.defines(call.name, call.span.source):
+        return None
+    return OPERATIONS.get(call.name)
+
+
 def _default(line: tree.Default, frame: Frame) -> Iterator[Fact]:
-    operation = OPERATIONS.get(line.call.name)
+    operation = _primitive(line.call, frame)
     for argument in line.call.arguments:
         value = argument.value
         if id(value) in frame.trace:

@@ -92,7 +92,9 @@ class ClassText:
             if name not in self.mentioned or name in self.builder.locals:
                 continue
             values = [scope.arguments[parameter.name] for scope in self.plan.scopes]
-            default = python(values[0]) if self.is_network else default_text(parameter.default)
+            default = (
+                python(values[0]) if self.is_network else self._default(parameter.default)
+            )
             sample = parameter.default
             kinds = list(values)
             if default is not None and isinstance(sample, tree.Number):
@@ -107,6 +109,23 @@ class ClassText:
             argument = Argument(name, parameter.name, annotation(kinds), default, note)
             (required if default is None else optional).append(argument)
         return [*sizes, *required, *optional]
+
+    def _default(self, expression: tree.Expression | None) -> str | None:
+        """A parameter's default as Python, where it depends on nothing."""
+        if isinstance(expression, tree.Tuple):
+            items = [self._default(item) for item in expression.items]
+            if None in items:
+                return None
+            return f"({', '.join(map(str, items))}{',' * (len(items) == 1)})"
+        if isinstance(expression, tree.Name):
+            unit = self.plan.unit
+            known = {parameter.name for parameter in unit.parameters}
+            if expression.name in known or expression.name not in OPERATIONS:
+                return None
+            if unit.program.defines(expression.name, expression.span.source):
+                return None
+            return class_of(OperationValue(OPERATIONS[expression.name]))
+        return default_text(expression)
 
     def _note(self, parameter: tree.Parameter) -> str | None:
         """What the spec's texts say of a parameter."""
@@ -326,21 +345,13 @@ def _needed(statements: list[Line], wanted: Iterable[Piece]) -> list[Line]:
 
 
 def default_text(expression: tree.Expression | None) -> str | None:
-    """A parameter's default as Python, where it depends on nothing."""
+    """A number, a truth value or `none` as Python."""
     if isinstance(expression, tree.Number | tree.Truth):
         return python(expression.value)
     if isinstance(expression, tree.Absent):
         return "None"
     if isinstance(expression, tree.Minus) and isinstance(expression.operand, tree.Number):
         return f"-{python(expression.operand.value)}"
-    if isinstance(expression, tree.Tuple | tree.List):
-        items = [default_text(item) for item in expression.items]
-        if isinstance(expression, tree.List) or None in items:
-            return None
-        return f"({', '.join(str(item) for item in items)}{',' * (len(items) == 1)})"
-    if isinstance(expression, tree.Name):
-        if expression.name in OPERATIONS:
-            return class_of(OperationValue(OPERATIONS[expression.name]))
     return None
 
 

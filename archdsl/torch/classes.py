@@ -12,11 +12,12 @@ from typing import Any
 
 from archdsl import tree
 from archdsl.graph import Frame, Value
+from archdsl.python_names import variable_name
 from archdsl.torch.lanes import as_whole, one_kind, size_of, whole_floats
 from archdsl.torch.layers import as_list
 from archdsl.torch.loops import Loops
 from archdsl.torch.pieces import Piece, Var
-from archdsl.torch.plans import Assign, variable_name
+from archdsl.torch.plans import Assign
 from archdsl.torch.symbols import NotExpressible, Symbol
 
 
@@ -135,11 +136,7 @@ class Builder(Loops):
 
     def _return(self, statement: tree.Return, lanes: list[Frame]) -> None:
         for expression in statement.values:
-            training = (
-                isinstance(expression, tree.Guard)
-                and isinstance(expression.condition, tree.Name)
-                and expression.condition.name == "training"
-            )
+            training = self.names.for_training(expression)
             if training and self.plan.scopes[0].parent is not None:
                 continue
             if training and isinstance(expression, tree.Guard):

@@ -8,10 +8,10 @@ from typing import Any
 from archdsl import tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node, Value
-from archdsl.naming import safe
+from archdsl.python_names import submodule_name, variable_name
 from archdsl.torch.lanes import agrees, all_ints, as_whole, fitted, multiple_of, size_of
 from archdsl.torch.pieces import Piece, Var
-from archdsl.torch.plans import Assign, Choice, Condition, Loop, Plan, variable_name
+from archdsl.torch.plans import COUNTERS, Assign, Choice, Condition, Loop, Plan
 from archdsl.torch.symbols import (
     CONDITIONAL,
     LEVELS,
@@ -29,9 +29,6 @@ from archdsl.torch.symbols import (
     python,
 )
 
-COUNTERS = ("index", "total", "rep")
-"""What a row of a table knows of its place; hides parameters of these names."""
-
 
 class Expressions:
     """Knows the numbers of one class. Its state is that of the whole walk through the unit."""
@@ -44,7 +41,7 @@ class Expressions:
         self.writer = writer
         self.plan = plan
         self.unit = plan.unit
-        self.names = writer.names_of(plan.unit)
+        self.names = plan.unit.names
         self.lanes = [scope.frame for scope in plan.scopes]
         self.uses = set(self.lanes)
         self.lets: dict[str, Symbol] = {}
@@ -176,17 +173,17 @@ class Expressions:
         raise NotExpressible
 
     def _named(self, name: str, values: Mapping[Frame, Any]) -> Symbol:
+        if self.counting and name in COUNTERS:
+            if name == "total" or "rep" not in self.rounds:
+                raise NotExpressible
+            return Symbol(values, name, names=frozenset([name]))
         if name in self.lets:
             symbol = self.lets[name]
             if all_ints(symbol.values):  # also where the spec's arithmetic made floats of them
                 values = {f: symbol.at(f) for f in values}
             return Symbol(values, symbol.text, symbol.level, symbol.names, symbol.open)
-        if self.counting and name in COUNTERS:
-            if name == "total" or "rep" not in self.rounds:
-                raise NotExpressible
-            return Symbol(values, name, names=frozenset([name]))
         if name in self.rounds:
-            variable = variable_name(name)
+            variable = self._variable_of(name)
             return Symbol(values, variable, names=frozenset([variable]))
         parameter = next((p for p in self.unit.numbers if p.name == name), None)
         if parameter is None:
@@ -201,6 +198,10 @@ class Expressions:
                 return literal(values)
         argument = self.plan.names[name]
         return Symbol(values, argument, names=frozenset([argument]), open=opened)
+
+    def _variable_of(self, loop: str) -> str:
+        """What the variable of a loop is called in Python; `rep` is that of a row's repeats."""
+        return "rep" if self.counting and loop == "rep" else self.plan.names[loop]
 
     def _is_derived(self, parameter: tree.Parameter) -> bool:
         """Whether every use leaves a parameter to a default that depends on others."""
@@ -432,7 +433,8 @@ class Expressions:
             step = self.find(steps)
         finally:
             self.rounds = kept
-        i = Symbol(rounds, variable, names=frozenset([variable]))
+        counter = self._variable_of(variable)
+        i = Symbol(rounds, counter, names=frozenset([counter]))
         product = {f: sizes[f] - first[f.outer] for f in lanes}
         return binary("+", base, binary("*", step, i, product), sizes)
 
@@ -446,14 +448,14 @@ class Expressions:
 
     def in_forward(self, symbol: Symbol, name: str) -> str:
         """The text of a number in `forward`: an attribute, where arguments decide it."""
-        rounds = set(map(variable_name, self.rounds))
+        rounds = set(map(self._variable_of, self.rounds))
         if not symbol.names - rounds:
             return symbol.text
         if symbol.names & rounds:
             raise NotExpressible
         if symbol.text.isidentifier():
             name = symbol.text
-        name = safe(name)
+        name = submodule_name(name)
         while name in self.taken or self.numbers.get(name, symbol).text != symbol.text:
             name += "_"
         self.numbers[name] = symbol

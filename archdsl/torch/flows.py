@@ -8,15 +8,15 @@ from typing import Any
 from archdsl import tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Node, Scope, Value
-from archdsl.naming import is_operator
 from archdsl.numbers import is_number
 from archdsl.operations import Operation
+from archdsl.python_names import variable_name
 from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.torch.expressions import Expressions
 from archdsl.torch.lanes import agrees, as_whole, fitted, one_kind, size_of
 from archdsl.torch.layers import LAYERS, OPERATORS, as_list
 from archdsl.torch.pieces import Piece, Var
-from archdsl.torch.plans import Assign, Choice, Condition, variable_name
+from archdsl.torch.plans import Assign, Choice, Condition
 from archdsl.torch.sites import StepSite, class_of, flatten_before
 from archdsl.torch.stages import Table
 from archdsl.torch.symbols import (
@@ -265,7 +265,7 @@ class Flows(Expressions):
         return OPERATORS[kinds.pop().name](site, operands)
 
     def _is_operator(self, call: tree.Call) -> bool:
-        return is_operator(call.name) or self.names.takes_tensors(call)
+        return self.names.is_operator(call) or self.names.takes_tensors(call)
 
     def _fitting(self, pieces: list[Piece], line: str, room: int = INLINE) -> list[Piece]:
         """Give the longest of some expressions names of their own, until all fit on one line."""

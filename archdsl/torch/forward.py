@@ -40,6 +40,9 @@ class Forward:
         own = {target for statement in statements for target in _targets(statement)}
         looped = {v for s in statements if isinstance(s, Loop) for v in _in_loop(s)}
         self.fixed = (fixed & own) | looped
+        loops = [s for s in statements if isinstance(s, Loop)]
+        self.loops = {name for loop in loops for name in (loop.variable, loop.layer.name)}
+        """The variables of loops, which no other may be called like."""
         self.names: dict[Var, str] = {variable: variable.name for variable in inputs}
         self.inputs = inputs
         self.alive = dict(self.names)
@@ -199,7 +202,7 @@ class Forward:
         """Whether a variable may be called so from a statement on."""
         if name in self.unpacked or self.kinds.get(name, target.kind) != target.kind:
             return False
-        return name not in self._live(i)
+        return name not in self._live(i) | self.loops
 
     def _live(self, i: int) -> set[str]:
         """The names that are needed after a statement, or all through a loop."""
@@ -252,6 +255,8 @@ class Forward:
         if pieces[0].typed:
             return wrap("return ", texts[0], room)
         name = "out" if "out" not in self.declared else "result"
+        while name in self.declared:
+            name += "_"
         return [*wrap(f"{name}: Tensor = ", texts[0], room), f"return {name}"]
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from archdsl import tree
 from archdsl.graph import Frame
+from archdsl.python_names import variable_name
 from archdsl.torch.code import Invoke, Plain, Repeated, names_in
 from archdsl.torch.flows import Flows
 from archdsl.torch.lanes import as_whole, size_of
 from archdsl.torch.pieces import Piece, Var
-from archdsl.torch.plans import Assign, Choice, Loop, variable_name
+from archdsl.torch.plans import Assign, Choice, Loop
 from archdsl.torch.symbols import NotExpressible, NotOpen, Symbol, is_constant
 
 
@@ -76,7 +77,7 @@ class Loops(Flows):
         for base in carried.values():
             if base is not None and base.open:
                 raise NotOpen(base.open)  # each round is made for what the one before gives
-        variable = variable_name(statement.variable)
+        variable = self._variable_of(statement.variable)
         inner = [frame for frames in rounds.values() for frame in frames]
         outer_statements, self.statements = self.statements, []
         self.rounds.append(statement.variable)
@@ -174,7 +175,7 @@ class Loops(Flows):
         """A name for the layer of a round that is no other's."""
         name = "layer"
         others = {*map(variable_name, assigned_in(self.unit.body)), *self.plan.inputs.values()}
-        while name in others or name == variable_name(statement.variable):
+        while name in others or name == self._variable_of(statement.variable):
             name += "_"
         return name
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl import tree
 from archdsl.graph import Scope
-from archdsl.numbers import FUNCTIONS
+from archdsl.python_names import FUNCTIONS, variable_name
 from archdsl.resolve import Unit
 from archdsl.torch.code import IDENTITY, Code, Either, Plain
 from archdsl.torch.pieces import Piece, Var
@@ -18,14 +17,8 @@ if TYPE_CHECKING:
     from archdsl.torch.classes import Builder
     from archdsl.torch.straight import Straight
 
-NOT_VARIABLES = frozenset(
-    """
-    self super nn torch l none true false
-    all any bool dict enumerate filter float input int isinstance len list map print range str sum
-    tuple type zip
-    """.split()
-)
-"""Names that generated code means in another sense, or that readers would."""
+COUNTERS = ("index", "total", "rep")
+"""What a row of a table knows of its place; hides parameters of these names."""
 
 SIZE_NAMES = {"c": "channels", "h": "height", "w": "width", "d": "depth"}
 
@@ -33,7 +26,10 @@ SIZE_NAMES = {"c": "channels", "h": "height", "w": "width", "d": "depth"}
 class Plan:
     """A class to be written: a unit and the uses of it that the class serves."""
 
-    def __init__(self, unit: Unit, scopes: list[Scope], name: str, unrolled: bool = False) -> None:
+    def __init__(
+        self, unit: Unit, scopes: list[Scope], name: str, classes: set[str], unrolled: bool = False
+    ) -> None:
+        """`classes` are the names of all classes of the module."""
         self.unit = unit
         self.scopes = scopes
         self.name = name
@@ -44,15 +40,24 @@ class Plan:
         self.fractions: set[str] = set()  # arguments that need not be whole, such as rates
         self.inputs: dict[str, str] = {}
         self.names: dict[str, str] = {}
-        """What parameters, `let`s and sizes of inputs (`x.c`) are called in Python."""
-        taken: set[str] = set()
+        """What parameters, `let`s, variables of loops and sizes of inputs (`x.c`) are called in
+        Python."""
+        nodes = list(tree.walk(unit.body))
+        taken = set(classes)
         alone = len(unit.tensors) == 1 and unit.kind == "arch"
         for slot in unit.tensors:
             self.inputs[slot.name] = free_name("x" if alone else slot.name, taken)
-        taken.clear()
-        lets = [item.name for item in tree.walk(unit.body) if isinstance(item, tree.Let)]
+        taken = set(classes)
+        if any(isinstance(node, tree.Stages) for node in nodes):
+            taken.update(COUNTERS)
+        lets = [node.name for node in nodes if isinstance(node, tree.Let)]
         for name in (*(parameter.name for parameter in unit.numbers), *lets):
             self.names[name] = free_name(name, taken)
+        both = taken | set(self.inputs.values())  # loops are in the constructor and in `forward`
+        for node in nodes:
+            if isinstance(node, tree.Repeat) and node.variable not in self.names:
+                self.names[node.variable] = free_name(node.variable, both)
+        taken |= both
         for slot in unit.tensors:
             prefix = "in" if len(unit.tensors) == 1 else slot.name
             for letter, size in SIZE_NAMES.items():
@@ -164,12 +169,6 @@ class Choice:
                 return Either(inner.value, both, IDENTITY)
             return Either(inner, condition, IDENTITY)
         return Either(arms.get(True, IDENTITY), condition, arms[False])
-
-
-def variable_name(name: str) -> str:
-    """What a local variable is called in Python: in small letters, as linters want it."""
-    name = name.lower()
-    return f"{name}_" if iskeyword(name) or name in NOT_VARIABLES else name
 
 
 def free_name(name: str, taken: set[str]) -> str:

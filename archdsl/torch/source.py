@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import keyword
 import re
 from contextlib import suppress
 from functools import cache
@@ -14,9 +13,9 @@ from jinja2.bccache import Bucket
 from archdsl import __version__, costs, resources, tables, tree
 from archdsl.evaluate import OperationValue
 from archdsl.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
-from archdsl.naming import Names
 from archdsl.numbers import kind_of
 from archdsl.operations import Word
+from archdsl.python_names import free_class_name
 from archdsl.resolve import Unit
 from archdsl.torch import initialise
 from archdsl.torch.class_text import ClassText
@@ -33,8 +32,6 @@ from archdsl.tree import walk
 
 FRESH = {"conv", "conv_transpose", "linear", "bn", "group_norm", "add"}
 """Operations whose result nobody needs again once it has been used: it may be overwritten."""
-
-CLASS_NAMES_TAKEN = {"Tensor", "nn", "torch", *keyword.kwlist}
 
 
 def generate(graph: Graph, spec: str, class_name: str | None = None) -> str:
@@ -143,9 +140,6 @@ class Writer:
     def plan_of(self, scope: Scope) -> Plan:
         return self._plan_of[scope]
 
-    def names_of(self, unit: Unit) -> Names:
-        return unit.names
-
     def helper(self, name: str) -> str:
         """Ask for a class or function that the module carries itself; gives its name there."""
         title, number = name, 1
@@ -222,24 +216,19 @@ class Writer:
     def _plan(self, order: list[Unit]) -> None:
         self.plans = []
         self.titles.clear()
-        taken = set(CLASS_NAMES_TAKEN)
-        for unit in order:
-            number = 1
-            for scopes in self.groups[unit]:
-                is_network = scopes[0].parent is None
-                wanted = self.class_name if is_network else unit.class_name
-                name = wanted if number == 1 else f"{wanted}{number}"
-                while name in taken:
-                    number += 1
-                    name = f"{wanted}{number}"
-                taken.add(name)
-                self.titles.add(name)
-                plan = Plan(unit, scopes, name, scopes[0] in self.unrolled)
-                if is_network:
-                    plan.open = {parameter: frozenset([parameter]) for parameter in self.opened}
-                self.plans.append(plan)
-                for scope in scopes:
-                    self._plan_of[scope] = plan
+        uses = [(unit, scopes) for unit in order for scopes in self.groups[unit]]
+        names: list[str] = []
+        for unit, scopes in uses:
+            wanted = self.class_name if scopes[0].parent is None else unit.class_name
+            names.append(free_class_name(wanted, self.titles))
+            self.titles.add(names[-1])
+        for name, (unit, scopes) in zip(names, uses, strict=True):
+            plan = Plan(unit, scopes, name, self.titles, scopes[0] in self.unrolled)
+            if scopes[0].parent is None:
+                plan.open = {parameter: frozenset([parameter]) for parameter in self.opened}
+            self.plans.append(plan)
+            for scope in scopes:
+                self._plan_of[scope] = plan
 
     def _build_all(self) -> list[Plan]:
         """Build all classes; the plans of those that cannot be, without those that hang on them."""

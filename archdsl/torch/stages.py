@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from archdsl import tree
 from archdsl.graph import Frame, Node, RowRepeat, Scope, Stage
-from archdsl.naming import safe
 from archdsl.torch.code import Alike, Code, Invoke, Plain, Repeated, Rows, names_in
 from archdsl.torch.lanes import agrees, as_whole
 from archdsl.torch.layers import LAYERS
@@ -40,7 +39,7 @@ class Table:
 
     def code(self) -> Code:
         """The code; the rows are lines of their own, added to the sequence by name."""
-        rows = [(safe(row[0].name), self._row(row), _shape_remark(row)) for row in self.rows]
+        rows = [(row[0].module, self._row(row), _shape_remark(row)) for row in self.rows]
         return Rows(tuple(rows), self.builder.writer.helper("Stages"))
 
     def _row(self, stages: list[Stage]) -> Code:

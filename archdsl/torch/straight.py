@@ -13,12 +13,13 @@ from typing import Any
 
 from archdsl import tree
 from archdsl.graph import Frame, Node, Scope, Value, tensors
+from archdsl.python_names import variable_name
 from archdsl.torch.code import IDENTITY, Code, Invoke, Listed, Rows
 from archdsl.torch.flows import Flows, does_nothing
 from archdsl.torch.lanes import size_of
 from archdsl.torch.layers import LAYERS, OPERATORS
 from archdsl.torch.pieces import Piece, Var
-from archdsl.torch.plans import Assign, variable_name
+from archdsl.torch.plans import Assign
 from archdsl.torch.sites import StepSite
 from archdsl.torch.symbols import NotOpen, Symbol, literal
 
