@@ -25,7 +25,9 @@ BUILTINS = frozenset(
 FUNCTIONS = frozenset("abs ceil divisible floor max min round sqrt".split())
 """What the arithmetic of a constructor calls, or the language does."""
 
-GLOBALS = frozenset({"nn", "torch", "Tensor", "self", "divisible", "same_pad"})
+GLOBALS = frozenset(
+    "nn torch Tensor self divisible same_pad _nearest _nearest_scaled".split()
+)
 """What a generated module imports, and the functions that it may carry itself."""
 
 METHODS = frozenset({"forward", "forward_features", "reset_parameters"})
@@ -50,7 +52,7 @@ and names that are legal there, but confuse readers."""
 
 SUBMODULES = KEYWORDS | METHODS | ATTRIBUTES
 
-VARIABLES = KEYWORDS | BUILTINS | {"self", "nn", "torch"}
+VARIABLES = KEYWORDS | BUILTINS | GLOBALS
 
 MISREAD = frozenset("l true false none all any filter input map sum".split())
 """Names of variables that readers would take in another sense."""

@@ -57,6 +57,7 @@ def test_what_generated_code_mentions_is_taken(path: Path) -> None:
         elif isinstance(statement, ast.FunctionDef):
             at_top.add(statement.name)
     assert at_top <= python_names.GLOBALS
+    assert {name for name in HELPERS if not name[0].isupper()} <= python_names.GLOBALS
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
     for function in functions:
@@ -189,6 +190,14 @@ ROLES = {
         arch net { input im: 4x6x6\n return im -> u(4) -> u(6) }""",
     "input": """
         arch net { input NAME: 4x6x6\n return (NAME -> conv(4)) + NAME }""",
+    "tensors about a resize": """
+        block u(NAME: tensor, r) { s = NAME -> conv(4) -> resize(scale=r)\n return s, NAME }
+        arch net {
+          input im: 4x6x6
+          NAME, r = im -> u(2)
+          v, w = NAME -> u(3)
+          return NAME -> max_pool(3, p=same) -> resize(r), v
+        }""",
     "one of two inputs": """
         arch net {
           input NAME: 4x6x6
@@ -217,6 +226,9 @@ ROLES = {
         }""",
 }
 
+CALLED = {"arch", "block", "block of a row", "operation", "activation", "layer as a parameter"}
+"""Roles of names that are called: one of a primitive would hide it."""
+
 LANGUAGE = frozenset(
     """
     arch block use extends as input let require warn expect default variants set return repeat in
@@ -229,7 +241,7 @@ WORST = """
     _ __ __x _1 _x x_ x y z i I c im out out_ result layer Layer rep index total stage1 stage2 T F
     nn torch Tensor self super len training Training forward forward_features reset_parameters count
     residual in_channels a_b aB AB A_b u U net Net k K weight bias running_mean conv_ class_ none_
-    None True requires_grad_ __class__ __init__ _modules __dict__ __debug__ same_pad divisible split
+    None True requires_grad_ __class__ __init__ _modules __dict__ __debug__ same_pad divisible _nearest split
     add concat slice reshape permute resize max min floor width depth graph code copy conv relu x_1
     out_1 range list int
 """.split()
@@ -254,7 +266,7 @@ def taken(role: str, name: str) -> bool:
     """Whether the spec of a role has the name already, or the language refuses it there."""
     if role == "label of a row" and name in ("c", "h", "w", "d"):
         return True
-    return name in set(re.findall(r"\w+", ROLES[role])) - set(OPERATIONS)
+    return name in set(re.findall(r"\w+", ROLES[role])) - (set() if role in CALLED else {*OPERATIONS})
 
 
 @pytest.mark.parametrize("role", ROLES)
