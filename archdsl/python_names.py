@@ -25,9 +25,7 @@ BUILTINS = frozenset(
 FUNCTIONS = frozenset("abs ceil divisible floor max min round sqrt".split())
 """What the arithmetic of a constructor calls, or the language does."""
 
-GLOBALS = frozenset(
-    "nn torch Tensor self divisible same_pad _nearest _nearest_scaled".split()
-)
+GLOBALS = frozenset("nn torch Tensor self divisible same_pad _nearest _nearest_scaled".split())
 """What a generated module imports, and the functions that it may carry itself."""
 
 METHODS = frozenset({"forward", "forward_features", "reset_parameters"})

@@ -241,8 +241,8 @@ WORST = """
     _ __ __x _1 _x x_ x y z i I c im out out_ result layer Layer rep index total stage1 stage2 T F
     nn torch Tensor self super len training Training forward forward_features reset_parameters count
     residual in_channels a_b aB AB A_b u U net Net k K weight bias running_mean conv_ class_ none_
-    None True requires_grad_ __class__ __init__ _modules __dict__ __debug__ same_pad divisible _nearest split
-    add concat slice reshape permute resize max min floor width depth graph code copy conv relu x_1
+    None True requires_grad_ __class__ __init__ _modules __dict__ __debug__ same_pad divisible
+    _nearest split add concat slice reshape permute resize max min floor width depth graph code copy conv relu x_1
     out_1 range list int
 """.split()
 
@@ -266,7 +266,8 @@ def taken(role: str, name: str) -> bool:
     """Whether the spec of a role has the name already, or the language refuses it there."""
     if role == "label of a row" and name in ("c", "h", "w", "d"):
         return True
-    return name in set(re.findall(r"\w+", ROLES[role])) - (set() if role in CALLED else {*OPERATIONS})
+    hides = OPERATIONS.keys() if role not in CALLED else set()
+    return name in set(re.findall(r"\w+", ROLES[role])) - hides
 
 
 @pytest.mark.parametrize("role", ROLES)
