@@ -242,8 +242,8 @@ WORST = """
     nn torch Tensor self super len training Training forward forward_features reset_parameters count
     residual in_channels a_b aB AB A_b u U net Net k K weight bias running_mean conv_ class_ none_
     None True requires_grad_ __class__ __init__ _modules __dict__ __debug__ same_pad divisible
-    _nearest split add concat slice reshape permute resize max min floor width depth graph code copy conv relu x_1
-    out_1 range list int
+    _nearest split add concat slice reshape permute resize max min floor width depth graph code copy
+    conv relu x_1 out_1 range list int
 """.split()
 
 
