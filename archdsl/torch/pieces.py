@@ -63,9 +63,10 @@ class Piece:
 
     @property
     def is_call(self) -> bool:
-        """Whether it is a layer that is called: `self.main(x)`."""
+        """Whether it is a layer that is called: `self.main(x)`, and not a sum of two."""
         first, last = self.parts[0], self.parts[-1]
-        return isinstance(first, str) and first.startswith("self.") and last == ")"
+        called = isinstance(first, str) and first.startswith("self.") and last == ")"
+        return called and self.level == ATOM
 
     def text(self, name: Callable[[Var], str]) -> str:
         """The Python text, with names for the variables."""
