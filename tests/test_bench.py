@@ -174,7 +174,7 @@ def test_denormal_numbers_are_zero_in_torch_while_measuring() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_denormal_numbers_are_zero_in_onnxruntime(command: Command, threads: int) -> None:
+def test_denormal_numbers_are_zero_in_onnxruntime(tmp_path: Path, threads: int) -> None:
     """In a process of its own: onnxruntime heeds the first session that a process makes."""
     program = (
         "import numpy, pathlib, archdsl\n"
@@ -186,7 +186,7 @@ def test_denormal_numbers_are_zero_in_onnxruntime(command: Command, threads: int
         "assert (y.view(numpy.uint32) == 0).all(), y\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
