@@ -1,9 +1,9 @@
 """A compiler from `.arch` specs of neural networks to checked graphs and PyTorch source.
 
-    network = archdsl.load("specs/efficientnet.arch", variant="b3", num_classes=10)
-    network.params, network.macs, network.outputs
-    print(network.source())
-    model = network.module()  # where torch is installed
+network = archdsl.load("specs/efficientnet.arch", variant="b3", num_classes=10)
+network.params, network.macs, network.outputs
+print(network.source())
+model = network.module()  # where torch is installed
 """
 
 from __future__ import annotations

@@ -166,6 +166,36 @@ class Elaborator(Stager):
             if name not in known:
                 span = settings[name].span if name in settings else unit.span
                 self.record(unknown_parameter(unit, name, span), root)
+        # Sizes of an arch's inputs follow from its parameters; defaults of a block's parameters
+        # may follow from what is given to it.
+        if unit.kind == "block":
+            inputs = self._inputs_of(unit, root)
+            self._parameters_of(unit, root, arguments, settings, row)
+        else:
+            self._parameters_of(unit, root, arguments, settings, row)
+            inputs = self._inputs_of(unit, root)
+        for alias, current in unit.aliases:
+            frame.names[alias] = frame.names[current]
+        root.inputs = tuple(inputs)
+        self.active.append(unit)
+        values = self._body(unit, frame)
+        if values is None:
+            raise Poisoned
+        outputs = self._outputs(unit, values)
+        return Graph(
+            self.program, unit, class_name, variant, root.inputs, outputs, self.nodes, root
+        )
+
+    def _parameters_of(
+        self,
+        unit: Unit,
+        root: Scope,
+        arguments: dict[str, tuple[Any, Span | None]],
+        settings: dict[str, tree.Expression],
+        row: dict[str, tree.Expression],
+    ) -> None:
+        """Evaluate the parameters of a network."""
+        frame = root.frame
         for parameter in unit.parameters:
             name = parameter.name
             expression = settings.get(name)
@@ -186,6 +216,10 @@ class Elaborator(Stager):
             except Poisoned:
                 value = Poison()
             frame.names[name] = root.arguments[name] = value
+
+    def _inputs_of(self, unit: Unit, root: Scope) -> list[Value]:
+        """The inputs of a network; one that is wrong is left out, and poison in its frame."""
+        frame = root.frame
         inputs = []
         for statement in unit.inputs:
             try:
@@ -195,17 +229,7 @@ class Elaborator(Stager):
                 frame.names[statement.name] = Poison()
             except Poisoned:
                 frame.names[statement.name] = Poison()
-        for alias, current in unit.aliases:
-            frame.names[alias] = frame.names[current]
-        root.inputs = tuple(inputs)
-        self.active.append(unit)
-        values = self._body(unit, frame)
-        if values is None:
-            raise Poisoned
-        outputs = self._outputs(unit, values)
-        return Graph(
-            self.program, unit, class_name, variant, root.inputs, outputs, self.nodes, root
-        )
+        return inputs
 
     def _variant(
         self, unit: Unit, variant: str | None

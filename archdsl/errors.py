@@ -1200,6 +1200,37 @@ class OtherNames(Diagnostic):
     ours: str
 
 
+class NeedsShapes(Diagnostic):
+    code = "A1050"
+    message = "the block `{block}` is no network until its inputs have shapes: {names}"
+    help = "give them: `{example}`"
+    block: str
+    names: str
+    example: str
+
+
+class NoSuchTensor(Diagnostic):
+    code = "A1051"
+    message = "the block `{block}` has no input `{name}`"
+    help = "{hint}"
+    block: str
+    name: str
+    hint: str
+
+
+class NotAShape(Diagnostic):
+    code = "A1052"
+    message = "`{text}` is no shape: channels, then the sizes of the axes, such as 64x56x56"
+    text: str
+
+
+class ShapesOfArch(Diagnostic):
+    code = "A1053"
+    message = "the shapes of the inputs of `{arch}` are in its spec"
+    help = "`--input` is for blocks, which have none; change those of an arch with `extends`"
+    arch: str
+
+
 class NotAnOnnxFile(Diagnostic):
     code = "A6040"
     message = "onnxruntime cannot run {path}: {reason}"

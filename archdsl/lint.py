@@ -286,9 +286,7 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
                 )
 
 
-def _is_open(
-    expression: tree.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool
-) -> bool:
+def _is_open(expression: tree.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool) -> bool:
     """Whether a value depends on a parameter of an arch, which whoever builds may set."""
     pending: list[tuple[tree.Node, Unit]] = [(expression, unit)]
     seen: set[tuple[Unit, str]] = set()

@@ -20,7 +20,7 @@ from archdsl.elaborate import elaborate
 from archdsl.graph import Graph, Value, tensors
 from archdsl.parse import parse_expression
 from archdsl.progress import Progress, untold
-from archdsl.resolve import Program, Unit, nearest, read
+from archdsl.resolve import Program, Unit, nearest, read, standard_names
 from archdsl.source import Source, Span
 from archdsl.whole import write
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archdsl.difference.compare import Difference
+    from archdsl.standalone import Shapes
 
 Shape = tuple[int | str, ...]
 """The batch, which is the letter "N", the channels, then the sizes of the spatial axes."""
@@ -94,22 +95,31 @@ def load(
     /,
     arch: str | None = None,
     variant: str | None = None,
+    *,
+    input: Shapes | None = None,
     **parameters: Any,
 ) -> Network:
-    """The network of a file, or of a shipped spec given by its name alone.
+    """The network of a file, or of a shipped spec or block given by its name alone.
 
     Of several archs in a file it is the one chosen, or the one called like the file. `parameters`
     are those of the arch, as numbers, truth values, tuples, lists, or expressions of the language
-    as text: `act="leaky_relu(0.1)"`.
+    as text: `act="leaky_relu(0.1)"`. A block, which `arch` can name, too, becomes a network by the
+    shapes of its inputs: `input="64x56x56"`, or by name `input={"x": (64, 56, 56)}`.
     """
-    return Spec.open(os.fspath(spec)).network(arch, variant, parameters)
+    return Spec.open(os.fspath(spec)).network(arch, variant, parameters, input)
 
 
 def loads(
-    text: str, /, arch: str | None = None, variant: str | None = None, **parameters: Any
+    text: str,
+    /,
+    arch: str | None = None,
+    variant: str | None = None,
+    *,
+    input: Shapes | None = None,
+    **parameters: Any,
 ) -> Network:
-    """The network of a text. It can use the shipped specs, and no other file."""
-    return Spec.of_text(text).network(arch, variant, parameters)
+    """The network of a text, as `load`. It can use the shipped specs, and no other file."""
+    return Spec.of_text(text).network(arch, variant, parameters, input)
 
 
 class Spec:
@@ -191,26 +201,34 @@ class Spec:
         for network in networks:
             if network._parameters:
                 try:
-                    others.append(self.network(network._arch, network._variant).graph)
+                    made_as = (network._arch, network._variant)
+                    others.append(self.network(*made_as, input=network._input).graph)
                 except DiagnosticError:
                     pass  # not asked for
         return lint(self.program, [network.graph for network in networks], others, complete)
 
     def choose(self, arch: str | None = None, place: Span | None = None) -> str:
-        """The name of the arch that is meant. `place` is where it was asked for."""
+        """The name of the arch, or block, that is meant. `place` is where it was asked for.
+
+        Where none was, it is the only arch, or the one called like the file; in a file of blocks
+        likewise the block.
+        """
         archs = self.archs
-        if arch in archs:
-            return arch or ""
+        if arch is not None and (arch in archs or arch in self.blocks):
+            return arch
         default = self.name.removesuffix(".arch")
-        if arch is None and (len(archs) == 1 or default in archs):
-            return archs[0] if len(archs) == 1 else default
+        offered = archs or self.blocks
+        if arch is None and (len(offered) == 1 or default in offered):
+            return offered[0] if len(offered) == 1 else default
         path = self.source.name
         if archs and arch is None:
             names = ", ".join(archs)
             raise DiagnosticError([errors.SeveralArchs(path=path, archs=names, first=archs[0])])
         hint = f"choose one of {', '.join(archs)}"
         if not archs:
-            hint = f"it has the blocks {', '.join(self.blocks)}" if self.blocks else "it is empty"
+            hint = "it is empty"
+            if self.blocks:
+                hint = f"it has the blocks {', '.join(self.blocks)}; `--arch` chooses one"
         elif arch is not None and (near := nearest(arch, archs)):
             hint = f"did you mean `{near}`?"
         wanted = "" if arch is None else f" `{arch}`"
@@ -221,9 +239,11 @@ class Spec:
         arch: str | None = None,
         variant: str | None = None,
         parameters: Mapping[str, Any] = MappingProxyType({}),
+        input: Shapes | None = None,
     ) -> Network:
-        """A network of this spec; `parameters` as for `load`, and expressions read already."""
-        return Network(self, self.choose(arch), variant, self._values(parameters))
+        """A network of this spec; `parameters` and `input` as for `load`, and expressions read
+        already."""
+        return Network(self, self.choose(arch), variant, self._values(parameters), input)
 
     def expression(self, source: Source) -> tree.Expression:
         """A value written in the language; names mean what they mean in the spec."""
@@ -252,12 +272,14 @@ class Network:
         arch: str,
         variant: str | None,
         parameters: dict[str, Any],
+        input: Shapes | None = None,
     ) -> None:
         """The network of an arch; use `load`, `loads`, `override`, `variant` or `Spec.network`."""
         self.spec = spec
         self._arch = arch
         self._variant = variant
         self._parameters = parameters
+        self._input = input
         settings: dict[str, tree.Expression] = {}
         arguments: dict[str, tuple[Any, None]] = {}
         for name, value in parameters.items():
@@ -268,7 +290,11 @@ class Network:
         spec.variants(arch)
         with all_mistakes():
             self.graph: Graph = elaborate(
-                spec.program, spec.unit(arch), dict(arguments), settings.items(), variant
+                spec.program,
+                _standing(spec.unit(arch), input),
+                dict(arguments),
+                settings.items(),
+                variant,
             )
             self._total = check(self.graph, settled=not parameters)
 
@@ -285,11 +311,11 @@ class Network:
     def override(self, /, **parameters: Any) -> Network:
         """The same network with other parameters; those set before stay."""
         values = {**self._parameters, **self.spec._values(parameters)}
-        return Network(self.spec, self._arch, self._variant, values)
+        return Network(self.spec, self._arch, self._variant, values, self._input)
 
     def variant(self, name: str | None) -> Network:
         """Another row of the arch's `variants`, or with none the arch itself; overrides stay."""
-        return Network(self.spec, self._arch, name, self._parameters)
+        return Network(self.spec, self._arch, name, self._parameters, self._input)
 
     @property
     def variants(self) -> list[str]:
@@ -599,13 +625,26 @@ def shipped_names() -> list[str]:
     return sorted(name.removesuffix(".arch") for name in files if name.endswith(".arch"))
 
 
+def _standing(unit: Unit, input: Shapes | None) -> Unit:
+    """An arch as it is, a block with the shapes of its inputs. Raises a diagnostic."""
+    if unit.kind == "block":
+        from archdsl.standalone import standing
+
+        return standing(unit, input)
+    if input is not None:
+        raise errors.ShapesOfArch(arch=unit.name)
+    return unit
+
+
 def _shipped(name: str) -> str:
-    """The path of a shipped spec."""
+    """The path of a shipped spec, or standard block."""
     plain = name.removesuffix(".arch")
     known = shipped_names()
     if plain in known:
         return os.path.join(resources.SPECS, plain + ".arch")
-    near = nearest(os.path.basename(plain), known)
+    if plain in standard_names():
+        return os.path.join(resources.STANDARD, plain + ".arch")
+    near = nearest(os.path.basename(plain), [*known, *standard_names()])
     hint = f"did you mean the shipped spec `{near}`?" if near else ""
     raise errors.NoSuchSpec(name=name, hint=hint)
 

@@ -107,6 +107,7 @@ def _unquoted(token: Token) -> str:
 
 Children = list[Any]
 
+
 class Builder(lark.Transformer[Any, Any]):
     """Builds a node for each rule, as the parser reduces it."""
 

@@ -19,7 +19,9 @@ from archdsl.explanations import explanation, kinds, page, title
 from archdsl.report_json import shortest
 from archdsl.source import Source, Span
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 
 
 def sarif_report(problems: Sequence[Diagnostic]) -> str:

@@ -395,3 +395,35 @@ def test_every_kind_of_comment_occurs() -> None:
     joined = "\n".join(example.text for example in EXAMPLES)
     for pattern in (r"# -> \d", r"; params \d", r"; macs \d", r"# = ", r"# named ", r"# error A\d"):
         assert re.search(pattern, joined), pattern
+
+
+LIBRARY = ("<!-- library -->\n", "<!-- /library -->")
+
+
+def library_table() -> str:
+    """A row for each standard block: its head and the first of its texts, as its file has them."""
+    rows = ["| block | what |", "| --- | --- |"]
+    for path in sorted((DOC.parent.parent / "specs" / "std").glob("*.arch")):
+        (definition,) = [
+            d for d in parse(Source(path.name, path.read_text())).definitions if d.name == path.stem
+        ]
+        head = re.search(rf"^block ({path.stem}(?:\(.*?\))?) as \w+ \{{$", path.read_text(), re.M)
+        assert head is not None
+        doc = next(line.text for line in definition.body if isinstance(line, tree.Doc))
+        rows.append(f"| `{head[1]}` | {doc.removesuffix('.')} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_table_of_the_library_is_current(update_golden: bool) -> None:
+    """`--update-golden` writes it anew."""
+    page = DOC.read_text(encoding="utf-8")
+    start, end = page.index(LIBRARY[0]) + len(LIBRARY[0]), page.index(LIBRARY[1])
+    if update_golden:
+        DOC.write_text(page[:start] + library_table() + page[end:], encoding="utf-8")
+        return
+    assert page[start:end] == library_table()
+
+
+def test_the_readme_counts_the_primitives() -> None:
+    readme = (DOC.parent.parent / "README.md").read_text(encoding="utf-8")
+    assert f"dataflow of {len(OPERATIONS)} primitive operations" in readme

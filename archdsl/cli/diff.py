@@ -9,6 +9,7 @@ from archdsl import errors
 from archdsl.cli.options import (
     add_deny,
     add_format,
+    add_input,
     add_settings,
     chosen_network,
     open_spec,
@@ -46,6 +47,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--batch", metavar="N", type=positive, default=1, help="samples that memory is for; 1"
     )
+    add_input(command)
     add_deny(command)
     add_format(command, "markdown")
 
@@ -85,7 +87,7 @@ def _network(text: str, side: str, options: argparse.Namespace) -> Network:
     place = Span(Source(side.upper(), text), len(name) + 1, len(text))
     if len(chosen) > 1:
         arch, variant = chosen[0], "@".join(chosen[1:])
-    elif chosen and chosen[0] in spec.archs:
+    elif chosen and chosen[0] in (spec.archs or spec.blocks):
         arch = chosen[0]
     elif chosen:
         variant = chosen[0]
@@ -97,6 +99,6 @@ def _network(text: str, side: str, options: argparse.Namespace) -> Network:
     own = dict(getattr(options, f"set_{side}"))
     settings = [*{**dict(options.set), **own}.items()]
     selected = argparse.Namespace(
-        arch=arch, variant=variant, set=settings, deny=options.deny, spec=name
+        arch=arch, variant=variant, set=settings, input=options.input, deny=options.deny, spec=name
     )
     return chosen_network(spec, selected)

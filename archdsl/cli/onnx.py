@@ -53,9 +53,7 @@ def add_graph_options(command: argparse.ArgumentParser) -> None:
         help="put batch normalisation into the layer before (default with weights)",
     )  # fmt: skip
     fold.add_argument("--keep-bn", dest="fold", action="store_false", help="leave it in the graph")
-    command.add_argument(
-        "--functions", action="store_true", help="keep blocks, as local functions"
-    )
+    command.add_argument("--functions", action="store_true", help="keep blocks, as local functions")
 
 
 def add_form_options(command: argparse.ArgumentParser) -> None:

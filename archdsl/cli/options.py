@@ -58,9 +58,12 @@ def add_format(command: argparse.ArgumentParser, *contents: str) -> None:
 
 def add_selection(command: argparse.ArgumentParser, *contents: str) -> None:
     """Which network of a spec, and how diagnostics are told; for `contents` see `add_format`."""
-    command.add_argument("--arch", metavar="NAME", help="which arch, where a file has several")
+    command.add_argument(
+        "--arch", metavar="NAME", help="which arch, or block, where a file has several"
+    )
     command.add_argument("--variant", metavar="NAME", help="which row of the arch's `variants`")
     add_settings(command, "--set", "a parameter of the arch, over the variant's; once for each")
+    add_input(command)
     add_deny(command)
     add_format(command, *contents)
 
@@ -70,6 +73,30 @@ def add_settings(command: argparse.ArgumentParser, option: str, told: str) -> No
     command.add_argument(
         option, metavar="name=value", type=_setting, action=_Once, default=[], help=told
     )
+
+
+def add_input(command: argparse.ArgumentParser) -> None:
+    """What flows into a block that stands by itself."""
+    command.add_argument(
+        "--input", metavar="CxHxW", action="append", default=[],
+        help="what flows into a block, to have it as a network: 64x56x56, or NAME=64x56x56",
+    )  # fmt: skip
+
+
+def given_shapes(options: argparse.Namespace) -> str | dict[str, str] | None:
+    """The shapes that `--input` gives."""
+    if not options.input:
+        return None
+    if len(options.input) == 1 and "=" not in options.input[0]:
+        return str(options.input[0])
+    found: dict[str, str] = {}
+    for text in options.input:
+        name, sign, shape = text.partition("=")
+        if not sign or name in found:
+            place = option_place("--input", text)
+            raise DiagnosticError([errors.NotAShape(place, text=text)])
+        found[name.strip()] = shape.strip()
+    return found
 
 
 def add_deny(command: argparse.ArgumentParser) -> None:
@@ -127,7 +154,7 @@ def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
     settings: dict[str, tree.Expression] = {
         name: spec.expression(Source(f"--set {name}", text)) for name, text in options.set
     }
-    network = spec.network(arch, options.variant, settings)
+    network = spec.network(arch, options.variant, settings, given_shapes(options))
     if warnings := heeded(network.warnings, options):
         report(warnings, options.spec if "spec" in options else None)
     return network

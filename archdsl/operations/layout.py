@@ -241,9 +241,7 @@ class Resize(Operation):
                 return ALWAYS_0
             size, result = size - 1, result - 1
             a, b, c = size, 0, result
-        return ratio(
-            size, result, lambda i: (a * i + b) // c, lambda i: -(-(a * i + b) // c)
-        )
+        return ratio(size, result, lambda i: (a * i + b) // c, lambda i: -(-(a * i + b) // c))
 
 
 def _read_border(value: Any, rank: int) -> Pads:

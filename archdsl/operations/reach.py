@@ -46,9 +46,7 @@ def window(k: int, s: int, before: int, d: int = 1) -> Reach:
     return Steps((-before,), s), Steps((d * (k - 1) - before,), s)
 
 
-def ratio(
-    size: int, result: int, first: Callable[[int], int], last: Callable[[int], int]
-) -> Reach:
+def ratio(size: int, result: int, first: Callable[[int], int], last: Callable[[int], int]) -> Reach:
     """Positions that follow the ratio of two sizes."""
     common = gcd(size, result)
     period, shift = result // common, size // common

@@ -194,9 +194,7 @@ def _label(row: Row, parent: str) -> str:
     return row.name
 
 
-def _laid_out(
-    table: list[tuple[str, ...]], shares: list[tuple[str, str]], width: int
-) -> list[str]:
+def _laid_out(table: list[tuple[str, ...]], shares: list[tuple[str, str]], width: int) -> list[str]:
     """Rows as lines: words to the left, numbers to the right, shares behind what they are of.
 
     The descriptions get the room that is left; where that is too little, the bars go, and where

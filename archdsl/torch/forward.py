@@ -231,9 +231,7 @@ class Forward:
     def _loop(self, loop: Loop, i: int) -> list[str]:
         body = []
         for assign in loop.body:
-            names = [
-                self.names.get(target) or self._new(target, i) for target in assign.targets
-            ]
+            names = [self.names.get(target) or self._new(target, i) for target in assign.targets]
             head = f"{', '.join(names)} = "
             body += wrap(head, assign.piece.text(self.name), WIDTH - 3 * len(INDENT))
         layer, variable = self.name(loop.layer), loop.variable

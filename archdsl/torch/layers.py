@@ -368,9 +368,7 @@ def _is_exact(site: Site) -> bool:
     """
     scales = same(site, "scale")
     return scales is not None and all(
-        scale == int(scale)
-        and 1 / scale * scale == 1
-        and _single(_single(1 / scale) * scale) == 1
+        scale == int(scale) and 1 / scale * scale == 1 and _single(_single(1 / scale) * scale) == 1
         for scale in scales
     )
 
@@ -612,9 +610,7 @@ def _slice(site: Site, operands: list[Piece]) -> Piece:
     # Formatters give room to a colon between more than names and numbers.
     colon = ":" if all(text.lstrip("-").isalnum() for text in ends if text) else " : "
     inside = colon.join(ends).strip().replace("  ", " ")
-    return Piece(
-        operands[0].wrapped(9), f"[{':, ' * (axis + 1)}{inside}]", typed=operands[0].typed
-    )
+    return Piece(operands[0].wrapped(9), f"[{':, ' * (axis + 1)}{inside}]", typed=operands[0].typed)
 
 
 def _resize(site: Site, operands: list[Piece]) -> Piece:
