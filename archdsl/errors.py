@@ -945,7 +945,7 @@ class ExpectationFailed(Diagnostic):
 class UnknownWeights(Diagnostic):
     code = "A6001"
     message = "{path} is no file of weights that is known"
-    help = "weights are read from .safetensors, .pt and .pth"
+    help = "weights are read from safetensors files and from what `torch.save` writes"
     path: str
 
 
@@ -958,7 +958,7 @@ class NotSafetensors(Diagnostic):
 
 class NotACheckpoint(Diagnostic):
     code = "A6003"
-    message = "{path} is not a `state_dict` that torch loads as weights only: {reason}"
+    message = "{path} is no checkpoint that can be read: {reason}"
     help = "it is what `torch.save(module.state_dict(), path)` writes"
     path: str
     reason: str
@@ -1198,6 +1198,19 @@ class OtherNames(Diagnostic):
     path: str
     theirs: str
     ours: str
+
+
+class WeightInParts(Diagnostic):
+    code = "A6034"
+    message = "{path} holds `{name}` in parts, such as `{part}`, and {reason}"
+    help = (
+        "make it whole before the file is saved: `remove_weight_norm`, `remove_spectral_norm`,"
+        " `prune.remove` or `parametrize.remove_parametrizations` of `torch.nn.utils`"
+    )
+    path: str
+    name: str
+    part: str
+    reason: str
 
 
 class NeedsShapes(Diagnostic):

@@ -559,8 +559,8 @@ class Network:
     ) -> int:
         """Write the ONNX graph to a file; the number of its nodes. Does not need torch.
 
-        `weights` is true for random ones, drawn from `seed`; a `.safetensors`, `.pt` or `.pth`
-        file, or a `state_dict`; or false, and they are inputs of the graph. `fold` puts batch
+        `weights` is true for random ones, drawn from `seed`; a checkpoint file, or a
+        `state_dict`; or false, and they are inputs of the graph. `fold` puts batch
         normalisation into the layer before, by default where there are weights. `progress` is
         called with what is being done and the part of it that is done. The rest is as on the
         command line (docs/onnx.md).

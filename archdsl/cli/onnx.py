@@ -32,7 +32,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--seed", metavar="N", type=natural, default=0, help="of the random weights; 0"
     )
     weights.add_argument(
-        "--weights", metavar="FILE", help="a state_dict: .safetensors, .pt or .pth"
+        "--weights", metavar="FILE", help="a state_dict: safetensors, or what torch.save wrote"
     )
     weights.add_argument(
         "--no-weights", dest="weights", action="store_false", help="make them inputs"

@@ -12,8 +12,9 @@ from archdsl.diagnostics import DiagnosticError
 from archdsl.escaping import printable
 
 EPILOG = """\
-CHECKPOINT is a .safetensors, .pt or .pth file with a state_dict of the same network, under whatever
-names. What it prints can be given to --map again; docs/weights.md tells how layers are found.
+CHECKPOINT is a safetensors file, or what torch.save wrote, with a state_dict of the same network
+under whatever names. What it prints can be given to --map again; docs/weights.md tells how layers
+are found.
 
 examples:
   archdsl weights convert resnet50 resnet50-torchvision.pth -o resnet50.safetensors
@@ -44,6 +45,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--skip-input", action="store_true", help="begin the first layers anew: other channels"
     )
+    command.add_argument(
+        "--input-channels", choices=("sum", "repeat", "mean"), default="",
+        help="make the first layers of those for another number of channels",
+    )  # fmt: skip
     command.add_argument(
         "--skip", metavar="NAME", action="append", default=[],
         help="begin a layer or block of the network anew; once for each",
@@ -79,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
             skip=options.skip,
             allow_unused=options.allow_unused,
             numbers=options.numbers,
+            input_channels=options.input_channels,
             entry=options.entry,
             seed=options.seed,
         )

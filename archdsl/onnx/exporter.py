@@ -23,7 +23,8 @@ from archdsl.onnx.write import EXTERNAL, Content, write
 from archdsl.operations.kinds import describe
 from archdsl.progress import Progress, untold
 from archdsl.records import Record
-from archdsl.weights.sources import Drawn, Source, Stored, Tensors, declared, open_file
+from archdsl.weights.conversion import fitting
+from archdsl.weights.sources import Drawn, Source, declared
 
 
 class Options(Record):
@@ -156,8 +157,7 @@ def _source(graph: Graph, options: Options) -> Source | None:
         if count > limits.PARAMETERS:
             raise errors.TooManyParameters(count=count, limit=limits.PARAMETERS)
         return Drawn(tensors, options.seed)
-    weights = options.weights
-    return Stored(open_file(weights) if isinstance(weights, str) else Tensors(weights), tensors)
+    return fitting(graph, options.weights)
 
 
 def _describe(model: Model, graph: Graph, options: Options, spec: str) -> None:

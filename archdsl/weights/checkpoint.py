@@ -1,99 +1,316 @@
-"""Reads `.pt` and `.pth`: a pickled `state_dict`, through torch's weights-only loading alone."""
+"""Reads what `torch.save` writes, without torch: pickled mappings of tensors, and their numbers.
+
+An archive is checked before a number is read: its records are stored as they are, and each is as
+long as the tensors in it say. The older format, a row of pickles before the numbers, is read too.
+"""
 
 from __future__ import annotations
 
 import os
-import pickle
-import re
-import warnings
-from collections.abc import Mapping
-from typing import Any
+import zipfile
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
 
 from archdsl import errors
-from archdsl.weights.sources import Tensors
+from archdsl.arrays import Array
+from archdsl.operations import Shape
+from archdsl.weights import pickles
+from archdsl.weights.sources import widened
 
 _DEEPEST = 3
 """Entries in entries that are looked into."""
 
+_MOST_ENTRIES = 1_000_000
+"""Entries of mappings that are looked at."""
 
-class CheckpointFile(Tensors):
-    """The tensors of a checkpoint; raises a diagnostic for what torch does not load as weights.
+_LARGEST_PICKLE = 64_000_000
+_LARGEST_DIRECTORY = 16_000_000
+"""Bytes of the pickle and of the list of records of an archive."""
 
-    `entry` is the place of the `state_dict` in the file: empty for the whole, none for wherever
-    there is one.
+_MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle of a file of the older format."""
+
+_TYPES = {
+    "float64": "f8", "float32": "f4", "float16": "f2", "bfloat16": "u2",
+    "int64": "i8", "int32": "i4", "int16": "i2", "int8": "i1", "uint8": "u1", "bool": "u1",
+    "complex64": "c8", "complex128": "c16",
+    "uint16": "u2", "uint32": "u4", "uint64": "u8",
+}  # fmt: skip
+"""What numpy reads; bfloat16 is read as the bits it is."""
+
+
+class _Record(NamedTuple):
+    offset: int
+    size: int
+
+
+class CheckpointFile:
+    """The tensors of a checkpoint; raises a diagnostic for one that cannot be read.
+
+    `entry` is the place of the `state_dict` in the file: none for wherever there is one.
     """
 
-    def __init__(self, path: str, entry: str | None = "") -> None:
+    def __init__(self, path: str, entry: str | None = None) -> None:
+        self.name = os.path.basename(path)
+        self._path = path
+        self._order = "<"
+        self._records: dict[str, _Record] = {}
         try:
-            import torch
-        except ImportError:
-            raise errors.NeedsPackage(what=f"reading {path}", package="torch") from None
+            with open(path, "rb") as file:
+                content = self._archive(file) if file.read(4) == b"PK\3\4" else self._row(file)
+        except OSError as problem:
+            raise errors.NoSuchFile(path=path, reason=problem.strerror or "") from None
+        except pickles.Unreadable as problem:
+            self._refuse(f"torch cannot read it: {problem}")
+        self._tensors = self._chosen(content, entry)
+        self.shapes: dict[str, Shape] = {}
+        self.kinds: dict[str, str] = {}
+        for name, tensor in self._tensors.items():
+            self.shapes[name] = tensor.shape
+            self.kinds[name] = self._checked(name, tensor)
+
+    # Archives
+
+    def _archive(self, file: Any) -> Any:
+        size = os.fstat(file.fileno()).st_size
+        if _directory(file, size) > _LARGEST_DIRECTORY:
+            self._refuse("it has too many records")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about formats that go out of use
-                content: Any = self._load(torch, path)
-        except Exception as problem:  # whatever pickle, zipfile and torch raise for a bad file
-            if isinstance(problem, OSError) and problem.filename is not None:
-                raise errors.NoSuchFile(path=path, reason=problem.strerror or "") from None
-            raise errors.NotACheckpoint(path=path, reason=_reason(problem)) from None
-        super().__init__(_chosen(torch, content, path, entry), os.path.basename(path))
+            archive = zipfile.ZipFile(file)
+            entries = archive.infolist()
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
+            self._refuse("torch cannot read it: its archive is cut short or damaged")
+        names = [entry.filename for entry in entries]
+        roots = [n[: -len("data.pkl")] for n in names if n.count("/") < 2 and _is_pickle(n)]
+        if len(roots) != 1 or len(set(names)) != len(names):
+            self._refuse("it is a zip archive of something else")
+        (root,) = roots
+        if f"{root}constants.pkl" in names:
+            self._refuse("it is a TorchScript module; save its `state_dict()`")
+        for entry in entries:
+            if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+                self._refuse(f"its record `{entry.filename}` is compressed, which torch never does")
+            record = _record(file, entry, size)
+            if record is None:
+                self._refuse(f"its record `{entry.filename}` is cut short or damaged")
+            if entry.filename.startswith(root):
+                self._records[entry.filename[len(root) :]] = record
+        order = self._read_record(file, "byteorder", 16)
+        if order not in (b"", b"little", b"big"):
+            self._refuse("its byteorder is neither little nor big")
+        self._order = ">" if order == b"big" else "<"
+        pickle = self._read_record(file, "data.pkl", _LARGEST_PICKLE)
+        content, _ = pickles.read(pickle)
+        self._records = {
+            name.removeprefix("data/"): record
+            for name, record in self._records.items()
+            if name.startswith("data/")
+        }
+        return content
 
-    @staticmethod
-    def _load(torch: Any, path: str) -> Any:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # a file of the old format cannot be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
+    def _read_record(self, file: Any, name: str, most: int) -> bytes:
+        record = self._records.get(name, _Record(0, 0))
+        if record.size > most:
+            self._refuse(f"its record `{name}` has more than {most} bytes")
+        file.seek(record.offset)
+        found: bytes = file.read(record.size)
+        return found
+
+    # The older format
+
+    def _row(self, file: Any) -> Any:
+        """Magic, version, system, the content, the keys of storages; then these."""
+        size = os.fstat(file.fileno()).st_size
+        file.seek(0)
+        text = file.read(min(size, _LARGEST_PICKLE))
+        if text[257:262] == b"ustar":
+            self._refuse(
+                "it is a tar archive of PyTorch before 0.2; load it there and save it anew"
+            )
+        if text[:1] != b"\x80":
+            self._refuse("it is no file of torch")
+        found: list[Any] = []
+        at = 0
+        for _ in range(5):
+            content, length = pickles.read(text[at:])
+            found.append(content)
+            at += length
+            if found[0] != _MAGIC:
+                self._refuse("it is a pickle of something else")
+        _, _, system, content, keys = found
+        if isinstance(system, dict) and system.get("little_endian") is False:
+            self._order = ">"
+        kinds = {s.key: s for s in _storages(content)}
+        for key in keys if isinstance(keys, list) else ():
+            if not isinstance(key, str) or key not in kinds or at + 8 > size:
+                self._refuse("it is cut short")
+            file.seek(at)
+            count = int.from_bytes(file.read(8), "little" if self._order == "<" else "big")
+            kind = kinds[key].kind
+            width = np.dtype(_TYPES.get(kind, "u1")).itemsize
+            self._records[key] = _Record(at + 8, count * width)
+            at += 8 + count * width
+        if at > size:
+            self._refuse("torch cannot read it: it is cut short")
+        return content
+
+    # Tensors
+
+    def _checked(self, name: str, tensor: pickles.Stored) -> str:
+        """What kind of numbers a tensor has, all of which are in the file."""
+        storage = tensor.storage
+        if storage is None or tensor.kind not in _TYPES:
+            return tensor.kind
+        record = self._records.get(storage.key)
+        if record is None:
+            self._refuse(f"the numbers of `{name}` are not in it")
+        width = np.dtype(_TYPES.get(storage.kind, "u1")).itemsize
+        if record.size != (storage.start + storage.size) * width and not storage.start:
+            self._refuse(
+                f"`{name}` needs {storage.size * width} bytes, and its record has {record.size}"
+            )
+        reach = 0
+        if prod(tensor.shape):
+            reach = 1 + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides))
+        held = record.size // np.dtype(_TYPES[tensor.kind]).itemsize
+        if storage.start + tensor.start + reach > held:
+            self._refuse(f"`{name}` reaches past the end of its record")
+        return "truth values" if tensor.kind == "bool" else tensor.kind
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Some rows of a tensor; raises a diagnostic where the file has changed since."""
+        tensor = self._tensors[name]
+        storage = tensor.storage
+        assert storage is not None
+        dtype = np.dtype(self._order + _TYPES[tensor.kind])
+        record = self._records[storage.key]
+        first = record.offset + (storage.start + tensor.start) * dtype.itemsize
+        shape = (stop - start, *tensor.shape[1:]) if tensor.shape else ()
+        step = tensor.strides[0] if tensor.shape else 0
+        first += start * step * dtype.itemsize
+        if not prod(shape):
+            return np.zeros(shape, dtype.newbyteorder("="))
+        reach = 1 + sum((n - 1) * s for n, s in zip(shape, tensor.strides))
+        flat = np.fromfile(self._path, dtype, reach, offset=first)
+        if len(flat) != reach:
+            self._refuse("it has become shorter")
+        steps = tuple(s * dtype.itemsize for s in tensor.strides)
+        found: Array = np.lib.stride_tricks.as_strided(flat, shape, steps)
+        found = widened(found.astype(dtype.newbyteorder("=")), tensor.kind)
+        return -found if tensor.negated else found
+
+    # Which of its entries
+
+    def _chosen(self, content: Any, entry: str | None) -> Mapping[str, pickles.Stored]:
+        """The `state_dict` that is meant."""
+        states = dict(_states(content, [_MOST_ENTRIES]))
+        if entry and entry not in states:
+            states.update([*_prefixed(states, entry)])
+        if not states:
+            call = next(_calls(content), None)
+            if call is not None:
+                self._refuse(f"it asks for `{call}`, and only tensors are loaded")
+            self._refuse("it holds no mapping of names to tensors")
+        if entry is not None and entry not in states:
+            hint = f"it has {', '.join(filter(None, states)) or 'no entries'}"
+            raise errors.NoSuchEntry(path=self._path, entry=entry, hint=hint)
+        if entry is None and len(states) > 1:
+            first, *_ = states
+            raise errors.SeveralStates(path=self._path, entries=", ".join(states), first=first)
+        state = states[next(iter(states)) if entry is None else entry]
+        for item in state.values():
+            if isinstance(item, pickles.Call):
+                self._refuse(f"it asks for `{item.name}`, and only tensors are loaded")
+        return {name: item for name, item in state.items() if isinstance(item, pickles.Stored)}
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise errors.NotACheckpoint(path=self._path, reason=reason)
 
 
-def _reason(problem: Exception) -> str:
-    """Why a file is refused, without torch's advice to load it in a way that runs its code."""
-    code = re.search(r"GLOBAL ([\w.]+)", str(problem))
-    if code:
-        return f"it asks for `{code[1]}`, and only tensors are loaded"
-    if isinstance(problem, pickle.UnpicklingError):
-        return "it is a pickle of something else"
-    first = (str(problem).splitlines() or [""])[0][:200]
-    return f"torch cannot read it ({type(problem).__name__}: {first})"
+def _is_pickle(name: str) -> bool:
+    return name == "data.pkl" or name.endswith("/data.pkl")
 
 
-def _chosen(torch: Any, content: Any, path: str, entry: str | None) -> Mapping[str, Any]:
-    """The `state_dict` that is meant."""
-    if entry == "" and _is_state(torch, content):
-        whole: Mapping[str, Any] = content
-        return whole
-    states = _states(torch, content)
-    if not states or entry == "":
-        reason = "it holds no mapping of names to tensors"
-        inside = next(filter(None, states), "")
-        if inside:
-            reason += f"; save the entry `{inside}` by itself"
-        raise errors.NotACheckpoint(path=path, reason=reason)
-    if entry is not None and entry not in states:
-        raise errors.NoSuchEntry(path=path, entry=entry, hint=f"it has {', '.join(states)}")
-    if entry is None and len(states) > 1:
-        first, *_ = states
-        raise errors.SeveralStates(path=path, entries=", ".join(states), first=first)
-    return states[next(iter(states)) if entry is None else entry]
+def _directory(file: Any, size: int) -> int:
+    """How long the list of records at the end of an archive says it is."""
+    file.seek(max(0, size - 66_000))
+    end = file.read()
+    place = end.rfind(b"PK\5\6")
+    found = int.from_bytes(end[place + 12 : place + 16], "little") if place >= 0 else 0
+    place = end.rfind(b"PK\6\6")
+    if found == 0xFFFFFFFF and place >= 0:
+        found = int.from_bytes(end[place + 40 : place + 48], "little")
+    return found
 
 
-def _is_state(torch: Any, content: Any) -> bool:
-    return isinstance(content, Mapping) and all(
-        isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items()
-    )
+def _record(file: Any, entry: zipfile.ZipInfo, size: int) -> _Record | None:
+    """Where the bytes of a record lie, by its own header; none if it has no sound one."""
+    if entry.file_size != entry.compress_size or not 0 <= entry.header_offset < size:
+        return None
+    file.seek(entry.header_offset)
+    header = file.read(30)
+    if header[:4] != b"PK\3\4" or len(header) < 30 or header[8:10] != b"\0\0":
+        return None
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    offset = entry.header_offset + 30 + lengths
+    return _Record(offset, entry.file_size) if offset + entry.file_size <= size else None
+
+
+def _storages(content: Any) -> Iterator[pickles.Storage]:
+    for item in _items(content):
+        if isinstance(item, pickles.Stored) and item.storage is not None:
+            yield item.storage
+
+
+def _calls(content: Any) -> Iterator[str]:
+    return (item.name for item in _items(content) if isinstance(item, pickles.Call | pickles.Name))
+
+
+def _items(content: Any) -> Iterator[Any]:
+    """Everything in what a file holds, each once."""
+    seen = set()
+    waiting = [content]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        if isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple) and not isinstance(item, pickles.Stored):
+            waiting += item
 
 
 def _states(
-    torch: Any, content: Any, place: str = "", depth: int = 0
-) -> dict[str, Mapping[str, Any]]:
-    """The mappings from names to tensors in what a file holds, by their places in it."""
-    if not isinstance(content, Mapping) or depth > _DEEPEST:
-        return {}
+    content: Any, left: list[int], place: str = "", depth: int = 0
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mappings from names to tensors in what a file holds, by their places in it.
+
+    A tensor or two beside such a mapping (an accuracy, the state of a generator) is none.
+    """
+    if not isinstance(content, dict) or depth > _DEEPEST or left[0] < 0:
+        return
+    left[0] -= 1 + len(content)
     entries = {name: entry for name, entry in content.items() if isinstance(name, str)}
-    tensors = {name: x for name, x in entries.items() if isinstance(x, torch.Tensor)}
-    if tensors:  # and perhaps an epoch beside them
-        return {place: tensors}
-    found: dict[str, Mapping[str, Any]] = {}
+    found: list[tuple[str, dict[str, Any]]] = []
     for name, entry in entries.items():
-        found.update(_states(torch, entry, f"{place}.{name}" if place else name, depth + 1))
-    return found
+        found += _states(entry, left, f"{place}.{name}" if place else name, depth + 1)
+    own = sum(isinstance(x, pickles.Stored) for x in entries.values())
+    most = max((len(state) for _, state in found), default=0)
+    if own and own >= most:
+        yield place, entries
+    else:  # what is far smaller than another is the state of something else
+        yield from (pair for pair in found if 2 * len(pair[1]) > most)
+
+
+def _prefixed(states: Mapping[str, dict[str, Any]], entry: str) -> Iterator[tuple[str, Any]]:
+    """The tensors whose names begin with an entry, where that is no mapping by itself."""
+    for place, state in states.items():
+        start = entry.removeprefix(f"{place}.") + "."
+        found = {n.removeprefix(start): x for n, x in state.items() if n.startswith(start)}
+        if found:
+            yield entry, found

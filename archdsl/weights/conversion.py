@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,19 +16,26 @@ from archdsl.graph import Graph
 from archdsl.operations import Shape
 from archdsl.progress import Progress, untold
 from archdsl.resolve import did_you_mean, nearest
+from archdsl.weights.channels import fitted_channels
 from archdsl.weights.finding import Skipped, described, find, shown
-from archdsl.weights.layers import COUNTER, Layer, Network
+from archdsl.weights.layers import COUNTER, ROLES, Layer, Network
 from archdsl.weights.modules import Checkpoint
-from archdsl.weights.rules import Map, rules_of
+from archdsl.weights.parametrized import whole_weights
+from archdsl.weights.rules import Map, quoted, rules_of
 from archdsl.weights.sources import (
     FLOATS,
     Declared,
     Drawn,
     File,
+    Narrowed,
+    Source,
+    Stored,
     Tensors,
     declared,
+    has_other_names,
     open_file,
     row_pieces,
+    useful,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ class Conversion:
         tensors: Mapping[str, Declared],
         layers: list[Layer],
         pairs: list[tuple[Layer, Layer]],
-        unused: list[Layer],
+        unused: list[str],
         seed: int,
     ) -> None:
         self._file = file
@@ -71,7 +79,7 @@ class Conversion:
             if role in theirs.tensors
         }
         self.pairs = [_pair(theirs, ours) for theirs, ours in pairs]
-        self.unused = [shown(layer) for layer in unused]
+        self.unused = unused
         found = {pair.ours for pair in self.pairs}
         self.begun = [layer.name for layer in layers if layer.name not in found]
         self.fresh = [name for name in tensors if name not in self._sources]
@@ -87,16 +95,19 @@ class Conversion:
     @property
     def tensors(self) -> dict[str, Array]:
         """All tensors by the network's names, as arrays, in the order of the `state_dict`."""
-        return {name: self._whole(name) for name in self._declared}
+        try:
+            return {name: self._whole(name) for name in self._declared}
+        except Diagnostic as problem:
+            raise DiagnosticError([problem]) from None
 
     def lines(self) -> Iterator[str]:
         """Which layer is which, as the lines of a map that says the same."""
         for pair in self.pairs:
-            yield f"{pair.theirs} -> {pair.ours}  # {pair.what}"
+            yield f"{quoted(pair.theirs)} -> {pair.ours}  # {pair.what}"
         for name in self.begun:
             yield f"- -> {name}  # begins anew"
         for name in self.unused:
-            yield f"{name} -> -  # unused"
+            yield f"{quoted(name)} -> -  # unused"
 
     def pieces(self, name: str) -> Iterator[Array]:
         """The numbers of a tensor, some rows at a time, in the type that `kinds` tells."""
@@ -108,8 +119,12 @@ class Conversion:
                 yield np.asarray(piece.reshape(_rows(shape, len(piece))), dtype, order="C")
             return
         for start, stop in row_pieces(shape):
-            piece = self._file.rows(source, start, stop)
+            piece = useful(self._file, source, self._file.rows(source, start, stop))
             yield np.asarray(piece.reshape(_rows(shape, stop - start)), dtype, order="C")
+
+    def vector(self, name: str) -> Array:
+        """All numbers of a small tensor, in float64."""
+        return np.asarray(self._whole(name), np.float64).ravel()
 
     def save(self, path: str | os.PathLike[str], progress: Progress = untold) -> None:
         """Write a `.safetensors` file, whole or not at all. Raises `DiagnosticError`."""
@@ -153,18 +168,22 @@ def convert(
     skip: Sequence[str] = (),
     allow_unused: bool = False,
     numbers: str = "",
+    input_channels: str = "",
     entry: str | None = None,
     seed: int = 0,
 ) -> Conversion:
     """The weights of a network from a checkpoint of the same network under other names.
 
-    `state` is a `state_dict` of torch tensors or numpy arrays, or the path of a `.safetensors`,
-    `.pt` or `.pth` file; `entry` says which `state_dict` of several in a file. Which layer is which
+    `state` is a `state_dict` of torch tensors or numpy arrays, or the path of a safetensors file or
+    of what `torch.save` wrote; `entry` says which `state_dict` of several. Which layer is which
     follows from shapes, the names' hierarchy and numbers, and the order along the graph
     (docs/weights.md). `map` settles what these do not: a file, or a mapping from the checkpoint's
     names to the network's. `skip_head` begins the last layers anew, `skip_input` the first ones,
     `skip` layers or blocks by name, drawn by the network's own initialisation from `seed`.
-    `allow_unused` lets layers of the checkpoint that the network has not be left out.
+    `input_channels` makes the first layers' weights from those for another number of channels:
+    `sum`, `repeat` or `mean`. `numbers` says which way numbers in names count along the network,
+    `up` or `down`. `allow_unused` lets layers of the checkpoint that the network has not be left
+    out.
 
     The result's `.tensors` are numpy arrays by the network's names (all of them, for
     `load_state_dict(strict=True)`), `.mapping` leads from the checkpoint's names to the network's,
@@ -173,21 +192,104 @@ def convert(
     """
     graph = network if isinstance(network, Graph) else network.graph
     try:
-        file = Tensors(state) if isinstance(state, Mapping) else open_file(os.fspath(state), entry)
+        file = weights_in(state, entry)
         layers = Network(graph)
-        checkpoint = Checkpoint(file)
         skipped = Skipped(
             layers.head if skip_head else 0, layers.input if skip_input else 0,
-            _named(skip, layers),
+            _named(skip, layers), layers.input if input_channels else 0,
         )  # fmt: skip
-        rules = rules_of(map, checkpoint.layers, layers.layers, file.name)
-        found = find(layers, checkpoint, file.name, rules, skipped, allow_unused, numbers)
+        return _converted(
+            graph, layers, file, map, skipped, allow_unused, numbers, input_channels, seed
+        )
     except Diagnostic as problem:
         raise DiagnosticError([problem]) from None
+
+
+_NONE = Skipped()
+
+
+def _converted(
+    graph: Graph,
+    layers: Network,
+    file: File,
+    map: Map | str | os.PathLike[str] | None = None,
+    skipped: Skipped = _NONE,
+    allow_unused: bool = False,
+    numbers: str = "",
+    input_channels: str = "",
+    seed: int = 0,
+) -> Conversion:
+    tensors = declared(graph)
+    idle = idle_tensors(file, tensors)
+    checkpoint = Checkpoint(Narrowed(file, idle))
+    rules = rules_of(map, checkpoint.layers, layers.layers, file.name, idle)
+    try:
+        found = find(layers, checkpoint, file.name, rules, skipped, allow_unused, numbers)
+    except DiagnosticError as problem:
+        copies = _copies(checkpoint.layers)
+        if len(copies) > 1 and not isinstance(problem.diagnostics[0], errors.Ambiguous):
+            entries = ", ".join(copies)
+            raise errors.SeveralStates(path=file.name, entries=entries, first=copies[0]) from None
+        raise
     order = {id(layer): i for i, layer in enumerate(layers.layers)}
     pairs = sorted(found.pairs, key=lambda pair: order[id(pair[1])])
     _check_kinds(file, pairs)
-    return Conversion(file, declared(graph), layers.layers, pairs, found.unused, seed)
+    file = fitted_channels(file, pairs, input_channels)
+    unused = [*(shown(layer) for layer in found.unused), *idle]
+    return Conversion(file, tensors, layers.layers, pairs, unused, seed)
+
+
+def fitting(graph: Graph, state: Mapping[str, Any] | str | os.PathLike[str]) -> Source:
+    """The weights of a network from anything that `convert` reads, to compute with.
+
+    Where the file has names of the network they decide, and everything that does not fit is told.
+    Where it has none, what is what is found as by `convert`. Raises `DiagnosticError`.
+    """
+    tensors = declared(graph)
+    try:
+        file = weights_in(state)
+        if not has_other_names(file, tensors) or not tensors:
+            return Stored(Narrowed(file, idle_tensors(file, tensors)), tensors)
+        try:
+            return _converted(graph, Network(graph), file)
+        except DiagnosticError:
+            theirs, ours = next(iter(file.shapes)), next(iter(tensors))
+            raise errors.OtherNames(path=file.name, theirs=theirs, ours=ours) from None
+    except Diagnostic as problem:
+        raise DiagnosticError([problem]) from None
+
+
+def idle_tensors(file: File, tensors: Mapping[str, Declared]) -> list[str]:
+    """Tensors of a file that can be no weights of the network, whatever they are: whole numbers,
+    and single numbers where the network has none. Counts of operations and of averages are such.
+    """
+    single = any(prod(t.shape) == 1 for name, t in tensors.items() if not name.endswith(COUNTER))
+    return [
+        name
+        for name, shape in file.shapes.items()
+        if name not in tensors
+        and name.rpartition(".")[2] not in ROLES
+        and not file.kinds[name].startswith("`")
+        and (file.kinds[name] not in FLOATS or (prod(shape) == 1 and not single))
+    ]
+
+
+def _copies(layers: Sequence[Layer]) -> list[str]:
+    """The modules of a file that hold the same layers as one another: a network and its average."""
+    held: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        module, _, name = layer.name.partition(".")
+        held.setdefault(module, {})[name] = layer.signature
+    most = max(map(len, held.values()), default=0)
+    large = [module for module, inside in held.items() if len(inside) == most > 1]
+    return large if all(held[m] == held[large[0]] for m in large) else []
+
+
+def weights_in(state: Mapping[str, Any] | str | os.PathLike[str], entry: str | None = None) -> File:
+    """The tensors of a `state_dict` or file, with no weight in parts. Raises a diagnostic."""
+    if isinstance(state, Mapping):
+        return whole_weights(Tensors(state))
+    return whole_weights(open_file(os.fspath(state), entry))
 
 
 def _named(names: Sequence[str], network: Network) -> int:

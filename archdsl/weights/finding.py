@@ -10,11 +10,12 @@ from typing import NamedTuple
 from archdsl import errors, limits
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.operations import shape_text
+from archdsl.weights.channels import other_channels
 from archdsl.weights.layers import Layer, Network, bits, union
 from archdsl.weights.modules import Checkpoint, Directions
 from archdsl.weights.names import Meanings, lists_told, shared_modules
 from archdsl.weights.reading import Reader, Reading, Task, TooManyWays, read
-from archdsl.weights.rules import Rule
+from archdsl.weights.rules import Rule, quoted
 
 _HINT = 12
 """Lines of a map that a diagnostic suggests."""
@@ -32,6 +33,8 @@ class Skipped(NamedTuple):
     head: int = 0
     input: int = 0
     named: int = 0
+    adapted: int = 0
+    """Layers that are made of those for other channels; they are not skipped."""
 
     @property
     def all(self) -> int:
@@ -115,6 +118,8 @@ class _Search:
     def _check_pair(self, i: int, j: int, rule: Rule) -> None:
         theirs, ours = self._theirs[i], self._ours[j]
         if theirs.signature == ours.signature or self._skipped.all >> j & 1:
+            return
+        if self._skipped.adapted >> j & 1 and other_channels(theirs, ours):
             return
         raise DiagnosticError(
             [
@@ -202,6 +207,8 @@ class _Search:
                 taken |= layers
         taken |= self._fresh
         start = taken
+        for j in bits(self._skipped.adapted & ~taken):
+            relaxed.setdefault(j, self._adapts(j))
 
         def may_drop(now: int) -> bool:
             return (
@@ -226,6 +233,15 @@ class _Search:
             if kind == "input" and theirs.weight[2:] != ours.weight[2:]:
                 return False
             return theirs.weight[parts] == ours.weight[parts]
+
+        return fits
+
+    def _adapts(self, j: int) -> Callable[[int], bool]:
+        """Whether a layer of the file has the shapes of the network's, channels aside."""
+
+        def fits(i: int) -> bool:
+            theirs, ours = self._theirs[i], self._ours[j]
+            return theirs.signature == ours.signature or other_channels(theirs, ours)
 
         return fits
 
@@ -300,7 +316,9 @@ class _Search:
             now = image[i]
             names = [self._our_name(j) for j in sorted(doubts[i] - {now}, key=_order)]
             others = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            lines.append(f"  {shown(self._theirs[i])} -> {self._our_name(now)}  # or {others}")
+            lines.append(
+                f"  {quoted(shown(self._theirs[i]))} -> {self._our_name(now)}  # or {others}"
+            )
         text = "\n".join(lines[:_HINT])
         if len(lines) > _HINT:
             text += f"\n  # and {len(lines) - _HINT} more"
@@ -416,7 +434,9 @@ class _Search:
         stuck = "nothing" if reader.stuck is None else f"`{shown(self._theirs[reader.stuck])}`"
         if reader.stuck is not None:
             stuck += f", {described(self._theirs[reader.stuck])},"
-        line = f"  {'NAME' if reader.stuck is None else shown(self._theirs[reader.stuck])} -> "
+        line = (
+            f"  {'NAME' if reader.stuck is None else quoted(shown(self._theirs[reader.stuck]))} -> "
+        )
         line += self._ours[free[0]].name if free else "NAME"
         return errors.OrderDiffers(
             path=self._path, taken=reader.furthest.bit_count(), count=len(self._ours),

@@ -7,9 +7,11 @@ starts a remark.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from archdsl import errors
@@ -21,6 +23,28 @@ from archdsl.weights.layers import Layer
 Map = Mapping[str, "str | None"]
 
 _LARGEST = 10_000_000
+
+_NAME = r'("(?:[^"\\]|\\.)*"|[^\s"]\S*)'
+_LINE = re.compile(rf"\s*{_NAME}\s+->\s+{_NAME}\s*(?:\s#.*)?")
+_PLAIN = re.compile(r'(?!["#]|->)[!-~]+', re.ASCII)
+
+
+def quoted(name: str) -> str:
+    """A name as it is written in a map: one of other characters than visible ones is a string of
+    JSON."""
+    if _PLAIN.fullmatch(name) and name != "-":
+        return name
+    return json.dumps(name)
+
+
+def _unquoted(span: Span) -> str | None:
+    """The name that a piece of a map says; what is no string of JSON is taken as it is."""
+    if span.text == "-":
+        return None
+    if span.text.startswith('"'):
+        with contextlib.suppress(ValueError):
+            return str(json.loads(span.text))
+    return span.text
 
 
 class Rule(NamedTuple):
@@ -45,7 +69,7 @@ def read_map(path: str) -> list[tuple[Span, Span]]:
         line = re.split(r"(?:^|\s)#", source.line(number), maxsplit=1)[0]
         if not line.strip():
             continue
-        match = re.fullmatch(r"\s*(\S+)\s+->\s+(\S+)\s*", line)
+        match = _LINE.fullmatch(source.line(number))
         if match is None:
             problems.append(errors.NotAMapping(Span(source, start, start + len(line.rstrip()))))
             continue
@@ -61,19 +85,25 @@ def rules_of(
     theirs: Sequence[Layer],
     ours: Sequence[Layer],
     path: str,
+    idle: Container[str] = (),
 ) -> list[Rule]:
-    """The rules of a map. Raises `DiagnosticError` for names that there are none of."""
+    """The rules of a map. Raises `DiagnosticError` for names that there are none of.
+
+    `idle` are names in the file that are no layers, and unused in any case.
+    """
     rules: list[Rule] = []
     problems: list[Diagnostic] = []
     both = (_Names(theirs, path), _Names(ours, "the network"))
     seen: set[tuple[int, int]] = set()
     for pair in _pairs(given):
+        if pair[0][0] in idle and pair[1][0] is None:
+            continue
         chosen = []
         for side, (names, (name, span)) in enumerate(zip(both, pair)):
-            layers = frozenset[int]() if name == "-" else names.inside(name)
-            if name != "-" and not layers:
+            layers = frozenset[int]() if name is None else names.inside(name)
+            if name is not None and not layers:
                 problems.append(names.unknown(name, span))
-            elif name != "-" and len(layers) == 1 and (side, min(layers)) in seen:
+            elif name is not None and len(layers) == 1 and (side, min(layers)) in seen:
                 problems.append(errors.MappedTwice(span, name=name))
             seen.update((side, i) for i in layers if len(layers) == 1)
             chosen.append(layers)
@@ -85,13 +115,14 @@ def rules_of(
 
 def _pairs(
     given: Map | str | os.PathLike[str] | None,
-) -> Iterator[tuple[tuple[str, Span | None], tuple[str, Span | None]]]:
+) -> Iterator[tuple[tuple[str | None, Span | None], tuple[str | None, Span | None]]]:
+    """The names of both sides, none for `-`, with their places in a file."""
     if isinstance(given, Mapping):
         for theirs, ours in given.items():
-            yield (theirs, None), (ours or "-", None)
+            yield (None if theirs == "-" else theirs, None), (None if ours == "-" else ours, None)
     elif given is not None:
         for one, two in read_map(os.fspath(given)):
-            yield (one.text, one), (two.text, two)
+            yield (_unquoted(one), one), (_unquoted(two), two)
 
 
 class _Names:

@@ -19,9 +19,12 @@ from archdsl import errors
 from archdsl.arrays import Array
 from archdsl.operations import Shape, shape_text
 from archdsl.progress import Progress, Written, untold
+from archdsl.weights.sources import widened
 from archdsl.whole import whole
 
-_LONGEST_HEADER = 100_000_000
+_LONGEST_HEADER = 8_000_000
+"""Bytes; four hundred for each tensor that a file may have."""
+
 _MOST_AXES = 32
 
 # What numpy reads, and what kind of numbers these are. bfloat16 is read as the bits it is.
@@ -133,9 +136,7 @@ class SafetensorsFile:
         if len(found) != count:
             self._refuse("it has become shorter")
         found = found.reshape((stop - start, *shape[1:]) if shape else ())
-        if kind == "BF16":
-            return (found.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        return found
+        return widened(found, self.kinds[name])
 
 
 def _are_sizes(value: Any) -> bool:

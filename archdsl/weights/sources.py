@@ -6,9 +6,9 @@ A source gives each tensor in pieces of whole rows, so that no more than a piece
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from math import prod
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -163,25 +163,42 @@ class Stored:
 
     def pieces(self, name: str) -> Iterator[Array]:
         for start, stop in row_pieces(self._file.shapes[name]):
-            piece = self._file.rows(name, start, stop)
-            if not np.isfinite(piece).all():
-                self._refuse(name, "numbers that are not finite")
-            if name.rpartition(".")[2] == "running_var" and (piece < 0).any():
-                self._refuse(name, "variances below 0")
-            yield piece
-
-    def _refuse(self, name: str, what: str) -> NoReturn:
-        raise errors.UselessNumbers(path=self._file.name, name=name, what=what)
+            yield useful(self._file, name, self._file.rows(name, start, stop))
 
     def vector(self, name: str) -> Array:
         return np.concatenate([*self.pieces(name)]).astype(np.float64)
 
 
+def useful(file: File, name: str, numbers: Array) -> Array:
+    """Numbers of a tensor of a file. Raises a diagnostic for those of which no result comes."""
+    what = ""
+    if not np.isfinite(numbers).all():
+        what = "numbers that are not finite"
+    elif name.rpartition(".")[2] == "running_var" and (numbers < 0).any():
+        what = "variances below 0"
+    if what:
+        raise errors.UselessNumbers(path=file.name, name=name, what=what)
+    return numbers
+
+
+def has_other_names(file: File, tensors: Mapping[str, Declared]) -> bool:
+    """Whether a file has no tensor of the network by its name."""
+    return len(file.shapes) > _FEW and not any(name in tensors for name in file.shapes)
+
+
+class Narrowed:
+    """A file without some of its tensors."""
+
+    def __init__(self, file: File, left_out: Container[str]) -> None:
+        self.name = file.name
+        self.shapes = {name: s for name, s in file.shapes.items() if name not in left_out}
+        self.kinds = {name: k for name, k in file.kinds.items() if name not in left_out}
+        self.rows = file.rows
+
+
 def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
     problems: list[Diagnostic] = []
     surplus = [name for name in file.shapes if name not in tensors]
-    if surplus and len(surplus) == len(file.shapes) > _FEW and tensors:
-        return [errors.OtherNames(path=file.name, theirs=surplus[0], ours=next(iter(tensors)))]
     for name, (shape, _, needed) in tensors.items():
         expected = shape_text(shape) or "a single number"
         if name not in file.shapes:
@@ -206,24 +223,33 @@ def _misfits(file: File, tensors: Mapping[str, Declared]) -> list[Diagnostic]:
     return problems[: limits.MISTAKES]
 
 
+def widened(numbers: Array, kind: str) -> Array:
+    """The bits of bfloat16, which numpy lacks, as float32; other numbers as they are."""
+    if kind != "bfloat16":
+        return numbers
+    return (numbers.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
 class Tensors:
     """Tensors in memory, of numpy or of torch, as if they were a file."""
 
     def __init__(self, tensors: Mapping[str, Any], name: str = "the given state_dict") -> None:
         self.name = name
         self._tensors = tensors
-        self.shapes: dict[str, Shape] = {
-            str(name): tuple(getattr(tensor, "shape", ())) for name, tensor in tensors.items()
-        }
+        self.shapes = {str(name): _shape(tensor) for name, tensor in tensors.items()}
         self.kinds = {str(name): _kind(tensor) for name, tensor in tensors.items()}
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         tensor = self._tensors[name]
         part = tensor[start:stop] if len(tensor.shape) else tensor
-        if hasattr(part, "detach"):  # numpy knows no bfloat16
-            part = part.detach().cpu()
+        if hasattr(part, "detach"):  # numpy knows no bfloat16, nor numbers that wait to be negated
+            part = part.detach().cpu().resolve_neg()
             part = part if "float64" in str(part.dtype) else part.float()
         return np.ascontiguousarray(part)
+
+
+def _shape(tensor: Any) -> Shape:
+    return () if getattr(tensor, "is_nested", False) else tuple(getattr(tensor, "shape", ()))
 
 
 def _kind(tensor: Any) -> str:
@@ -232,6 +258,8 @@ def _kind(tensor: Any) -> str:
         return f"`{type(tensor).__name__}`"
     kind = str(tensor.dtype).removeprefix("torch.")
     if hasattr(tensor, "detach"):
+        if tensor.is_nested:
+            return f"nested {kind}"
         if tensor.is_meta:
             return f"{kind} without numbers"
         if "strided" not in str(tensor.layout):
@@ -239,23 +267,32 @@ def _kind(tensor: Any) -> str:
     return kind
 
 
-def open_file(path: str, entry: str | None = "") -> File:
-    """The weights of a file, told by its ending. Raises a diagnostic.
+_ENDINGS = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 
-    `entry` is the place of the `state_dict` in a checkpoint that holds more than that: empty for
-    the whole, none for wherever there is one.
+
+def open_file(path: str, entry: str | None = None) -> File:
+    """The weights of a file, told by its first bytes. Raises a diagnostic.
+
+    `entry` is the place of the `state_dict` in a checkpoint that holds more than that: none for
+    wherever there is one.
     """
-    ending = path.lower().rpartition(".")[2]
     if os.path.exists(path) and not os.path.isfile(path):
         reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
         raise errors.NoSuchFile(path=path, reason=reason)
-    if ending == "safetensors":
+    try:
+        with open(path, "rb") as opened:
+            start = opened.read(300)
+    except OSError as problem:
+        raise errors.NoSuchFile(path=path, reason=problem.strerror or str(problem)) from None
+    name = path.lower()
+    if start[8:9] == b"{" or name.endswith(".safetensors"):
         if entry:
             raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
         from archdsl.weights.safetensors import SafetensorsFile
 
         return _bounded(SafetensorsFile(path))
-    if ending in ("pt", "pth"):
+    torch_wrote_it = start[:4] == b"PK\3\4" or start[:1] == b"\x80" or start[257:262] == b"ustar"
+    if torch_wrote_it or name.endswith(_ENDINGS):
         from archdsl.weights.checkpoint import CheckpointFile
 
         return _bounded(CheckpointFile(path, entry))

@@ -1,0 +1,309 @@
+"""Reads pickles as data: nothing that they name is imported, called or made.
+
+What a pickle would call stays a `Call`, a thing with the name of what was to be called; only calls
+that make tensors, ordered mappings and parameters are known for what they are. So any checkpoint
+can be read, whatever lies beside its tensors, and no code in it runs. Time and memory are bounded
+by the size of the pickle.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import warnings
+from typing import Any, NamedTuple
+
+_MOST_OPERATIONS = 4_000_000
+
+
+class Unreadable(Exception):
+    """Why a pickle is not one of tensors."""
+
+
+class Name:
+    """Something of a Python module."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Call:
+    """What a call or a class would have made."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Storage(NamedTuple):
+    """The numbers of tensors: of which type, under which key of the file, how many."""
+
+    kind: str
+    key: str
+    size: int
+    start: int = 0
+
+
+class Stored(NamedTuple):
+    """A tensor: a view of a storage, or none where it cannot be read."""
+
+    storage: Storage | None
+    kind: str
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    negated: bool = False
+
+
+_MAPPINGS = {"collections.OrderedDict", "collections.defaultdict", "collections.Counter"}
+_KINDS = {
+    "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16",
+    "Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8",
+    "Bool": "bool", "ComplexFloat": "complex64", "ComplexDouble": "complex128",
+    "Untyped": "uint8", "QInt8": "qint8", "QUInt8": "quint8", "QInt32": "qint32",
+}  # fmt: skip
+
+
+def read(content: bytes) -> tuple[Any, int]:
+    """What a pickle at the start of some bytes holds, and where it ends. Raises `Unreadable`."""
+    file = io.BytesIO(content)
+    machine = _Machine()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of texts with wrong escapes
+            for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
+                if count > _MOST_OPERATIONS:
+                    raise Unreadable("its pickle is too long")
+                machine.do(operation.name, argument)
+        return machine.stack[-1], file.tell()
+    except Unreadable:
+        raise
+    except Exception as problem:  # a pickle that is none fails anywhere
+        raise Unreadable(f"its pickle is damaged ({type(problem).__name__})") from None
+
+
+class _Machine:
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+
+    def do(self, name: str, argument: Any) -> None:
+        """One operation."""
+        stack = self.stack
+        if name in ("BINGET", "LONG_BINGET", "GET"):
+            stack.append(self._memo[int(argument)])
+        elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
+            self._memo[int(argument)] = stack[-1]
+        elif name == "MEMOIZE":
+            self._memo[len(self._memo)] = stack[-1]
+        elif name == "MARK":
+            self._marks.append(len(stack))
+        elif name == "GLOBAL":
+            stack.append(Name(argument.replace(" ", ".")))
+        elif argument is not None and name not in ("PROTO", "FRAME", "PERSID", "INST"):
+            stack.append(argument)
+        elif name not in ("PROTO", "FRAME", "STOP"):
+            method = getattr(self, f"_{name.lower()}", None)
+            if method is None:
+                raise Unreadable(f"its pickle has the operation {name}")
+            method()
+
+    def _marked(self) -> list[Any]:
+        start = self._marks.pop()
+        found = self.stack[start:]
+        del self.stack[start:]
+        return found
+
+    def _none(self) -> None:
+        self.stack.append(None)
+
+    def _newtrue(self) -> None:
+        self.stack.append(True)
+
+    def _newfalse(self) -> None:
+        self.stack.append(False)
+
+    def _empty_list(self) -> None:
+        self.stack.append([])
+
+    _empty_set = _empty_list
+
+    def _empty_dict(self) -> None:
+        self.stack.append({})
+
+    def _empty_tuple(self) -> None:
+        self.stack.append(())
+
+    def _tuple(self) -> None:
+        self.stack.append(tuple(self._marked()))
+
+    def _tuple1(self) -> None:
+        self._last(1)
+
+    def _tuple2(self) -> None:
+        self._last(2)
+
+    def _tuple3(self) -> None:
+        self._last(3)
+
+    def _last(self, count: int) -> None:
+        self.stack[-count:] = [tuple(self.stack[-count:])]
+
+    def _list(self) -> None:
+        self.stack.append(self._marked())
+
+    _frozenset = _list
+
+    def _dict(self) -> None:
+        items = self._marked()
+        self.stack.append({})
+        self._set(items)
+
+    def _append(self) -> None:
+        self._extend([self.stack.pop()])
+
+    def _appends(self) -> None:
+        self._extend(self._marked())
+
+    _additems = _appends
+
+    def _extend(self, items: list[Any]) -> None:
+        if isinstance(self.stack[-1], list):
+            self.stack[-1].extend(items)
+
+    def _setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([key, value])
+
+    def _setitems(self) -> None:
+        self._set(self._marked())
+
+    def _set(self, items: list[Any]) -> None:
+        mapping = self.stack[-1]
+        if isinstance(mapping, dict):  # whatever else it is, no tensors are in it
+            pairs = zip(items[::2], items[1::2])
+            mapping.update((k, v) for k, v in pairs if isinstance(k, str | int))
+
+    def _pop(self) -> None:
+        self.stack.pop()
+
+    def _pop_mark(self) -> None:
+        self._marked()
+
+    def _dup(self) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _stack_global(self) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        self.stack.append(Name(f"{module}.{name}"))
+
+    def _reduce(self) -> None:
+        arguments, function = self.stack.pop(), self.stack.pop()
+        self.stack.append(_called(function, arguments))
+
+    _newobj = _reduce
+
+    def _newobj_ex(self) -> None:
+        self.stack.pop()
+        self._reduce()
+
+    def _obj(self) -> None:
+        self.stack.append(_called(self._marked()[0], ()))
+
+    def _inst(self) -> None:
+        self._marked()
+        self.stack.append(Call("an instance"))
+
+    def _build(self) -> None:
+        self.stack.pop()
+
+    def _binpersid(self) -> None:
+        self.stack.append(_storage(self.stack.pop()))
+
+
+def _storage(place: Any) -> Storage | Call:
+    """What a pickle keeps outside of itself."""
+    if not isinstance(place, tuple) or len(place) < 5 or place[0] != "storage":
+        return Call("an object outside of the pickle")
+    _, kind, key, _, count, *view = place
+    if not isinstance(kind, Name) or not isinstance(key, str) or not _are_sizes((count,)):
+        raise Unreadable("it has a storage without a type, a key or a size")
+    name = kind.name.rpartition(".")[2].removesuffix("Storage")
+    start = 0
+    if view and view[0] is not None:  # a storage that is a part of another
+        key, start, count = view[0]
+        if not isinstance(key, str) or not _are_sizes((start, count)):
+            raise Unreadable("it has a storage without a type, a key or a size")
+    return Storage(_KINDS.get(name, name.lower()), key, count, start)
+
+
+def _called(function: Any, arguments: Any) -> Any:
+    """What a call gives, if it is one of those that make tensors or mappings."""
+    if not isinstance(function, Name) or not isinstance(arguments, tuple):
+        return Call("a call of what is no function")
+    name = function.name
+    if name in _MAPPINGS:
+        (pairs,) = arguments[-1:] or ([],)
+        if isinstance(pairs, dict):
+            return pairs
+        given = pairs if isinstance(pairs, list) else []
+        return {pair[0]: pair[1] for pair in given if isinstance(pair[0], str)}
+    module, _, short = name.rpartition(".")
+    if module == "torch._utils" and short in ("_rebuild_tensor", "_rebuild_tensor_v2"):
+        storage, start, shape, strides, *more = arguments
+        return _tensor(storage, start, shape, strides, more[2:3])
+    if name == "torch._utils._rebuild_tensor_v3":
+        storage, start, shape, strides, _, _, kind, *more = arguments
+        return _tensor(storage, start, shape, strides, more[:1], kind)
+    if module == "torch._utils" and short.startswith("_rebuild_parameter"):
+        return arguments[0]
+    if name == "torch._tensor._rebuild_from_type_v2":
+        return _called(arguments[0], arguments[2])
+    if name == "torch._utils._rebuild_sparse_tensor":
+        layout, (_, values, shape, *_) = arguments
+        return _unreadable(f"sparse {getattr(values, 'kind', layout)}", shape)
+    if name == "torch._utils._rebuild_meta_tensor_no_storage":
+        kind, shape, *_ = arguments
+        return _unreadable(f"{_short(kind)} without numbers", shape)
+    if name == "torch._utils._rebuild_nested_tensor":
+        return _unreadable(f"nested {getattr(arguments[0], 'kind', 'numbers')}", ())
+    if name == "torch._utils._rebuild_qtensor":
+        storage, _, shape, *_ = arguments
+        return _unreadable(getattr(storage, "kind", "quantized numbers"), shape)
+    if name.endswith(".multiarray.scalar"):  # of numpy
+        return 0.0
+    if name == "torch.Size":
+        return arguments[0] if arguments else ()
+    return Call(name)
+
+
+def _tensor(
+    storage: Any, start: Any, shape: Any, strides: Any, metadata: list[Any], kind: Any = None
+) -> Stored:
+    if not isinstance(storage, Storage):
+        raise Unreadable("it has a tensor without a storage")
+    sizes = _are_sizes((start,)) and _are_sizes(shape) and _are_sizes(strides)
+    if not sizes or len(shape) != len(strides):
+        raise Unreadable("it has a tensor without a shape")
+    states = metadata[0] if metadata and isinstance(metadata[0], dict) else {}
+    name = storage.kind if kind is None else _short(kind)
+    if states.get("conj"):
+        name = f"conjugate {name}"
+    return Stored(storage, name, start, tuple(shape), tuple(strides), bool(states.get("neg")))
+
+
+def _unreadable(kind: str, shape: Any) -> Stored:
+    sizes = tuple(shape) if _are_sizes(shape) else ()
+    return Stored(None, kind, 0, sizes, ())
+
+
+def _short(name: Any) -> str:
+    return name.name.rpartition(".")[2] if isinstance(name, Name) else "numbers"
+
+
+def _are_sizes(values: Any) -> bool:
+    return (
+        isinstance(values, tuple | list)
+        and len(values) <= 64
+        and all(type(n) is int and 0 <= n < 2**62 for n in values)
+    )
