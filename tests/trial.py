@@ -48,7 +48,8 @@ class Failure(Exception):
                 place = f" in {name}:{frame.name}"
                 break
         told = str(problem).strip().splitlines()
-        text = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "N", told[0])[:150] if told else ""
+        first = re.sub(r"/\S+/\S+", "FILE", told[0]) if told else ""
+        text = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "N", first)[:150]
         text = re.sub(r"(class for|\(')[^ ,]+", r"\1 NAME", re.sub(r"'[\w.]+'", "'NAME'", text))
         self.bucket = f"{stage}: {type(problem).__name__}{place}: {text}"
         super().__init__(self.bucket)

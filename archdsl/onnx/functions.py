@@ -121,7 +121,8 @@ class _Kind:
 class _Outliner:
     def __init__(self, model: Model) -> None:
         self.kinds: dict[Any, _Kind] = {}
-        self._names: set[str] = set()
+        # onnxruntime takes a node for a constant by this name, whatever its domain.
+        self._names = {"Constant"}
         self._readers: dict[int, set[int]] = defaultdict(set)
         for node in model.nodes:
             for item in node.inputs:
