@@ -477,6 +477,9 @@ class Caller(Evaluator):
             shapes = tuple([value.shape for value in inputs])
         node = Node(operation_of(operation, shapes, arguments), inputs, frame.scope, name, span)
         self.nodes.append(node)
+        made = len(inputs) + len(node.outputs)
+        if made > 2:  # a value is as much memory as eight pieces of text are time
+            self.spend(8 * made, span)
         if len(self.nodes) > limits.OPERATIONS:
             raise errors.TooManyOperations(limit=limits.OPERATIONS)
         return node

@@ -261,6 +261,15 @@ class TooManyParameters(Diagnostic):
     limit: int
 
 
+class TooManyConstants(Diagnostic):
+    code = "A5015"
+    message = "`{operation}` would take {count} numbers beside the weights; a file may have {limit}"
+    help = "a smaller size or kernel takes fewer; `--limit constants=N` allows more"
+    operation: str
+    count: int
+    limit: int
+
+
 class TooManyTensors(Diagnostic):
     code = "A5014"
     message = "{path} has {count} tensors, and may have no more than {limit}"

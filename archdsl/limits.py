@@ -53,6 +53,9 @@ NUMBER = 10**18
 PARAMETERS = 1_000_000_000
 """Weights that are written to a file; those of a network that is only looked at have no bound."""
 
+CONSTANTS = 4_000_000
+"""Numbers of an ONNX file beside its weights: tables of places, windows of `shift`."""
+
 TENSORS = 20_000
 """Tensors of a file with weights."""
 

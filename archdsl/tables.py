@@ -67,6 +67,17 @@ def plan(table: tree.Stages) -> list[RowPlan]:
     return plans
 
 
+def entries_of(table: tree.Stages, row: tree.Row) -> dict[str, Entry]:
+    """What one row of a table says of which parameter."""
+    columns: tuple[tree.Name, ...] = ()
+    for line in table.table:
+        if line is row:
+            break
+        if isinstance(line, tree.Header):
+            columns = line.columns
+    return _entries(row, columns)
+
+
 def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     position = 0

@@ -308,7 +308,6 @@ def _shape(value: object) -> str:
 
 def _entries(stage: Stage, table: tree.Stages) -> tuple[dict[str, tables.Entry], dict[str, str]]:
     """What the row and its table say, by parameter, and which of them says it."""
-    plan = next(plan for plan in tables.plan(table) if plan.row is stage.row)
     overridden = {argument.name for argument in stage.row.overrides}
     entries: dict[str, tables.Entry] = {}
     origins: dict[str, str] = {}
@@ -316,7 +315,7 @@ def _entries(stage: Stage, table: tree.Stages) -> tuple[dict[str, tables.Entry],
         if argument.name is not None:
             entries[argument.name] = tables.Entry(argument.value, argument.span)
             origins[argument.name] = f"stages({' '.join(argument.span.text.split())})"
-    for name, entry in plan.entries.items():
+    for name, entry in tables.entries_of(table, stage.row).items():
         entries[name] = entry
         origins[name] = "set" if name in overridden else "cell"
     return entries, origins

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from archdsl import errors
+from archdsl import errors, limits
 from archdsl.arrays import Array
 from archdsl.graph import Node as Primitive
 from archdsl.onnx import numbers
@@ -30,6 +30,16 @@ class Builder:
         self.plan = plan
         self.sizes = sizes
         self._constants: dict[Any, Tensor] = {}
+        self._room = limits.CONSTANTS
+
+    def room(self, count: int, primitive: Primitive) -> None:
+        """Make room for numbers beside the weights, before they are made."""
+        self._room -= count
+        if self._room < 0:
+            total, name = limits.CONSTANTS - self._room, primitive.operation.name
+            raise errors.TooManyConstants(
+                primitive.span, operation=name, count=total, limit=limits.CONSTANTS
+            )
 
     def constant(
         self, values: tuple[int | float, ...], shape: tuple[int, ...], type_: Type
@@ -38,7 +48,7 @@ class Builder:
         key = (values, shape, type_.name)
         found = self._constants.get(key)
         if found is None:
-            text = ",".join(f"{value:g}" for value in values)
+            text = ",".join(f"{value:g}" for value in values[:21])  # more are no name
             kind = "ints" if type_ is INT64 else "numbers"
             name = f"{kind}/{text}" if len(text) <= 40 else f"{kind}/{len(self._constants)}"
             array = np.array(values, np.int64 if type_ is INT64 else np.float64)
@@ -110,6 +120,10 @@ class Site:
 
     # Tensors
 
+    def room(self, count: int) -> None:
+        """Refuse to make so many numbers where a file would get too large."""
+        self._builder.room(count, self._primitive)
+
     def ints(self, *values: int) -> Tensor:
         """A list of whole numbers."""
         return self._builder.constant(values, (len(values),), INT64)
@@ -128,6 +142,7 @@ class Site:
 
     def repeated(self, value: float, count: int) -> Tensor:
         """The same number for each channel."""
+        self.room(count)
         return self._builder.constant((float(value),) * count, (count,), self.type)
 
     def array(self, name: str, array: Array) -> Tensor:

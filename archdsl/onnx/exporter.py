@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
-from archdsl import __version__, costs, errors, limits
+from archdsl import __version__, errors, limits
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.escaping import printable
 from archdsl.graph import Graph, Output
@@ -153,7 +154,7 @@ def _source(graph: Graph, options: Options) -> Source | None:
         return None
     tensors = declared(graph)
     if options.weights is True:
-        count = costs.total(graph).params
+        count = sum(prod(tensor.shape) for tensor in tensors.values())
         if count > limits.PARAMETERS:
             raise errors.TooManyParameters(count=count, limit=limits.PARAMETERS)
         return Drawn(tensors, options.seed)

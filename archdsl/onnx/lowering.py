@@ -381,6 +381,7 @@ def _adaptive(at: Site, x: Value, result: tuple[int, ...]) -> Value:
     for axis, (size, m) in enumerate(zip(x.shape[2:], wanted)):
         if size != m:
             assert isinstance(size, int)
+            at.room(size * m)
             x = _means(at, x, axis, _window_means(size, m))
     return x
 
@@ -439,6 +440,7 @@ def _resize(at: Site, o: Any, x: Value, like: Value | None = None) -> Value:
     # Runtimes compute places in float32, and miss the pixel where the exact place is whole.
     for axis, (n, m) in enumerate(zip(before, after), 2):
         if n != m:
+            at.room(m)
             x = _picked(at, x, axis, m, at.ints(*(i * n // m for i in range(m))))
     return x
 
@@ -523,9 +525,10 @@ def _pad_channels(at: Site, o: Any, x: Value) -> Value:
 
 def _shift(at: Site, o: Any, x: Value) -> Value:
     """A depthwise convolution that takes one number: one pass over the map."""
-    offsets = o.offsets()
-    if not any(map(any, offsets)):
+    if o.k == 1 or o.inputs[0][0] < o.k**o.rank:
         return x
+    at.room(o.inputs[0][0] * o.k**o.rank)
+    offsets = o.offsets()
     half = o.k // 2
     kernel = np.zeros((len(offsets), 1, *(o.k,) * o.rank))
     for channel, offset in enumerate(offsets):
@@ -542,6 +545,7 @@ def _channel_shuffle(at: Site, o: Any, x: Value) -> Value:
     channels, groups = o.inputs[0][0], o.groups
     if groups in (1, channels):
         return x
+    at.room(channels)
     order = [i % groups * (channels // groups) + i // groups for i in range(channels)]
     return at.emit("Gather", x, at.ints(*order), axis=1)
 

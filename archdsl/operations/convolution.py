@@ -18,7 +18,7 @@ from archdsl.operations.divisors import check_divides
 from archdsl.operations.initialisation import BIAS_INIT, INIT
 from archdsl.operations.kinds import AXES, COUNT, FLAG
 from archdsl.operations.padding import MARGIN, PADDING, Pads, slide
-from archdsl.operations.reach import Reach, Steps, window
+from archdsl.operations.reach import Reach, pattern, window
 
 
 class _Layer(Operation):
@@ -123,8 +123,8 @@ class ConvTranspose(_Layer):
 
     def reach(self, axis: int, output: int) -> Reach | None:
         k, s, p, d = (v[axis] for v in (self.k, self.s, self.p, self.d))
-        first = tuple(-((d * (k - 1) - i - p) // s) for i in range(s))
-        return Steps(first, 1), Steps(tuple((i + p) // s for i in range(s)), 1)
+        first = pattern(lambda i: -((d * (k - 1) - i - p) // s), s, 1)
+        return first, pattern(lambda i: (i + p) // s, s, 1)
 
 
 class Linear(_Layer):

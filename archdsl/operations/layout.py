@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nextafter, prod, ulp
 from typing import Any
 
-from archdsl import errors
+from archdsl import errors, limits
 from archdsl.operations.base import (
     ANY_RANK,
     Kind,
@@ -34,9 +34,10 @@ from archdsl.operations.kinds import (
     words,
 )
 from archdsl.operations.padding import Pads
-from archdsl.operations.reach import ALWAYS_0, SAME, Reach, Steps, covered, ratio, window
+from archdsl.operations.reach import ALWAYS_0, SAME, Reach, covered, pattern, ratio, window
 
-_MOST_PARTS = 65536
+LARGEST_WINDOW = 2**22
+"""Numbers of the windows by which `shift` picks from a map; files and modules hold them."""
 
 LARGEST_DENOMINATOR = 1_000_000
 """A scale that is a fraction with a larger one is the number that it is."""
@@ -47,8 +48,8 @@ def _read_sizes(value: Any, rank: int) -> int | tuple[int, ...]:
         sizes: tuple[int, ...] = in_order(COUNT).read(value, rank)
         return sizes
     count = whole(value, "a count of equal parts, or a list of sizes", 1)
-    if count > _MOST_PARTS:
-        raise errors.TooLarge(value=describe(count), limit=_MOST_PARTS)
+    if count > limits.ITEMS:
+        raise errors.TooManyItems(count=count, limit=limits.ITEMS)
     return count
 
 
@@ -341,6 +342,11 @@ class Shift(Operation):
     k: int = parameter(ODD, "number of offsets along each axis", 3)
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        if self.k > 1 and inputs[0][0] * self.k ** (len(inputs[0]) - 1) > LARGEST_WINDOW:
+            axes = " * ".join([str(self.k)] * (len(inputs[0]) - 1))
+            raise errors.TooLarge(
+                argument="k", value=f"{inputs[0][0]} channels * {axes}", limit=LARGEST_WINDOW
+            )
         return inputs
 
     def offsets(self) -> list[tuple[int, ...]]:
@@ -396,7 +402,7 @@ class PixelShuffle(Operation):
         return ((c // factor**2, h * factor, w * factor),)
 
     def reach(self, axis: int, output: int) -> Reach | None:
-        return (Steps((0,) * self.factor, 1),) * 2
+        return (pattern(lambda i: 0, self.factor, 1),) * 2
 
 
 class Flatten(Operation):

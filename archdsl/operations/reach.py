@@ -29,7 +29,22 @@ class Steps(NamedTuple):
             return Steps((self.values[0] + self.shift * first.values[0],), self.shift * first.shift)
         rounds = period // gcd(period, first.shift) if first.shift else 1
         shift = self.shift * (rounds * first.shift // period)
-        return Steps(tuple(self.at(first.at(i)) for i in range(inner * rounds)), shift)
+        return pattern(lambda i: self.at(first.at(i)), inner * rounds, shift)
+
+
+LONGEST = 65_536
+"""Positions of a pattern that is followed."""
+
+
+class TooFine(Exception):
+    """A pattern is longer than any that is followed."""
+
+
+def pattern(values: Callable[[int], int], period: int, shift: int) -> Steps:
+    """Positions that repeat themselves every so many; raises `TooFine` where these are too many."""
+    if period > LONGEST:
+        raise TooFine
+    return Steps(tuple(map(values, range(period))), shift)
 
 
 Reach = tuple[Steps, Steps]
@@ -50,10 +65,7 @@ def ratio(size: int, result: int, first: Callable[[int], int], last: Callable[[i
     """Positions that follow the ratio of two sizes."""
     common = gcd(size, result)
     period, shift = result // common, size // common
-    return (
-        Steps(tuple(map(first, range(period))), shift),
-        Steps(tuple(map(last, range(period))), shift),
-    )
+    return pattern(first, period, shift), pattern(last, period, shift)
 
 
 def covered(size: int, result: int) -> Reach:

@@ -13,7 +13,7 @@ from math import lcm
 from typing import NamedTuple
 
 from archdsl.graph import Graph, Node, Value
-from archdsl.operations.reach import ALWAYS_0, SAME, Reach, Steps
+from archdsl.operations.reach import ALWAYS_0, LONGEST, SAME, Reach, Steps, TooFine, pattern
 
 
 class Sight(NamedTuple):
@@ -25,6 +25,11 @@ class Sight(NamedTuple):
 
     near: Reach | None
     everything: bool
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it would take too long to follow."""
+        return self.near is None and not self.everything
 
     @property
     def field(self) -> int | None:
@@ -43,16 +48,31 @@ class Sight(NamedTuple):
 Sights = tuple[Sight, ...]
 """One for each spatial axis of the input."""
 
+MOST = 2_000_000
+"""Positions that are looked at for a whole network; what is left over then is not known."""
+
 
 def sights(graph: Graph) -> dict[int, Sights]:
     """For the id of each tensor that depends on the network's first input: what it sees of it."""
     image = graph.inputs[0]
     rank = len(image.shape) - 1
     known: dict[int, Sights] = {id(image): (Sight(SAME, False),) * rank}
+    spent = 0
     for node in graph.nodes:
         seen = [value for value in _read(node) if id(value) in known]
         for value in node.outputs if seen else ():
-            known[id(value)] = tuple(_sight(node, value, axis, seen, known) for axis in range(rank))
+            found = []
+            for axis in range(rank):
+                try:
+                    if spent > MOST:
+                        raise TooFine
+                    sight = _sight(node, value, axis, seen, known)
+                    spent += len(seen) * (_period(sight.near) if sight.near else 1)
+                except TooFine:
+                    sight = Sight(None, False)
+                    spent += LONGEST if spent <= MOST else 0
+                found.append(sight)
+            known[id(value)] = tuple(found)
     return known
 
 
@@ -70,6 +90,8 @@ def _sight(
     everything = False
     for source in seen:
         before = known[id(source)][axis]
+        if before.unknown:
+            raise TooFine
         everything = everything or before.everything
         reach = _reach(node, value, source, axis, len(known[id(source)]))
         if reach is None:
@@ -77,6 +99,8 @@ def _sight(
         elif before.near is not None:
             further = _after(before.near, reach, value.shape[axis + 1])
             near = further if near is None else _joined(near, further, value.shape[axis + 1])
+    if near is not None and _period(near) > LONGEST:
+        raise TooFine
     return Sight(near, everything or near is None)
 
 
@@ -105,7 +129,7 @@ def _within(steps: Steps, size: int) -> Steps:
 
 
 def _listed(steps: Steps, size: int) -> Steps:
-    return Steps(tuple(map(steps.at, range(size))), steps.at(size) - steps.at(0))
+    return pattern(steps.at, size, steps.at(size) - steps.at(0))
 
 
 def _joined(one: Reach, other: Reach, size: int) -> Reach:
@@ -130,7 +154,7 @@ def _repeated(steps: Steps, period: int) -> Steps:
     if len(steps.values) == period:
         return steps
     times = period // len(steps.values)
-    return Steps(tuple(map(steps.at, range(period))), steps.shift * times)
+    return pattern(steps.at, period, steps.shift * times)
 
 
 def plain(stride: Fraction) -> float:

@@ -276,8 +276,12 @@ def stride_text(sights: tuple[Sight, ...]) -> str:
 
 
 def field_text(sights: tuple[Sight, ...]) -> str:
-    """The receptive field: `43`, `3x7`, `all`; with a star where all is seen besides."""
-    fields = ["all" if sight.field is None else str(sight.field) for sight in sights]
+    """The receptive field: `43`, `3x7`, `all`; with a star where all is seen besides, and a
+    question mark where it would take too long to follow."""
+    fields = [
+        "?" if sight.unknown else "all" if sight.field is None else str(sight.field)
+        for sight in sights
+    ]
     return _for_axes(fields) + ("*" if _is_gated(sights) else "")
 
 

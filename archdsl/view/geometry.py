@@ -292,21 +292,27 @@ def fitted(text: str, size: float, width: float) -> str:
     """A text as far as it fits."""
     if text_width(text, size) <= width:
         return text
-    while text and text_width(text + "…", size) > width:
-        text = text[:-1]
+    width -= text_width("…", size)
+    for end, letter in enumerate(text):
+        width -= text_width(letter, size)
+        if width < 0:
+            return text[:end].rstrip() + "…"
     return text.rstrip() + "…"
 
 
 def wrapped(text: str, size: float, width: float) -> list[str]:
     """A text in lines that are no wider; words that are get shortened."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
+    room, space = 0.0, text_width(" ", size)
     for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
+        needed = text_width(word, size)
+        if lines and space + needed <= room:
+            lines[-1].append(word)
+            room -= space + needed
         else:
-            lines.append(fitted(word, size, width))
-    return lines
+            lines.append([fitted(word, size, width)])
+            room = width - needed
+    return [" ".join(words) for words in lines]
 
 
 def rounded(points: list[tuple[float, float]]) -> str:

@@ -110,6 +110,9 @@ class Drawn:
                 piece -= np.float32(0.5)
                 piece *= 2 * factor
             else:
+                if scheme == "truncated_normal" and argument > EDGE:
+                    yield _wide(size, generator, argument)
+                    continue
                 piece = generator.standard_normal(size, np.float32)
                 piece *= factor
                 if scheme == "truncated_normal":
@@ -125,12 +128,29 @@ class Drawn:
         return shape, (scheme.name, argument), needed  # type: ignore[return-value]
 
 
+EDGE = 2.0
+"""Where the truncated normal ends."""
+
+
+def _wide(size: Shape, generator: np.random.Generator, std: float) -> Array:
+    """A normal within -2 and 2 that is wider than that: uniform numbers, each kept as often as it
+    is likely. At least 0.6 of them are, where a normal itself might be outside for ever."""
+    piece = np.empty(prod(size), np.float32)
+    missing = np.arange(len(piece))
+    while len(missing):
+        drawn = generator.uniform(-EDGE, EDGE, len(missing))
+        kept = generator.random(len(missing)) < np.exp(-0.5 * (drawn / std) ** 2)
+        piece[missing[kept]] = drawn[kept]
+        missing = missing[~kept]
+    return piece.reshape(size)
+
+
 def _redraw(piece: Array, generator: np.random.Generator, factor: np.float32) -> None:
     """Draw again what lies outside of -2 and 2; of a wide normal only what would be rare."""
-    outside = np.abs(piece) > 2
+    outside = np.abs(piece) > EDGE
     while count := int(outside.sum()):
         piece[outside] = generator.standard_normal(count, np.float32) * factor
-        outside = np.abs(piece) > 2
+        outside = np.abs(piece) > EDGE
 
 
 # Stored weights

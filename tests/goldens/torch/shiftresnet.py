@@ -17,10 +17,11 @@ class Shift2d(nn.Module):
         super().__init__()
         self.groups = channels
         self.padding = k // 2
-        moved = channels // k**2 * k**2
+        channel = torch.arange(channels)
+        place = channel % k**2
+        place[channels - channels % k**2 :] = k**2 // 2  # these stay
         window = torch.zeros(channels, k**2)
-        window[:moved] = torch.eye(k**2).repeat(moved // k**2, 1)
-        window[moved:, k**2 // 2] = 1
+        window[channel, place] = 1
         window = window.view(channels, 1, k, k)
         self.register_buffer("window", window, persistent=False)
 
