@@ -15,10 +15,12 @@ import pytest
 
 import archdsl
 from archdsl.cli import summary as command_line
+from archdsl.diagnostics import printable
 from archdsl.network import PartInfo
 from archdsl.summary import forms, memory, rows
 from archdsl.summary import text as summary
 from tests.conftest import Command
+from tests.shipped import SHIPPED
 
 FORMS = ("text", "json", "csv", "markdown", "latex")
 NAMES = 'arch a_b { "50 % & more_or_less <b>|{x}$^~#"\n input x_1: 2x6x6\n y = x_1 -> conv(3)\n'
@@ -87,13 +89,27 @@ def pair(spec: str) -> tuple[object, object]:
 
 @pytest.mark.parametrize("width", [80, 90, 100, 118, 140])
 def test_width(width: int) -> None:
-    """No line of a table is wider; what is left out is the description first."""
+    """No line is wider; what goes first is what follows from the numbers that stay."""
+    network = archdsl.load("efficientnet")
     for depth in rows.DEPTHS:
-        text = archdsl.load("efficientnet").summary(depth, width=width)
-        table = text.split("\n\n")[1]
-        longest = max(map(len, table.splitlines()))
-        assert longest <= width or "mbconv" not in table
-    assert longest <= 100 or width > 100
+        text = network.summary(depth, width=width)
+        assert max(map(len, text.splitlines())) <= width
+        for part in network.table(depth):
+            assert f"{part.params:,}" in text and f"{part.macs:,}" in text
+    assert ("%" in text and "█" in text) == (width >= 140) or 90 <= width <= 118
+    assert ("%" in network.summary(width=width)) == (width >= 100)
+
+
+@pytest.mark.parametrize("network", SHIPPED, ids=lambda network: network[2] or network[1])
+def test_shipped_networks_fit_a_terminal(network: tuple[str, str, str | None]) -> None:
+    spec, arch, variant = network
+    made = archdsl.load(spec, arch, variant)
+    text = made.summary()
+    assert max(map(len, text.splitlines())) <= 80
+    for part in made.table():
+        assert f"{part.params:,}" in text and f"{part.macs:,}" in text or part.training
+        assert "x".join(map(str, part.shape[1:])) in text
+    assert all(word in text for word in printable(made.doc).split())
 
 
 def test_a_table_of_latex_compiles(tmp_path: Path) -> None:

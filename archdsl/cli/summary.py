@@ -17,7 +17,8 @@ FORMS = ("json", "csv", "markdown", "latex")
 EPILOG = """\
 One row for each line of the arch and each row of its tables, or what these fall into. What every
 figure means is in docs/costs.md. --format is that of the table, on standard output; with json
-diagnostics are JSON too, on standard error. On a terminal the table is as wide as that.
+diagnostics are JSON too, on standard error. On a terminal the table is as wide as that, else 80
+columns.
 
 examples:
   archdsl summary mobilenet_v2
@@ -64,6 +65,6 @@ def _width() -> int | None:
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     try:
-        return min(max(os.get_terminal_size(sys.stdout.fileno()).columns, 80), 140)
+        return min(max(os.get_terminal_size(sys.stdout.fileno()).columns, 40), 140)
     except OSError:
         return None

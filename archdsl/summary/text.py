@@ -6,6 +6,7 @@ forms of the same table are in `forms.py`.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,11 +18,14 @@ from archdsl.summary import memory, receptive, rows
 from archdsl.summary.receptive import Sight
 from archdsl.summary.rows import Row
 
-WIDTH = 118
+WIDTH = 80
 """Columns of a table that nobody watches on a terminal."""
 
 LEAST = 12
-"""Columns below which the description of a row is of no use."""
+"""Columns that a description should have: before it gets fewer, other things go."""
+
+LEAST_OF_ALL = 4
+"""Columns below which it is of no use."""
 
 BAR = 5
 """Columns of the bar of the largest share."""
@@ -159,7 +163,7 @@ class Summary:
         return "\n".join(
             [
                 f"{self.graph.class_name} ({self.graph.name})",
-                *map(printable, self.graph.unit.docs),
+                *(line for doc in self.graph.unit.docs for line in _wrapped(printable(doc), width)),
                 "",
                 text[0],
                 rule,
@@ -167,7 +171,11 @@ class Summary:
                 rule,
                 text[-1],
                 "",
-                *(f"{name:{margin}}  {said}" for name, said in notes),
+                *(
+                    line
+                    for name, said in notes
+                    for line in _wrapped(f"{name:{margin}}  {said}", width, " " * (margin + 2))
+                ),
             ]
         )
 
@@ -197,32 +205,57 @@ def _label(row: Row, parent: str) -> str:
 def _laid_out(table: list[tuple[str, ...]], shares: list[tuple[str, str]], width: int) -> list[str]:
     """Rows as lines: words to the left, numbers to the right, shares behind what they are of.
 
-    The descriptions get the room that is left; where that is too little, the bars go, and where
-    that is not enough, the descriptions.
+    Numbers and shapes are never cut. Where the descriptions have too little room, the bars go, then
+    the percents, which follow from the numbers; then the columns move together, descriptions
+    are cut, and at last names of several tensors (`p3 .. p7`).
     """
-    for bars in (True, False):
-        rows = [_with_shares(cells, share, bars) for cells, share in zip(table, shares)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        room = width - sum(widths) + widths[1] - 2 * (len(widths) - 1)
-        if room >= min(LEAST, widths[1]):
+    for share, tight in ((5 + BAR, False), (4, False), (0, False), (0, True)):
+        rows = [_with_shares(cells, texts, share) for cells, texts in zip(table, shares)]
+        if tight:
+            rows[0] = tuple(cell.replace("parameters", "params") for cell in rows[0])
+        gaps = [2, 2, 1 if tight else 2, 1 if tight else 2, 2, 2, 2]
+        room = _room(rows, gaps, width)
+        if room >= min(LEAST, max(len(row[1]) for row in rows)):
             break
-    else:
-        room = 0
-    widths[1] = min(widths[1], room)
+    if room < 0:
+        rows = [(_first_and_last(name), *rest) for name, *rest in rows]
+        room = _room(rows, gaps, width)
+    described = min(max(len(row[1]) for row in rows), room)
+    if described < LEAST_OF_ALL:
+        rows = [(row[0], "", *row[2:]) for row in rows]
+        gaps[0] = described = 0
+    rows = [(row[0], _shortened(row[1], described), *row[2:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
     for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        if widths[1]:
-            cells.append(_shortened(row[1], widths[1]).ljust(widths[1]))
-        cells += [row[2].ljust(widths[2])]
+        cells = [cell.ljust(size) for cell, size in zip(row[:3], widths)]
         cells += [cell.rjust(size) for cell, size in zip(row[3:], widths[3:])]
-        lines.append("  ".join(cells).rstrip())
+        line = "".join(cell + " " * gap for cell, gap in zip(cells, [*gaps, 0]))
+        lines.append(line.rstrip())
     return lines
 
 
-def _with_shares(cells: tuple[str, ...], share: tuple[str, str], bars: bool) -> tuple[str, ...]:
-    params, macs = (text.ljust(5 + BAR) if bars else text[:4].ljust(4) for text in share)
-    return (*cells[:5], f"{cells[5]} {params}", f"{cells[6]} {macs}", cells[7])
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, max(width, 40), subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]  # fmt: skip
+
+
+def _room(rows: list[tuple[str, ...]], gaps: list[int], width: int) -> int:
+    """Columns that are left for the descriptions."""
+    columns = [max(map(len, column)) for column in zip(*rows)]
+    return width - sum(columns) + columns[1] - sum(gaps)
+
+
+def _first_and_last(name: str) -> str:
+    first, *others = name.split(", ")
+    return f"{first} .. {others[-1]}" if others else name
+
+
+def _with_shares(cells: tuple[str, ...], share: tuple[str, str], room: int) -> tuple[str, ...]:
+    params, macs = (f" {text[:room].ljust(room)}" if room else "" for text in share)
+    return (*cells[:5], cells[5] + params, cells[6] + macs, cells[7])
 
 
 def _shares(amounts: list[int], total: int) -> list[str]:
@@ -245,8 +278,12 @@ def _bar(part: float) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
+    """The words that fit, and dots where there is room to say that there are more."""
     if len(text) <= width:
         return text
+    if width < LEAST:
+        cut = text[: width + 1].rsplit(" ", 1)[0]
+        return cut if len(cut) <= width else text[: width - 2] + ".."
     return text[: width - 3].rsplit(" ", 1)[0][: width - 3] + " .."
 
 
