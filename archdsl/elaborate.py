@@ -109,16 +109,20 @@ def in_order(problems: list[Diagnostic], first: Source) -> list[Diagnostic]:
 class Elaborator(Stager):
     """One elaboration: collects nodes and mistakes."""
 
+    samples = False
+    """Whether it is blocks by themselves that are evaluated, to learn about their mistakes."""
+
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.problems: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
         self._told: set[object] = set()
+        self._read: set[Unit] = set()
 
     def record(self, problem: Diagnostic, scope: Scope) -> None:
         """Keep a mistake found in a scope, once, with the uses of blocks that led to it."""
         if self._is_new(problem):
-            lead_to(problem, scope)
+            lead_to(problem, scope, None if self.samples else self.program)
             self.problems.append(problem)
         self._go_on(problem)
 
@@ -302,11 +306,13 @@ class Elaborator(Stager):
         names = unit.names
         outputs: list[Any] | None = None
         self.spend(USE + 2 * len(self.active) + unit.size, unit.span)
-        if "known" not in frame.facts:
+        if unit not in self._read:
+            self._read.add(unit)
             self.spend(FIRST * unit.size, unit.span)
-            frame.facts["known"] = True
-            for problem in static.mistakes(unit, self.program):
-                self._keep(problem)
+            if not self.samples:
+                self.program.evaluated.add(unit)
+                for problem in static.mistakes(unit, self.program):
+                    self._keep(problem)
         for statement in unit.body:
             try:
                 if isinstance(statement, tree.Return):
@@ -466,10 +472,11 @@ class Elaborator(Stager):
     def _return(self, statement: tree.Return, frame: Frame) -> list[Any]:
         values = []
         scope = frame.scope
+        nested = scope.parent is not None or scope.unit.kind == "block"
         for expression in statement.values:
             if scope.unit.names.for_training(expression):
                 assert isinstance(expression, tree.Guard)
-                if scope.parent is not None:
+                if nested:
                     if scope.unit.kind == "arch":
                         continue  # a network used as a block gives what it gives in use
                     raise errors.TrainingInBlock(expression.span)
@@ -478,7 +485,7 @@ class Elaborator(Stager):
             if type(value) is Value:
                 if not isinstance(expression, tree.Name):
                     value.name = value.name or "out"
-            elif scope.parent is not None and not (
+            elif nested and not (
                 isinstance(value, list) and all(isinstance(item, Value) for item in value)
             ):
                 raise _no_output(value, expression, scope.unit)
@@ -504,10 +511,10 @@ def _with_numbers(
     return problem
 
 
-def lead_to(problem: Diagnostic, scope: Scope) -> None:
+def lead_to(problem: Diagnostic, scope: Scope, program: Program | None = None) -> None:
     """Move a mistake to the outermost use of a block that led to it; notes lead back inwards.
 
-    What is wrong in every use stays where it is written.
+    What is wrong in every use stays where it is written, as far as the `program` tells.
     """
     span = problem.span
     assert span is not None
@@ -516,6 +523,8 @@ def lead_to(problem: Diagnostic, scope: Scope) -> None:
     reason: tuple[str, Scope] | None = None
     while scope.parent is not None:
         outer = scope.parent
+        if program is not None and _is_own(problem.code, span, scope, program):
+            break
         if not scope.unit.outlined:
             problem.notes.insert(0, Note(span, f"in `{scope.unit.name}`, here"))
             cause = _cause(span, scope)
@@ -527,6 +536,15 @@ def lead_to(problem: Diagnostic, scope: Scope) -> None:
         from archdsl.reasons import show_argument  # only a mistake needs it
 
         show_argument(problem, *reason)
+
+
+def _is_own(code: str, span: Span, scope: Scope, program: Program) -> bool:
+    """Whether a block has this mistake in whatever way it is used."""
+    from archdsl.samples import own_places  # only a mistake needs it
+
+    if code[:2] not in ("A2", "A3") or scope.unit.outlined or scope.unit.kind != "block":
+        return False
+    return (code, span.start, span.end) in own_places(scope.unit, program)
 
 
 def _cause(span: Span, scope: Scope) -> tuple[str, Span] | None:

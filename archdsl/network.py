@@ -177,6 +177,22 @@ class Spec:
         assert unit is not None
         return unit
 
+    def unused_mistakes(self) -> list[Diagnostic]:
+        """What is wrong in the blocks that no network made so far uses: in the text of each, and on
+        sample inputs, as far as its parameters have defaults."""
+        from archdsl import samples, static
+
+        found: list[Diagnostic] = []
+        for name in self.blocks:
+            try:
+                unit = self.unit(name)
+                if unit not in self.program.evaluated:
+                    wrong = static.mistakes(unit, self.program)
+                    found += wrong or samples.mistakes(unit, self.program)
+            except (Diagnostic, DiagnosticError) as problem:
+                found += getattr(problem, "diagnostics", [problem])
+        return found
+
     def variants(self, arch: str) -> list[str]:
         """Names of the variants of an arch."""
         with all_mistakes():

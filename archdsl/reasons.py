@@ -13,7 +13,7 @@ from archdsl.diagnostics import Diagnostic, Note
 from archdsl.graph import Frame, Node, Scope, Value
 from archdsl.numbers import PLAIN, is_function
 from archdsl.operations import shape_text
-from archdsl.operations.base import axis_text
+from archdsl.operations.base import axis_text, tensor_text
 from archdsl.operations.kinds import describe, describe_apart
 from archdsl.source import Span
 
@@ -90,7 +90,7 @@ def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
     for axis in range(1, len(shape)):
         if aspect == axis_text(axis, len(shape) - 1):
             return f"this value has {aspect} {shape[axis]}"
-    return f"this value is {shape_text(shape)}"
+    return f"this value is {tensor_text(shape) if len(shape) == 1 else shape_text(shape)}"
 
 
 def _channels(value: Value, frame: Frame) -> tree.Expression | None:

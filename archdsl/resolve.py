@@ -100,6 +100,8 @@ class Program:
         self._length = 0
         self.spent = 0
         """Work of all networks that were made of it."""
+        self.evaluated: set[Unit] = set()
+        """What these networks use."""
         self._root = os.path.dirname(os.path.realpath(path)) if path else None
         self.main = self._load(source, os.path.realpath(path) if path else None, ())
 

@@ -23,12 +23,14 @@ IN_TABLES = ("index", "total", "rep", "up")
 """What a table knows beside its parameters: its counters, and a word for rounding."""
 
 
-def mistakes(unit: Unit, program: Program) -> Iterator[Diagnostic]:
+def mistakes(unit: Unit, program: Program) -> list[Diagnostic]:
     """What is wrong in the text of a unit, also in lines that no use evaluates."""
-    yield from unit.mistakes
-    text = _Text(unit, program)
-    yield from text.unknown_names()
-    yield from text.wrong_arguments()
+    found: list[Diagnostic] | None = unit.facts.get("mistakes")
+    if found is None:
+        text = _Text(unit, program)
+        found = [*unit.mistakes, *text.unknown_names(), *text.wrong_arguments()]
+        unit.facts["mistakes"] = found
+    return found
 
 
 class _Text:

@@ -15,8 +15,9 @@ from archdsl.network import Network, Spec
 
 EPILOG = """\
 Checks each arch of each file as it stands and in each of its variants; with --arch, --variant
-or --set, just what these select. Of a folder all *.arch files in it and below it are checked, but
-for hidden folders. With --format json or sarif the diagnostics are on standard output.
+or --set, just what these select. Blocks that no arch uses are tried on sample inputs. Of a folder
+all *.arch files in it and below it are checked, but for hidden folders. With --format json or sarif
+the diagnostics are on standard output.
 
 examples:
   archdsl check my_net.arch
@@ -87,16 +88,11 @@ def _check(name: str, options: argparse.Namespace) -> tuple[list[Diagnostic], st
 
 
 def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[Diagnostic]:
-    """Check every arch as it stands and in its variants, and that the blocks can be resolved.
+    """Check every arch as it stands and in its variants, and the blocks that none of them uses.
 
     The warnings, which are all found only where nothing is wrong.
     """
     networks: list[Network] = []
-    for block in spec.blocks:
-        try:
-            spec.unit(block)
-        except DiagnosticError as problem:
-            problems += problem.diagnostics
     for arch in spec.archs:
         try:
             unit = spec.unit(arch)
@@ -118,4 +114,6 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[
                 problems += [p for p in problem.diagnostics if (p.code, p.span) not in told]
             else:
                 fine.append(networks[-1].name)
+    told = {(known.code, known.span) for known in problems}
+    problems += [p for p in spec.unused_mistakes() if (p.code, p.span) not in told]
     return [] if problems else spec.warnings(networks)
