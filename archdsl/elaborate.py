@@ -185,7 +185,7 @@ class Elaborator(Stager):
         values = self._body(unit, frame)
         if values is None:
             raise Poisoned
-        outputs = self._outputs(unit, values)
+        outputs = self._outputs(unit, inputs, values)
         return Graph(
             self.program, unit, class_name, variant, root.inputs, outputs, self.nodes, root
         )
@@ -276,10 +276,13 @@ class Elaborator(Stager):
         frame.names[statement.name] = value
         return value
 
-    def _outputs(self, unit: Unit, values: list[Any]) -> tuple[Output, ...]:
+    def _outputs(
+        self, unit: Unit, inputs: list[Value], values: list[Any]
+    ) -> tuple[Output, ...]:
         statement = next(s for s in unit.body if isinstance(s, tree.Return))
         outputs: list[Output] = []
-        taken: set[str] = set()
+        given = {id(value): value.name for value in inputs}
+        taken = set(given.values())
         for expression, value in zip(statement.values, values, strict=True):
             training = unit.names.for_training(expression)
             if isinstance(expression, tree.Guard) and training:
@@ -288,8 +291,9 @@ class Elaborator(Stager):
                 raise _no_output(value, expression, unit)
             name = expression.name if isinstance(expression, tree.Name | tree.Field) else ""
             name = name or ("out" if len(values) == 1 else f"out_{len(outputs)}")
-            while name in taken:
-                name += "_"
+            if given.pop(id(value), "") != name:  # an input that is handed on is both
+                while name in taken:
+                    name += "_"
             taken.add(name)
             outputs.append(Output(name, value, training))
         if all(output.training for output in outputs):

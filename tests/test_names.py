@@ -16,7 +16,7 @@ from archdsl import python_names
 from archdsl.numbers import FUNCTIONS
 from archdsl.operations import OPERATIONS, WORDS
 from archdsl.torch.source import generate
-from tests import properties
+from tests import onnx_tools, properties
 from tests.agreement import agree, build
 
 ROOT = Path(__file__).parent.parent
@@ -264,7 +264,7 @@ def spec(role: str, name: str) -> str:
 
 def taken(role: str, name: str) -> bool:
     """Whether the spec of a role has the name already, or the language refuses it there."""
-    if role == "label of a row" and name in ("c", "h", "w", "d"):
+    if role == "label of a row" and name in ("c", "h", "w", "d", "stage2"):
         return True
     hides = OPERATIONS.keys() if role not in CALLED else set()
     return name in set(re.findall(r"\w+", ROLES[role])) - hides
@@ -284,6 +284,42 @@ def test_no_name_breaks_a_graph(role: str) -> None:
     for name in random.Random(role).sample([*WORST, *hostile()], 6):
         if not taken(role, name):
             properties.onnx_agrees(spec(role, name))
+
+
+def test_outputs_in_a_file_are_named_as_in_the_graph(tmp_path: Path) -> None:
+    for body, names in {
+        "input out: 4x5x5\n return (out -> conv(4)) + out": ["out_"],
+        "input out: 4x5x5\n return out": ["out"],
+        "input a: 4x5x5\n return a -> relu, a, a": ["out_0", "a", "a_"],
+        "input a: 4x5x5\n t = a -> stages { a: relu }\n return t.a": ["a_"],
+        "input out_1: 4x5x5\n r = out_1 -> conv(2)\n return r, r -> relu, r": ["r", "out_1_", "r_"],
+    }.items():
+        text = f"arch net {{ {body} }}".replace("{ ", "{\n").replace(" }", "\n}")
+        made = properties.network(text + "\n")
+        assert [output.name for output in made.graph.outputs] == names
+        for functions in (False, True):
+            made.onnx(tmp_path / "net.onnx", functions=functions)
+            model = onnx_tools.checked(tmp_path / "net.onnx")
+            assert [output.name for output in model.graph.output] == names
+        properties.onnx_agrees(text + "\n")
+
+
+def test_uses_of_blocks_and_operators_share_names() -> None:
+    """A use of a block is a node of its line's name, which an operator may have, too."""
+    properties.onnx_agrees("""
+block b(x: tensor, y: tensor) {
+  x_1 = x -> conv(4)
+  w = y -> conv(4) -> relu
+  return x_1 + w, x_1
+}
+arch net {
+  input x: 4x6x6
+  x_1 = x -> conv(4)
+  y, z = b(x, x_1)
+  b = b(y, x_1)[0] -> identity
+  return y -> identity, y, b -> identity, b, b
+}
+""")
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -138,6 +138,10 @@ class _Outliner:
                 found += [_Step.of(node, _inside(node.name, scope), name) for node in run]
             else:
                 found.append(self._call(list(run), child, scope, name))
+        # A use has the name of its line; an operator that has the same gets a number.
+        unique = Unique(set())
+        for step in sorted(found, key=lambda step: step.function is None):
+            step.title = unique(step.title)
         return found
 
     def _call(self, nodes: list[Node], scope: Scope, around: Scope, name: _Name) -> _Step:
@@ -183,17 +187,16 @@ class _Outliner:
 def _local_names(nodes: list[Node], scope: Scope, inputs: list[Value | Tensor]) -> dict[int, str]:
     """Names that leave out where the block is used, so that equal uses are equal."""
     names: dict[int, str] = {}
-    values = 0
+    unique = Unique(set())
     for item in inputs:
+        own = "x"
         if isinstance(item, Tensor):
-            names[id(item)] = item.name.removeprefix(".".join(scope.path) + ".")
-        else:
-            names[id(item)] = f"x_{values}" if values else "x"
-            values += 1
+            own = item.name.removeprefix(".".join(scope.path) + ".")
+        names[id(item)] = unique(own)
     for node in nodes:
         title = _inside(node.name, scope)
         for i, value in enumerate(node.outputs):
-            names[id(value)] = title if len(node.outputs) == 1 else f"{title}/{i}"
+            names[id(value)] = unique(title if len(node.outputs) == 1 else f"{title}/{i}")
     return names
 
 
