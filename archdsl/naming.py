@@ -132,23 +132,15 @@ class Names:
         return not (isinstance(value, tree.Call) and self.is_function(value))
 
     def _is_number(self, name: str) -> bool:
-        """Whether a parameter of which nothing is said is read as one: more is done with it than
-        to hand it on to a block, which may call it."""
-        handed_on: set[int] = set()
-        read: set[int] = set()
-        for node in walk((self.unit.parameters, self.unit.body)):
-            if isinstance(node, tree.Call):
-                if node.name not in OPERATIONS or self.unit.program.defines(
-                    node.name, node.span.source
-                ):
-                    handed_on |= {id(argument.value) for argument in node.arguments}
-            elif isinstance(node, tree.Header):
-                handed_on |= set(map(id, node.columns))
-            elif isinstance(node, tree.Cell):
-                handed_on.add(id(node.value))
-            elif isinstance(node, tree.Name) and node.name == name:
-                read.add(id(node))
-        return bool(read - handed_on)
+        """Whether a parameter of which nothing is said is a number of the primitive that it is
+        called like, as in `split(split)`."""
+        calls = (node for node in walk(self.unit.body) if isinstance(node, tree.Call))
+        return any(
+            isinstance(inner, tree.Name) and inner.name == name
+            for call in calls
+            if call.name == name
+            for inner in walk(call.arguments)
+        )
 
     # Tensors in calls
 

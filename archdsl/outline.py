@@ -57,7 +57,7 @@ class Outline:
         for statement in repeat.body:
             if isinstance(statement, tree.Let) and statement.name in self.numbers:
                 raise errors.NumberCarried(statement.span, name=statement.name, label=label)
-        free = _free(repeat.body, set())
+        free = _free(repeat.body, set(), self.numbers)
         tensors = {name: span for name, span in free.items() if name in self.tensors}
         numbers = {name: span for name, span in free.items() if name in self.numbers - self.tensors}
         inside = Outline(tensors, self.optional & set(tensors), numbers)
@@ -114,14 +114,18 @@ def _assigned(body: tuple[tree.Statement, ...]) -> Iterator[str]:
             yield from _assigned(statement.body)
 
 
-def _free(body: tuple[tree.Statement, ...], bound: set[str]) -> dict[str, Span]:
-    """The names that statements read before they give them values, and where first."""
+def _free(
+    body: tuple[tree.Statement, ...], bound: set[str], numbers: set[str]
+) -> dict[str, Span]:
+    """The names that statements read before they give them values, and where first; those of
+    `numbers` may hold an operation, and be called."""
     found: dict[str, Span] = {}
 
     def reads(node: Any) -> None:
         for inner in tree.walk(node):
             if isinstance(inner, tree.Name | tree.Call | tree.Row) and inner.name not in bound:
-                found.setdefault(inner.name, inner.span)
+                if isinstance(inner, tree.Name) or inner.name in numbers:
+                    found.setdefault(inner.name, inner.span)
 
     for statement in body:
         if isinstance(statement, tree.Assign):
@@ -132,7 +136,7 @@ def _free(body: tuple[tree.Statement, ...], bound: set[str]) -> dict[str, Span]:
             bound.add(statement.name)
         elif isinstance(statement, tree.Repeat):
             reads((statement.start, statement.stop))
-            inside = _free(statement.body, bound | {statement.variable})
+            inside = _free(statement.body, bound | {statement.variable}, numbers)
             # What the inner repeat changes must be there before, for it may have no rounds.
             for name in _assigned(statement.body):
                 if name not in bound:

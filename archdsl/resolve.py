@@ -389,8 +389,9 @@ class Merger:
             return
         bound: dict[str, int] = {}
         needed: dict[str, int] = {}
+        lets = {line.name for line in (*body, *own) if isinstance(line, tree.Let)}
         for i in reversed(range(end)):
-            needed.update(dict.fromkeys(mentioned_names(body[i]), i))
+            needed.update(dict.fromkeys(mentioned_names(body[i], lets), i))
             for name in bound_names(body[i]):
                 bound.setdefault(name, i)
         new = {name for statement in added for name in bound_names(statement)}
@@ -398,7 +399,7 @@ class Merger:
         before: dict[int, list[tree.Statement]] = {}
         # From the last to the first, so that each finds those that need it.
         for statement in reversed(added):
-            names, mentioned = bound_names(statement), mentioned_names(statement)
+            names, mentioned = bound_names(statement), mentioned_names(statement, lets)
             if names or isinstance(statement, tree.Return):
                 place = min((needed[name] for name in names if name in needed), default=end)
             else:
@@ -502,9 +503,11 @@ def bound_names(statement: tree.Statement) -> set[str]:
     return set(line_name(statement) or ())
 
 
-def mentioned_names(node: tree.Node) -> set[str]:
-    """The names that occur in a piece of a spec as values or as operations."""
-    names = {n.name for n in walk(node) if isinstance(n, tree.Name | tree.Call | tree.Row)}
+def mentioned_names(node: tree.Node, lets: set[str]) -> set[str]:
+    """The names of values that occur in a piece of a spec. What is called may be one of `lets`, but
+    is no line: a line can be called like a primitive."""
+    names = {n.name for n in walk(node) if isinstance(n, tree.Name)}
+    names |= {n.name for n in walk(node) if isinstance(n, tree.Call | tree.Row) and n.name in lets}
     if isinstance(node, tree.Assign):
         targets = {target.name for target in node.targets}
         inside = {n.name for n in walk(node.value) if isinstance(n, tree.Name)}

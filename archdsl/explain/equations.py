@@ -156,10 +156,8 @@ def _is_computed(whole: tree.Expression) -> Callable[[tree.Node, Frame], bool]:
 
 def _is_function(call: tree.Call, frame: Frame) -> bool:
     """Whether a call is one of a function on numbers, and not of a block or an operation."""
-    return (
-        call.name not in frame.names
-        and numbers.is_number(frame.trace.get(id(call)))
-        and all(numbers.is_number(frame.trace.get(id(a.value))) for a in call.arguments)
+    return numbers.is_number(frame.trace.get(id(call))) and all(
+        numbers.is_number(frame.trace.get(id(a.value))) for a in call.arguments
     )
 
 

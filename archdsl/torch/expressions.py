@@ -254,6 +254,8 @@ class Expressions:
     def _function(
         self, expression: tree.Call, lanes: list[Frame], values: Mapping[Frame, Any]
     ) -> Symbol:
+        if not self.names.is_function(expression):
+            raise NotExpressible  # an operation that is not applied yet
         name = expression.name
         arguments = [argument.value for argument in expression.arguments]
         if name in ("floor", "ceil") and isinstance(arguments[0], tree.Binary):

@@ -324,8 +324,9 @@ class Flows(Expressions):
                     run.append(table.code())
                     stateful = True
             elif self._is_operator(step) or not _all_layers(made):
-                if channels is not None and channels.open and step.name == "pad_channels":
-                    raise NotOpen(channels.open)  # what it adds is written as a number
+                if channels is not None and channels.open:
+                    if any(map(_pads_channels, made.values())):
+                        raise NotOpen(channels.open)  # what it adds is written as a number
                 piece = close(piece)
                 name = ""
                 piece = self._called(step, lanes, [piece], line)
@@ -715,6 +716,10 @@ def does_nothing(operation: Operation) -> bool:
     return operation.name == "identity" or (
         operation.elementwise and getattr(operation, "rate", None) == 0
     )
+
+
+def _pads_channels(made: Any) -> bool:
+    return isinstance(made, Node) and made.operation.name == "pad_channels"
 
 
 def _flatten_of(made: Any, step: tree.Call) -> Node | None:
