@@ -882,6 +882,19 @@ class PaddingTooLarge(Diagnostic):
     kernel: int
 
 
+class EmptyWindow(Diagnostic):
+    code = "A3022"
+    message = (
+        "a window of `max_pool` has only padding at its {kernel} positions, "
+        "{dilation} apart: {axis} is {size}"
+    )
+    help = "with d of at most {size} every window meets the map"
+    kernel: int
+    dilation: int
+    axis: str
+    size: int
+
+
 class ReflectionTooLarge(Diagnostic):
     code = "A3017"
     message = "mode=reflect needs padding smaller than the map: {padding} against {axis} {size}"

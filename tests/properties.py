@@ -30,7 +30,7 @@ from archdsl.report_json import json_report
 from archdsl.summary import memory, rows
 from archdsl.torch.source import generate
 from archdsl.view.drawing import FORMATS
-from tests import agreement, onnx_tools, pictures, test_format
+from tests import agreement, any_size, onnx_tools, pictures, test_format
 from tests.test_diff import check_pair
 from tests.test_torch_style import PYPROJECT
 
@@ -237,6 +237,7 @@ PROPERTIES: dict[str, tuple[Callable[[Any], None], Callable[[], st.SearchStrateg
         60,
     ),
     "graphs_agree": (graphs_agree, testing.graphs, 25),
+    "every_size_agrees": (any_size.check, any_size.cases, 60),
     "torch_agrees": (torch_agrees, testing.specs, 25),
     "onnx_agrees": (onnx_agrees, testing.specs, 25),
     "source_is_clean": (source_is_clean, testing.specs, 25),

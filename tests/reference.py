@@ -289,6 +289,11 @@ def split(o: Any, x: Tensor) -> list[Tensor]:
     return [x.narrow(o.axis + 1, a, n) for a, n in zip(starts, o.sizes, strict=True)]
 
 
+def softmax(o: Any, x: Tensor) -> Tensor:
+    powers = (x - x.amax(o.axis + 1, keepdim=True)).exp()
+    return powers / powers.sum(o.axis + 1, keepdim=True)
+
+
 def unchanged(o: Any, x: Tensor) -> Tensor:
     return x
 
@@ -313,7 +318,7 @@ COMPUTE: dict[str, Callable[..., Tensor | list[Tensor]]] = {
     "prelu": lambda o, x, weight: torch.where(x > 0, x, along(weight, x) * x),
     "elu": lambda o, x: torch.where(x > 0, x, o.alpha * x.clamp(max=0).expm1()),
     "mish": lambda o, x: x * functional.softplus(x).tanh(),
-    "softmax": lambda o, x: x.exp() / x.exp().sum(o.axis + 1, keepdim=True),
+    "softmax": softmax,
     "identity": unchanged,
     "dropout": unchanged,
     "drop_path": unchanged,

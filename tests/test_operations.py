@@ -257,7 +257,7 @@ def test_every_operation_is_compared_with_torch() -> None:
     k=st.tuples(*[st.integers(1, 5)] * 3),
     s=st.tuples(*[st.integers(1, 4)] * 3),
     p=st.tuples(*[st.integers(0, 3)] * 3),
-    d=st.tuples(*[st.integers(1, 3)] * 3),
+    d=st.tuples(*[st.integers(1, 7)] * 3),
     ceil=st.booleans(),
 )
 def test_windows_slide_as_in_torch(
@@ -279,16 +279,40 @@ def test_windows_slide_as_in_torch(
     _same_or_both_refuse("max_pool", shape, {**named, "ceil": ceil}, lambda: pool(x))
 
 
+@settings(deadline=None, max_examples=300)
+@given(
+    n=st.integers(1, 9), k=st.integers(1, 4), s=st.integers(1, 4), d=st.integers(1, 12),
+    p=st.sampled_from(("keep", "same")),
+)  # fmt: skip
+def test_windows_of_padding_alone_are_refused(n: int, k: int, s: int, d: int, p: str) -> None:
+    """PyTorch tells of them: what it takes the largest of is minus infinity everywhere."""
+    arguments = {"k": k, "s": s, "d": d, "p": W(p)}
+    try:
+        (pads,) = make("conv", ((1, n),), c=1, **arguments).pads
+    except errors.CannotKeep:
+        return
+    result = F.max_pool1d(F.pad(torch.zeros(1, 1, n), pads, value=-torch.inf), k, s, 0, d)
+    if result.isinf().any():
+        with pytest.raises(errors.EmptyWindow):
+            make("max_pool", ((1, n),), **arguments)
+    else:
+        assert make("max_pool", ((1, n),), **arguments).outputs == (tuple(result[0].shape),)
+
+
 def _same_or_both_refuse(
     name: str, shape: Shape, arguments: dict[str, Any], reference: Callable[[], Tensor]
 ) -> None:
     try:
-        expected = tuple(reference().shape[1:])
+        result = reference()
     except RuntimeError:
         with pytest.raises((errors.WindowTooLarge, errors.PaddingTooLarge)):
             make(name, (shape,), **arguments)
+        return
+    if result.isinf().any():  # the largest number of padding alone
+        with pytest.raises(errors.EmptyWindow):
+            make(name, (shape,), **arguments)
     else:
-        assert make(name, (shape,), **arguments).outputs == (expected,)
+        assert make(name, (shape,), **arguments).outputs == (tuple(result.shape[1:]),)
 
 
 def test_multiply_accumulates() -> None:
@@ -516,6 +540,8 @@ REFUSED: list[tuple[type[diagnostics.Diagnostic], str | None, str, str, Any, dic
      {"start": 9, "stop": 3}),
     (E.NothingLeft, "start", "from 12 to 12", "slice", M, {"start": 12}),
     (E.PaddingTooLarge, "p", "2 > 3 / 2", "max_pool", M, {"k": 3, "p": 2}),
+    (E.EmptyWindow, "d", "at its 2 positions, 3 apart: width is 2", "max_pool", ((3, 9, 2),),
+     {"k": 2, "s": 1, "p": W("same"), "d": 3}),
     (E.ExactlyOne, None, "k and out; given: none", "avg_pool", M, {}),
     (E.ExactlyOne, "out", "given: both", "avg_pool", M, {"k": 2, "out": 2}),
     (E.NoEffect, "s", "`s` of `avg_pool` has no effect with out", "avg_pool", M,

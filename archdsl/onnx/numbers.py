@@ -40,8 +40,8 @@ def holds(value: float, type_: Type) -> bool:
     The range of bfloat16 is that of float32, and there is no wider type to go to.
     """
     range_ = np.finfo(np.float16)
-    magnitude = abs(value)
-    return type_ is not FLOAT16 or not value or bool(range_.tiny <= magnitude <= range_.max)
+    least, most = float(range_.tiny), float(range_.max)
+    return type_ is not FLOAT16 or value == 0 or least <= abs(value) <= most
 
 
 def _narrowed(array: Array, dtype: type, type_: Type, name: str) -> Array:

@@ -110,6 +110,9 @@ class Slice(Operation):
     stop: int = parameter(INTEGER, "the position after the last; the end if left out", None)
     axis: int = parameter(AXIS, "the axis that is cut; 0 is the channels", 0)
     step: int = parameter(COUNT, "distance of positions", 1)
+    first: int
+    last: int | None
+    """Start and stop as given, for maps of any size; `start` and `stop` are those of this one."""
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs
@@ -124,7 +127,7 @@ class Slice(Operation):
                 extent=extent_text(x, axis),
                 arithmetic=f"it would go from {start} to {stop}",
             )
-        self._settle(start=start, stop=stop)
+        self._settle(start=start, stop=stop, first=self.start, last=self.stop)
         return ((*x[:axis], size, *x[axis + 1 :]),)
 
     def reach(self, axis: int, output: int) -> Reach | None:
@@ -475,6 +478,8 @@ class Reshape(Operation):
     shape: tuple[int, ...] = parameter(
         Kind("a tuple of sizes, one of which may be -1", _read_shape), "the new shape"
     )
+    rest: int | None
+    """Where -1 was given; `shape` has what it comes to for this map."""
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs
@@ -489,7 +494,7 @@ class Reshape(Operation):
                 wanted=shape_text(self.shape),
                 arithmetic=_count(self.shape, size),
             )
-        self._settle(shape=shape)
+        self._settle(shape=shape, rest=self.shape.index(-1) if -1 in self.shape else None)
         return (shape,)
 
     def reach(self, axis: int, output: int) -> Reach | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl import errors
-from archdsl.operations.base import Operation, Shape, parameter
+from archdsl.operations.base import Operation, Shape, axis_text, parameter
 from archdsl.operations.kinds import AXES, FLAG, words
 from archdsl.operations.padding import PADDING, Pads, slide
 from archdsl.operations.reach import Reach, covered, window
@@ -55,7 +55,35 @@ class MaxPool(_Pool):
     ceil: bool = parameter(FLAG, _CEIL, False)
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
-        return (self._slide(inputs[0], self.k, self.d),)
+        (x,) = inputs
+        result = self._slide(x, self.k, self.d)
+        for axis in range(len(self.k)):
+            if self._is_blind(axis, x[axis + 1], result[axis + 1]):
+                raise errors.EmptyWindow(
+                    argument="d",
+                    about={0: axis_text(axis + 1, len(x) - 1)},
+                    kernel=self.k[axis],
+                    dilation=self.d[axis],
+                    axis=axis_text(axis + 1, len(x) - 1),
+                    size=x[axis + 1],
+                )
+        return (result,)
+
+    def _is_blind(self, axis: int, size: int, count: int) -> bool:
+        """Whether one of so many windows has nothing but padding at its positions."""
+        k, d, low = self.k[axis], self.d[axis], self.pads[axis][0]
+        s = self.s[axis] if self.s else k
+        if d <= size:
+            return False
+        # Positions are further apart than the map is wide: no window sees it with two of them.
+        seeing = 0
+        for tap in range(max(0, -(((count - 1) * s - low) // d)), k):
+            start = low - tap * d
+            if start + size <= 0:
+                break
+            first, last = max(0, -(-start // s)), min(count - 1, (start + size - 1) // s)
+            seeing += max(0, last - first + 1)
+        return seeing < count
 
     def reach(self, axis: int, output: int) -> Reach | None:
         return self._window(self.k, self.d, axis)

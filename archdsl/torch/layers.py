@@ -352,9 +352,8 @@ def _resize_layer(site: Site) -> Invoke:
     if operation.size is None and operation.scale is None:
         raise NotExpressible
     if same(site, "mode") == "nearest" and not _is_exact(site):
-        name = "_nearest" if operation.scale is None else "_nearest_scaled"
-        site.helper("_nearest")
-        site.helper(name)
+        for name in ("_nearest", "_nearest_scaled"):
+            site.helper(name)
         title = "Nearest" if operation.scale is None else "NearestScaled"
         return invoke(site.helper(title), _nearest_target(site))
     return invoke("nn.Upsample", **_resize_options(site))
@@ -428,8 +427,9 @@ def _shift(site: Site) -> Invoke:
 
 
 def _reshape_layer(site: Site) -> Invoke:
-    (shape,) = {operation.outputs[0] for operation in site.operations}
-    return invoke("nn.Sequential", "nn.Flatten()", f"nn.Unflatten(1, {python(shape)})")
+    shape, rest = same(site, "shape"), same(site, "rest")
+    sizes = tuple(-1 if i == rest else size for i, size in enumerate(shape))
+    return invoke("nn.Sequential", "nn.Flatten()", f"nn.Unflatten(1, {python(sizes)})")
 
 
 def _permute_layer(site: Site) -> Invoke:
@@ -437,7 +437,7 @@ def _permute_layer(site: Site) -> Invoke:
 
 
 def _slice_layer(site: Site) -> Invoke:
-    start, stop, step = same(site, "start"), same(site, "stop"), same(site, "step")
+    start, stop, step = same(site, "first"), same(site, "last"), same(site, "step")
     return invoke(
         site.helper("Slice"), *map(python, (start, stop)), axis=python(same(site, "axis") + 1),
         step=None if step == 1 else python(step),
@@ -602,10 +602,13 @@ def as_list(piece: Piece) -> Piece:
 
 def _slice(site: Site, operands: list[Piece]) -> Piece:
     axis, step = same(site, "axis"), same(site, "step")
-    start = site.argument("start")
-    begin, end = "" if unless(start, 0) is None else start.text, ""
-    if any(o.stop is not None and o.stop != o.inputs[0][axis] for o in site.operations):  # type: ignore[attr-defined]
-        end = site.argument("stop").text
+    to_the_end = all(operation.last is None for operation in site.operations)  # type: ignore[attr-defined]
+    if axis == 0:  # there are as many channels at every size of the map
+        to_the_end = all(o.stop == o.inputs[0][0] for o in site.operations)  # type: ignore[attr-defined]
+    names = ("start", "stop") if axis == 0 else ("first", "last")
+    start = site.argument(names[0])
+    begin = "" if unless(start, 0) is None else start.text
+    end = "" if to_the_end else site.argument(names[1]).text
     ends = [begin, end] if step == 1 else [begin, end, str(step)]
     # Formatters give room to a colon between more than names and numbers.
     colon = ":" if all(text.lstrip("-").isalnum() for text in ends if text) else " : "
@@ -644,8 +647,11 @@ def _permute(site: Site, operands: list[Piece]) -> Piece:
 
 
 def _reshape(site: Site, operands: list[Piece]) -> Piece:
-    inside = ", ".join(site.items("shape"))
-    return Piece(operands[0].wrapped(9), f".reshape(-1, {inside})", typed=operands[0].typed)
+    # The batch stays out of it: a map of another size must not become more samples.
+    sizes, flat = site.items("shape"), Piece(operands[0].wrapped(9), ".flatten(1)")
+    if len(sizes) == 1:
+        return Piece(flat, typed=operands[0].typed)
+    return Piece("torch.unflatten(", flat, f", 1, [{', '.join(sizes)}])", typed=True)
 
 
 def _channel_pad(site: Site) -> tuple[int, int]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from archdsl.torch.flows import Flows
 
 
+_SOURCES = {"count": "sizes", "pads": "p", "first": "start", "last": "stop"}
+"""The parameters that other attributes follow from."""
+
+
 class StepSite:
     """A primitive where it stands: see `layers.Site`."""
 
@@ -72,7 +76,7 @@ class StepSite:
     def argument(self, name: str) -> Symbol:
         """The symbol of a parameter of the operation."""
         values = {f: concrete(node.operation, name) for f, node in self.nodes.items()}
-        source = {"count": "sizes", "pads": "p"}.get(name, name)
+        source = _SOURCES.get(name, name)
         written = self._written(source)
         lanes = [f for f in values if written is None or id(written) in f.trace]
         settled = self.builder.settled(values)
@@ -95,7 +99,11 @@ class StepSite:
         return symbol
 
     def items(self, name: str) -> list[str]:
-        """The items of a tuple in `forward`, of a parameter that is a tuple in all uses."""
+        """The items of a tuple in `forward`, of a parameter that is a tuple in all uses. What is
+        left over of a shape is -1."""
+        rests = {getattr(operation, "rest", None) for operation in self.operations}
+        if len(rests) > 1:
+            raise NotExpressible
         values = {f: getattr(node.operation, name) for f, node in self.nodes.items()}
         if len({len(value) for value in values.values()}) > 1:
             raise NotExpressible
@@ -105,6 +113,9 @@ class StepSite:
             self.settle(name)
         texts = []
         for i, first in enumerate(next(iter(values.values()))):
+            if i in rests:
+                texts.append("-1")
+                continue
             sizes = {f: value[i] for f, value in values.items()}
             item = items[i] if items is not None else None
             if self.builder.settled(sizes) and not self.builder.opened(item, list(sizes)):
