@@ -301,7 +301,10 @@ class Evaluator:
         if type(left) is list and type(right) is list:
             self.bound_extent((left, right), expression.span)
         try:
-            return numbers.calculate(sign, left, right)
+            result = numbers.calculate(sign, left, right)
+            if type(result) is list:
+                self.bound_extent(result, expression.span)
+            return result
         except Diagnostic as problem:
             problem.span = expression.span
             raise _operands(problem, expression, left, right) from None

@@ -56,7 +56,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def calculate(sign: str, left: Any, right: Any) -> Any:
-    """Two numbers joined by a sign; lists are joined by `+`."""
+    """Two numbers joined by a sign; lists are joined by `+` and repeated by `*`."""
     if type(left) in PLAIN and type(right) in PLAIN:
         try:
             result = ARITHMETIC[sign](left, right)
@@ -68,8 +68,18 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
         return bounded(result)
     if sign == "+" and type(left) is list and type(right) is list:
         return left + right
+    if sign == "*" and {type(left), type(right)} & {list} and {type(left), type(right)} & PLAIN:
+        return repeated(left, right) if type(left) is list else repeated(right, left)
     text = f"{kind_of(left)} and {kind_of(right)}"
     raise errors.WrongOperands(operator=sign, kinds=text)
+
+
+def repeated(items: list[Any], count: Plain) -> list[Any]:
+    """A list so many times in a row."""
+    times = whole(count, "a whole number of repeats of the list, at least 0", 0)
+    if len(items) * times > limits.ITEMS:
+        raise errors.TooManyItems(count=len(items) * times, limit=limits.ITEMS)
+    return items * times
 
 
 def compare(sign: str, left: Any, right: Any) -> bool:
@@ -112,6 +122,12 @@ def _sqrt(value: Plain) -> float:
     return float(value**0.5)
 
 
+def _log(value: Plain) -> float:
+    if value <= 0:
+        raise errors.NoSuchNumber(text=f"log({describe(value)})")
+    return math.log(value)
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "floor": (math.floor, 1, 1),
     "ceil": (math.ceil, 1, 1),
@@ -120,6 +136,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "max": (lambda *values: max(values), 1, 100),
     "abs": (abs, 1, 1),
     "sqrt": (_sqrt, 1, 1),
+    "log": (_log, 1, 1),
     "divisible": (divisible, 1, 2),
 }
 """The functions on numbers, with the least and the greatest number of arguments. `len` is apart."""

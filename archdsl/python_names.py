@@ -22,7 +22,7 @@ BUILTINS = frozenset(
 )
 """What generated code may mention of Python's own, beside `FUNCTIONS`."""
 
-FUNCTIONS = frozenset("abs ceil divisible floor max min round sqrt".split())
+FUNCTIONS = frozenset("abs ceil divisible floor log max min round sqrt".split())
 """What the arithmetic of a constructor calls, or the language does."""
 
 GLOBALS = frozenset("nn torch Tensor self divisible same_pad _nearest _nearest_scaled".split())

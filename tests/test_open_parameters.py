@@ -52,6 +52,7 @@ y = x -> conv_transpose(c, k=c, s=c - 2, out_pad=c - 3) ; return y
 y = x -> conv(c) -> max_pool(c - 2, s=c - 3) ; return y
 y = x -> conv(c) -> shift(c - 1) ; return y
 y = x -> conv(0.29 * c * 25) ; return y
+y = x -> conv(floor(10 * log(c))) -> conv(c) ; return y
 y = x -> conv(c) -> elu(1 / c) ; return y
 y = concat(x, x -> conv(c)) ; z = y -> conv(c) ; return z
 y = x -> conv(c) ; z = concat(x, y) -> bn ; return z -> conv(3)

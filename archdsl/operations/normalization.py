@@ -17,13 +17,15 @@ class _Normalization(Operation):
 
     affine: bool = parameter(FLAG, "learn a weight and a bias for each channel", True)
     init: Word = parameter(VECTOR_INIT, "how the weight begins", "ones")
+    bias_init: Word = parameter(VECTOR_INIT, "how the bias begins", "zeros")
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         return inputs
 
     def make_weights(self, *inputs: Shape) -> tuple[Weight, ...]:
         c = inputs[0][:1]
-        return (Weight("weight", c, self.init), Weight("bias", c, ZEROS)) if self.affine else ()
+        own = (Weight("weight", c, self.init), Weight("bias", c, self.bias_init))
+        return own if self.affine else ()
 
 
 class BatchNorm(_Normalization):

@@ -70,7 +70,7 @@ PIECES = (
 )
 REPLACED = (
     *((r"(?<![\w)\]])(?:\w+)?\((?:[^(){}\n]|\([^(){}\n]*\))*\)", str(n)) for n in (1, 2, 3)),
-    (r"(?:max|min|sqrt|floor|ceil|round|abs|divisible)\((?:[^()]|\([^()]*\))*\)", "1"),
+    (r"(?:max|min|sqrt|log|floor|ceil|round|abs|divisible)\((?:[^()]|\([^()]*\))*\)", "1"),
     (r"\[[^\[\]{}]*\]\[[^\[\]]*\]", "1"),
     (r"\b\w+\.[chwd]\b", "1"),
     (r"\b\w+\.[chwd]\b", "2"),

@@ -80,6 +80,8 @@ class Expressions:
         try:
             symbol = self._symbol(expression, list(values), values)
         except NotExpressible:
+            if opened := self.opened(expression, lanes):
+                raise NotOpen(opened) from None
             if is_constant(values):
                 return literal(values)
             raise
@@ -135,6 +137,8 @@ class Expressions:
                 if expression.operator in ("and", "or"):
                     return Symbol(values, left.text, left.level, left.names, left.open)
                 raise
+            if expression.operator == "*" and any(type(v) is list for v in values.values()):
+                left, right = (s if _is_list(s) else as_whole(s) for s in (left, right))
             return binary(expression.operator, left, right, values)
         if isinstance(expression, tree.Minus):
             inner = self.symbol(expression.operand, lanes)
@@ -467,6 +471,10 @@ class Expressions:
 def _parameters(made: Any) -> Container[str]:
     """The parameters of what a step made, if that is a primitive; a block takes no open tensor."""
     return made.operation.parameters if isinstance(made, Node) else ("c",) if made else ()
+
+
+def _is_list(symbol: Symbol) -> bool:
+    return any(type(value) is list for value in symbol.values.values())
 
 
 def _is_tensor(value: Any) -> bool:

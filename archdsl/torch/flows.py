@@ -227,6 +227,12 @@ class Flows(Expressions):
         if absent:
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
+            if isinstance(expression, tree.Binary) and expression.operator == "*":
+                left = lanes[0].trace[id(expression.left)]
+                count = expression.right if isinstance(left, list) else expression.left
+                times = self.in_forward(as_whole(self.symbol(count, lanes)), "times")
+                return Piece(as_list(pieces[0]), f" * {times}", level=LEVELS["*"], typed=True,
+                             many="list")  # fmt: skip
             a, b = map(as_list, pieces)
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
         nodes = {f: f.trace[id(expression)].node for f in lanes}

@@ -64,6 +64,8 @@ def reset_parameters(nodes: Iterable[Node], class_of: Any, place_of: Any) -> lis
         for node, scheme in layers[name]:
             told_so = node.operation.name in BY_CONSTRUCTOR and not _is_drawn(scheme)
             if not _covers(usual, scheme) and not (told_so and not lines):
+                if "Norm" in name and scheme.bias == usual.bias:
+                    scheme = scheme._replace(bias=None)  # it has been given this one
                 owner, attribute = place_of(node)
                 special[owner, attribute, name] = scheme
     if not general and not special:
@@ -121,7 +123,7 @@ def _lines(layer: str, scheme: Scheme, kind: str, fresh: bool = True) -> list[st
         lines.append(f"{layer}.reset_parameters()")
     if scheme.weight is not None and not (built_in and scheme.weight.name == "ones"):
         lines += _draw(scheme.weight, layer, "weight", kind)
-    if scheme.bias is not None and not ("Norm" in kind and scheme.bias.name == "zeros"):
+    if scheme.bias is not None and not (built_in and scheme.bias.name == "zeros"):
         drawn = _draw(scheme.bias, layer, "bias", kind)
         if drawn and "Conv" in kind:  # convolutions often have none
             lines += [f"if {layer}.bias is not None:", *(INDENT + line for line in drawn)]

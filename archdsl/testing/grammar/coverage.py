@@ -25,7 +25,7 @@ Pair = tuple[str, str]
 CALLED = ("primitive", "block", "arch", "value", "library block")
 """What an operation can be, by where its name is defined."""
 
-FUNCTIONS = ("floor", "ceil", "round", "min", "max", "abs", "sqrt", "len", "divisible")
+FUNCTIONS = ("floor", "ceil", "round", "min", "max", "abs", "sqrt", "log", "len", "divisible")
 
 PARTED = {
     "step_name": tuple(f"step {what}" for what in CALLED),
