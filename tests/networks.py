@@ -14,6 +14,7 @@ import torchvision
 from timm.models.efficientnet import _gen_mobilenet_v1
 from timm.models.resnet import Bottleneck, ResNet
 from torch import nn
+from torchvision.models import resnet
 
 from tests import references
 
@@ -54,9 +55,13 @@ def from_timm(name: str) -> dict[str, Any]:
     return {"source": f"timm `{name}`", "make": make}
 
 
+OWN = "our own, after "
+"""How the sources begin that nobody else wrote."""
+
+
 def paper(text: str, make: Callable[[], nn.Module]) -> dict[str, Any]:
     """A model of `tests/references.py`, written from the paper."""
-    return {"source": text, "make": make}
+    return {"source": OWN + text, "make": make}
 
 
 def _mobilenet_v1(width: float) -> dict[str, Any]:
@@ -75,7 +80,23 @@ def _with_relu6() -> nn.Module:
 
 
 def _resnext(n: tuple[int, int, int, int]) -> dict[str, Any]:
-    return paper("Xie et al., CVPR 2017", lambda: references.CifarResNeXt(n))
+    """torchvision's network for small images: a 3x3 stem, and the first 1x1 convolution of each
+    block in as many groups as its 3x3 one."""
+
+    def make() -> nn.Module:
+        model = resnet.ResNet(resnet.Bottleneck, [*n], 100, groups=32, width_per_group=4)
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()  # type: ignore[assignment]
+        for block in model.modules():
+            if isinstance(block, resnet.Bottleneck):
+                old = block.conv1
+                block.conv1 = nn.Conv2d(old.in_channels, old.out_channels, 1, groups=32, bias=False)
+        return model
+
+    return {
+        "source": "torchvision `ResNet` with its `Bottleneck`, stem and groups changed",
+        "make": make,
+    }
 
 
 _EFFICIENTNET = [
@@ -118,7 +139,7 @@ NETWORKS = [
     ),
     Published(
         "MnasNet-B1 with ReLU6", "mnasnet_b1", None, 4_383_312, 314_415_872,
-        **paper("torchvision `mnasnet1_0` with `ReLU6`", _with_relu6), settings={"act": "relu6"},
+        "torchvision `mnasnet1_0` with `ReLU6`", _with_relu6, settings={"act": "relu6"},
     ),
     Published(
         "MnasNet-small", "mnasnet_small", None, 2_030_264, 68_339_184, **from_timm("mnasnet_small")
@@ -223,7 +244,8 @@ NETWORKS = [
     ),
     Published(
         "ResNeXt block, form (c)", "resnext_forms", "c", 71_168, None,
-        **paper("Xie et al., CVPR 2017, figure 3", references.ResNeXtForm), sizes=(14,),
+        "torchvision `Bottleneck`, `groups=32`, `base_width=4`",
+        lambda: resnet.Bottleneck(256, 64, groups=32, base_width=4), sizes=(14,),
     ),
     Published(
         "DenseNet-121", "densenet121", None, 7_978_856, 2_834_161_664, **tv("densenet121")
@@ -235,7 +257,7 @@ NETWORKS = [
     *(
         Published(
             f"ShiftResNet-{depth}, expansion {e}", "shiftresnet", f"shiftresnet{depth}_e{e}",
-            params, None, "Wu et al., CVPR 2018",
+            params, None, OWN + "Wu et al., CVPR 2018",
             lambda n=n, e=e: references.ShiftResNet(n, e),  # type: ignore[misc]
             sizes=(32,),
         )
@@ -249,7 +271,7 @@ NETWORKS = [
     ),
     Published(
         "NAS-FPN over ResNet-50", "nas_fpn", None, 23_508_032 + 29_977_600, None,
-        **paper("torchvision `resnet50`; Ghiasi et al., figure 6", references.NasFpnResNet50),
+        **paper("Ghiasi et al., figure 6, over torchvision `resnet50`", references.NasFpnResNet50),
         sizes=(256,), arch="nas_fpn_resnet50",
     ),
 ]  # fmt: skip

@@ -14,42 +14,6 @@ def _conv_bn(inputs: int, outputs: int, k: int = 1, s: int = 1, groups: int = 1)
     return nn.Sequential(OrderedDict(conv=conv, bn=nn.BatchNorm2d(outputs)))
 
 
-class CifarResNeXt(nn.Module):
-    """ResNeXt for 32x32 images whose first 1x1 convolutions are grouped, too.
-
-    Xie et al., CVPR 2017: a 3x3 stem, stages of 64, 128, 256, 512 with four times as many channels
-    out, 32 groups, 4 c / 64 channels a group.
-    """
-
-    class Block(nn.Module):
-        def __init__(self, inputs: int, c: int, s: int) -> None:
-            super().__init__()
-            inner = 32 * 4 * c // 64
-            self.reduce = _conv_bn(inputs, inner, groups=32)
-            self.conv = _conv_bn(inner, inner, 3, s, groups=32)
-            self.expand = _conv_bn(inner, 4 * c)
-            if s != 1 or inputs != 4 * c:
-                self.shortcut = _conv_bn(inputs, 4 * c, 1, s)
-
-        def forward(self, x: Tensor) -> Tensor:
-            out = self.expand(F.relu(self.conv(F.relu(self.reduce(x)))))
-            return F.relu(out + (self.shortcut(x) if hasattr(self, "shortcut") else x))
-
-    def __init__(self, layers: tuple[int, ...], num_classes: int = 100) -> None:
-        super().__init__()
-        self.stem = _conv_bn(3, 64, 3)
-        inputs, blocks = 64, []
-        for i, (c, n) in enumerate(zip((64, 128, 256, 512), layers, strict=True)):
-            for j in range(n):
-                blocks.append(self.Block(inputs, c, 2 if i and not j else 1))
-                inputs = 4 * c
-        self.blocks = nn.Sequential(*blocks)
-        self.fc = nn.Linear(inputs, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.blocks(F.relu(self.stem(x))).mean((2, 3)))
-
-
 class TutorialMnasNet(nn.Module):
     """The rows of MnasNet-A1 as tutorials build them, on images or on signals.
 
@@ -226,16 +190,3 @@ class NasFpnResNet50(nn.Module):
         c3 = body.layer2(c2)
         c4 = body.layer3(c3)
         return self.neck(c3, c4, body.layer4(c4))
-
-
-class ResNeXtForm(nn.Module):
-    """The building block of ResNeXt in form (c). Xie et al., CVPR 2017, figure 3."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reduce = _conv_bn(256, 128)
-        self.conv = _conv_bn(128, 128, 3, groups=32)
-        self.expand = _conv_bn(128, 256)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.expand(F.relu(self.conv(F.relu(self.reduce(x))))))

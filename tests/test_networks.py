@@ -17,7 +17,7 @@ from archdsl.source import Source
 from archdsl.weights import convert
 from tests import networks_page, onnx_tools
 from tests.conftest import Command
-from tests.networks import NETWORKS, Published
+from tests.networks import NETWORKS, OWN, Published
 from tests.reference import randomise
 
 each = pytest.mark.parametrize("published", NETWORKS, ids=str)
@@ -149,6 +149,13 @@ def _told(published: Published, row: networks_page.Row, update_golden: bool) -> 
 
 def test_the_page_has_no_other_rows() -> None:
     assert [*networks_page.known()] == [networks_page.command(p) for p in NETWORKS]
+
+
+def test_the_readme_says_how_many_are_compared_with_our_own() -> None:
+    own = sum(published.source.startswith(OWN) for published in NETWORKS)
+    told = (networks_page.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"For {len(NETWORKS) - own} of {len(NETWORKS)} that is torchvision's or timm's" in told
+    assert f"for the {own} that no package" in told
 
 
 def test_every_shipped_network_is_published_here() -> None:
