@@ -133,6 +133,15 @@ def test_guard_needs_a_source() -> None:
     refused(errors.GuardWithoutSource, " a = x + x if x.c == 8\n return a")
 
 
+def test_an_item_or_a_tap_is_a_source() -> None:
+    graph = build(" p = x -> split(2)\n a = p[-1] -> relu  if x.c == 9\n return a")
+    assert kinds(graph) == "split" and shape(graph) == (4, 6, 6)
+    table = " t = x -> stages {\n block c\n low: conv 4\n conv 5\n }\n"
+    graph = build(f"{table} a = t.low -> relu  if x.c == 9\n return a")
+    assert shape(graph) == (4, 6, 6)
+    refused(errors.GuardWithoutSource, " a = [x, x][0] -> relu  if x.c == 8\n return a")
+
+
 def test_none_in_plus_and_concat() -> None:
     graph = build(" a = none\n b = a + x\n return concat(a, b, none, b)")
     assert kinds(graph) == "concat" and shape(graph) == (16, 6, 6)

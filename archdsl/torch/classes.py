@@ -86,8 +86,7 @@ class Builder(Loops):
                 self.channels[name] = self.channels_of(statement.value, lanes)
             except NotExpressible:
                 self.channels[name] = None
-            carried = self.variables.get(name) if self.rounds else None
-            known = carried.variable if carried is not None else None
+            known = self.carried.get(name)
             if piece.variable is not None and known is None:
                 self.variables[name] = piece
                 return
@@ -107,11 +106,9 @@ class Builder(Loops):
             Var(variable_name(name), "list[Tensor]" if one_kind(part) is list else "Tensor")
             for name, part in zip(targets, parts)
         )
-        if self.rounds:
-            variables = tuple(
-                (self.variables[name].variable if name in self.variables else None) or variable
-                for name, variable in zip(targets, variables)
-            )
+        variables = tuple(
+            self.carried.get(name) or variable for name, variable in zip(targets, variables)
+        )
         if piece is None:
             raise NotExpressible
         given = [one_kind(part) is not type(None) for part in parts]

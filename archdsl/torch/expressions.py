@@ -55,6 +55,8 @@ class Expressions:
         self.training: list[bool] = []
         self.taps: dict[str, dict[str, Var]] = {}
         """For the lines of tables that run row by row: the variables of the rows."""
+        self.carried: dict[str, Var] = {}
+        """The variables that the loop around the code at hand hands from round to round."""
         self.tapped: list[tuple[Var, set[Value]]] = []
         """These variables with what they hold in the lanes."""
         self.conditions: list[Condition] = []  # those under which the code at hand exists

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archdsl import tree
@@ -98,11 +98,33 @@ class Flows(Expressions):
 
     def _list(self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str) -> Piece:
         parts: list[str | Piece] = []
-        for item in expression.items:
-            piece = self.tensor(item, lanes, line)
+        for piece in self._operands(expression.items, lanes, line):
             if piece is not None:
                 parts += [", " if parts else "[", piece]
         return Piece(*(parts or ["["]), "]", typed=True, many="list")
+
+    def _operands(
+        self, expressions: Iterable[tree.Expression], lanes: list[Frame], line: str
+    ) -> list[Piece | None]:
+        """The code for some tensors, in whose order layers are called."""
+        pieces: list[Piece | None] = []
+        for expression in expressions:
+            start = len(self.statements)
+            piece = self.tensor(expression, lanes, line)
+            self._settle(pieces, start, line)
+            pieces.append(piece)
+        return pieces
+
+    def _settle(self, pieces: list[Piece | None], start: int, line: str) -> None:
+        """Call what comes before the lines from `start` on in lines before these."""
+        if len(self.statements) == start:
+            return
+        for i, piece in enumerate(pieces):
+            if piece is not None and piece.calls:
+                variable = Var(variable_name(line), "list[Tensor]" if piece.many else "Tensor")
+                self.statements.insert(start, Assign((variable,), as_list(piece)))
+                pieces[i] = Piece(variable, typed=True)
+                start += 1
 
     def _tap(self, expression: tree.Field, lanes: list[Frame]) -> Piece:
         """The variable that holds what a row of a table gives."""
@@ -212,19 +234,16 @@ class Flows(Expressions):
             operands: list[tree.Expression] = [expression.operand]
         else:
             operands = [expression.left, expression.right]
-        pieces: list[Piece] = []
-        absent = False
+        tensors = []
         for operand in operands:
             sample = lanes[0].trace.get(id(operand))
             if sample is None or isinstance(sample, Value | list | tuple):
-                piece = self.tensor(operand, lanes, line)
-                if piece is None:
-                    absent = True
-                else:
-                    pieces.append(piece)
+                tensors.append(operand)
             elif opened := self.opened(operand, lanes):
                 raise NotOpen(opened)  # the number is written as it is
-        if absent:
+        given = self._operands(tensors, lanes, line)
+        pieces = [piece for piece in given if piece is not None]
+        if None in given:
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
             if isinstance(expression, tree.Binary) and expression.operator == "*":
@@ -237,24 +256,19 @@ class Flows(Expressions):
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
         nodes = {f: f.trace[id(expression)].node for f in lanes}
         if isinstance(expression, tree.Binary) and expression.operator == "+" and len(pieces) == 2:
-            if all(self.writer.may_overwrite(node) for node in nodes.values()):
-                pieces[0] = self._called_here(pieces[0])
+            if self._gives_memory(pieces[0], nodes):
+                first, second = self._fitting(pieces, line)
+                return Piece(first, ".add_(", second, ")", typed=first.typed)
         return self._operator(nodes, pieces, None, line)
 
-    def _called_here(self, piece: Piece) -> Piece:
-        """The layer whose output a variable is, called where that is used: nobody else uses it."""
-        if piece.variable is None or self.conditions:
-            return piece
-        for i in reversed(range(len(self.statements))):
-            statement = self.statements[i]
-            if not isinstance(statement, Assign):
-                break
-            if piece.variable in statement.targets:
-                if len(statement.targets) == 1 and statement.piece.is_call:
-                    del self.statements[i]
-                    return statement.piece
-                break
-        return piece
+    def _gives_memory(self, piece: Piece, sums: Mapping[Frame, Node]) -> bool:
+        """Whether a variable holds what a layer gave, and nobody but a sum reads it."""
+        if self.conditions or any(piece.variable is tap for tap, _ in self.tapped):
+            return False
+        if not all(self.writer.may_overwrite(node) for node in sums.values()):
+            return False
+        made = [s for s in self.statements if isinstance(s, Assign) and s.targets == piece.parts]
+        return len(made) == 1 and made[0].piece.is_call
 
     def _operator(
         self,
@@ -280,9 +294,12 @@ class Flows(Expressions):
             longest = max(pieces, key=len)
             if longest.variable is not None or longest.many or len(longest) < 12:
                 break
-            variable = Var(variable_name(line))
-            self.emit(Assign((variable,), longest))
-            pieces[pieces.index(longest)] = Piece(variable, typed=True)
+            last = pieces.index(longest)
+            for i, piece in enumerate(pieces[: last + 1]):
+                if i == last or piece.calls:  # calls stay in their order
+                    variable = Var(variable_name(line), "list[Tensor]" if piece.many else "Tensor")
+                    self.emit(Assign((variable,), as_list(piece)))
+                    pieces[i] = Piece(variable, typed=True)
         return pieces
 
     # Flows and calls
@@ -438,7 +455,14 @@ class Flows(Expressions):
                 continue
             if is_number(lanes[0].trace.get(id(argument.value))):
                 continue  # the other arm of a condition would have been a tensor
+            start = len(self.statements)
             piece = self.tensor(argument.value, lanes, line)
+            before: list[Piece | None] = [*operands, *(p for p, _ in named.values())]
+            self._settle(before, start, line)
+            settled = [item for item in before if item is not None]
+            operands = settled[: len(operands)]
+            rest = zip(named, settled[len(operands) :])
+            named = {key: (item, named[key][1]) for key, item in rest}
             try:
                 symbol = self.channels_of(argument.value, lanes)
             except NotExpressible:

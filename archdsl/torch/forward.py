@@ -105,16 +105,22 @@ class Forward:
     # Moving expressions
 
     def _inline(self, returns: list[Piece]) -> list[Piece]:
-        """Move layers that are used once into the expression that uses them."""
+        """Move layers that are used once into the expression that uses them.
+
+        They are called in the order of the text: none moves over another call.
+        """
         lines: list[Line | None] = [*self.statements, *(Assign((), piece) for piece in returns)]
         ends = range(len(self.statements), len(lines))
         loops = [i for i, line in enumerate(lines) if isinstance(line, Loop)]
         users = _users(lines)
-        for i in range(ends.start):
+        chained = {v for v, uses in users.items() for j in uses if self._is_chain(lines[j], v)}
+        for i in reversed(range(ends.start)):
             line = lines[i]
             if not isinstance(line, Assign) or not self._is_layer(line):
                 continue
             target, made_from = line.targets[0], line.piece
+            if target in chained:
+                continue
             uses = [j for j in users.get(target, ()) if j > i]
             # A value stays before a loop, which may change what it is made from.
             if len(uses) != 1 or any(i < loop <= min(uses[0], ends.start - 1) for loop in loops):
@@ -122,6 +128,9 @@ class Forward:
             (j,) = uses
             user = lines[j]
             assert isinstance(user, Assign)
+            between = [item for item in lines[i + 1 : j] if isinstance(item, Assign)]
+            if any(item.piece.calls for item in between) or user.piece.calls_before(target):
+                continue
             piece = _with_moved(user.piece, target, made_from)
             if piece is None:
                 continue
@@ -130,6 +139,11 @@ class Forward:
                 users[variable] = sorted({*users[variable], j} - {i})
         self.statements = [line for line in lines[: ends.start] if line is not None]
         return [line.piece for line in lines[ends.start :] if isinstance(line, Assign)]
+
+    @staticmethod
+    def _is_chain(line: Line | None, variable: Var) -> bool:
+        """Whether a line reads nothing but a variable: a chain reads better line by line."""
+        return isinstance(line, Assign) and set(line.piece.variables()) == {variable}
 
     def _is_layer(self, line: Assign) -> bool:
         """Whether a line calls one layer and its value could stand elsewhere."""
@@ -260,9 +274,7 @@ class Forward:
 
 def _with_moved(piece: Piece, target: Var, moved: Piece) -> Piece | None:
     """An expression with another one in place of a variable; none where it would read badly."""
-    variables = piece.variables()
-    # With no other variable it is a chain, which reads better line by line.
-    if variables.count(target) != 1 or len(set(variables)) < 2:
+    if piece.variables().count(target) != 1:
         return None
     new = piece.replaced(target, moved)
     return None if len(new.text(lambda v: v.name)) > INLINE else new

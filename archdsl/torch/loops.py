@@ -37,6 +37,10 @@ class Loops(Flows):
             if not is_constant(counts) or len(set(counts.values())) > 1:
                 raise
             self._unrolled(statement, lanes, rounds, next(iter(counts.values())))
+        for name in assigned_in(statement.body):
+            if not any(name in f.names for f in lanes):  # known in its round alone
+                self.variables.pop(name, None)
+                self.channels.pop(name, None)
 
     def _state(self) -> tuple[Any, ...]:
         slots = {
@@ -46,14 +50,14 @@ class Loops(Flows):
         return (
             slots, dict(self.numbers), dict(self.variables), dict(self.channels),
             list(self.statements), dict(self.locals), dict(self.lets), list(self.rounds),
-            self.path, self.looped, list(self.conditions),
+            self.path, self.looped, list(self.conditions), dict(self.carried), list(self.tapped),
         )  # fmt: skip
 
     def _restore(self, state: tuple[Any, ...]) -> None:
         (
             self.slots, self.numbers, self.variables, self.channels,
             self.statements, self.locals, self.lets, self.rounds,
-            self.path, self.looped, self.conditions,
+            self.path, self.looped, self.conditions, self.carried, self.tapped,
         ) = state  # fmt: skip
 
     # As a loop
@@ -86,6 +90,7 @@ class Loops(Flows):
             self.channels[name] = self._at_start(name, base, rounds)
         self._walk(statement.body, inner)
         self.rounds.pop()
+        self.carried = {}
         modules, self.looped = self.looped, None
         body, self.statements = self.statements, outer_statements
         if len(modules) > 1 or any(isinstance(item, Loop) for item in body):
@@ -122,6 +127,7 @@ class Loops(Flows):
                 self.statements.append(Assign((variable,), piece))
             self.variables[name] = Piece(variable, typed=True)
             self.writer.fixed.add(variable)
+            self.carried[name] = variable
             before[name] = self.channels.get(name)
         return before
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
 from archdsl.torch.symbols import ATOM
+
+VARIABLE = "\0"
+CALL = re.compile(rf"(self\.\w+(\[\d+\])*|{VARIABLE})\(")
+"""A layer that is called: an attribute, or the variable of a loop over layers."""
 
 
 class Var:
@@ -68,6 +73,27 @@ class Piece:
         called = isinstance(first, str) and first.startswith("self.") and last == ")"
         return called and self.level == ATOM
 
+    @property
+    def calls(self) -> bool:
+        """Whether a layer is called in it, so that it cannot change places with other calls."""
+        return CALL.search(self._pattern(self.parts)) is not None
+
+    def calls_before(self, variable: Var) -> bool:
+        """Whether a call in it is done before a variable is read."""
+        before = self._pattern(self.parts[: self.parts.index(variable)])
+        for match in CALL.finditer(before):
+            depth = 0
+            for character in before[match.end() - 1 :]:
+                depth += (character == "(") - (character == ")")
+                if depth == 0:
+                    return True
+        return False
+
+    @staticmethod
+    def _pattern(parts: Iterable[str | Var]) -> str:
+        """The text with a sign that no text has for each variable."""
+        return "".join(part if isinstance(part, str) else VARIABLE for part in parts)
+
     def text(self, name: Callable[[Var], str]) -> str:
         """The Python text, with names for the variables."""
         return "".join(part if isinstance(part, str) else name(part) for part in self.parts)
@@ -79,7 +105,8 @@ class Piece:
             inner = new
         parts = [inner if part is old else part for part in self.parts]
         typed = new.typed if len(parts) == 1 else self.typed
-        if self.level < ATOM:  # a sum is known for a tensor if what it adds is
+        if self.level < ATOM or self.parts[0] is old:
+            # A sum, or a method's result, is known for a tensor if what it is made from is.
             typed = typed and new.typed
         return Piece(*parts, level=self.level, typed=typed, many=self.many)
 

@@ -88,11 +88,11 @@ class Straight(Flows):
             self.inputs.append(variable)
             self._know(variable, given)
 
-    def _know(self, variable: Var, given: Any) -> None:
+    def _know(self, variable: Var, given: Any, typed: bool = True) -> None:
         """Note which variable holds a tensor, or the tensors of a list."""
         for i, value in enumerate(tensors(given)):
             piece = Piece(variable, f"[{i}]") if isinstance(given, list) else Piece(variable)
-            self.known.setdefault(value, Piece(piece, typed=True))
+            self.known.setdefault(value, Piece(piece, typed=typed))
 
     def _given(self, value: Any) -> Piece:
         """The expression for a tensor, for a list of tensors, or for none."""
@@ -116,7 +116,8 @@ class Straight(Flows):
             self.kept += [output.value for output in outputs]
             for line, stages in tapped_lines(root.frame):
                 for stage in stages:
-                    variable = self.known[stage.output].variable
+                    piece = self.known.get(stage.output)
+                    variable = None if piece is None else piece.variable
                     if variable is not None:
                         self.taps.setdefault(line, {})[stage.name] = variable
                         self.kept.append(stage.output)
@@ -171,7 +172,7 @@ class Straight(Flows):
             number = f"_{i}" if len(outputs) > 1 else ""
             name = variable_name(own or "_".join(scope.name) + number)
             targets.append(Var(name, "list[Tensor]" if isinstance(value, list) else "Tensor"))
-            self._know(targets[-1], value)
+            self._know(targets[-1], value, typed=len(outputs) == 1)
         inputs = tensors(scope.inputs)
         many = "list" if any(isinstance(given, list) for given in scope.inputs) else ""
         self.steps.append(Step(scope.name, inputs, outputs, targets, Piece(*operands, many=many)))

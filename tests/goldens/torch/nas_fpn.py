@@ -133,8 +133,9 @@ class GlobalPoolingCell4(nn.Module):
         self.sum = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())
 
     def forward(self, a: Tensor, b: Tensor, like: Tensor) -> Tensor:
+        left: Tensor = self.left(a, like)
         right: Tensor = self.right(b, like)
-        sum_: Tensor = right + self.left(a, like) * self.sum(right)
+        sum_: Tensor = right + left * self.sum(right)
         return sum_
 
 
@@ -148,8 +149,9 @@ class GlobalPoolingCell3(nn.Module):
         self.sum = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Sigmoid())
 
     def forward(self, a: Tensor, b: Tensor, like: Tensor) -> Tensor:
+        left: Tensor = self.left(a, like)
         right: Tensor = self.right(b, like)
-        sum_: Tensor = right + self.left(a, like) * self.sum(right)
+        sum_: Tensor = right + left * self.sum(right)
         return sum_
 
 
@@ -168,8 +170,9 @@ class GlobalPoolingCell2(nn.Module):
         )
 
     def forward(self, a: Tensor, b: Tensor, like: Tensor) -> Tensor:
+        left: Tensor = self.left(a, like)
         right: Tensor = self.right(b, like)
-        sum_: Tensor = right + self.left(a, like) * self.sum(right)
+        sum_: Tensor = right + left * self.sum(right)
         out: Tensor = self.out(sum_)
         return out
 
@@ -189,8 +192,9 @@ class GlobalPoolingCell(nn.Module):
         )
 
     def forward(self, a: Tensor, b: Tensor, like: Tensor) -> Tensor:
+        left: Tensor = self.left(a, like)
         right: Tensor = self.right(b, like)
-        sum_: Tensor = right + self.left(a, like) * self.sum(right)
+        sum_: Tensor = right + left * self.sum(right)
         out: Tensor = self.out(sum_)
         return out
 
