@@ -13,11 +13,12 @@ import pytest
 from torch import nn
 
 from archdsl import python_names
+from archdsl.diagnostics import DiagnosticError
 from archdsl.numbers import FUNCTIONS
 from archdsl.operations import OPERATIONS, WORDS
 from archdsl.torch.source import generate
 from tests import onnx_tools, properties
-from tests.agreement import agree, build
+from tests.agreement import agree, build, load, same_network
 
 ROOT = Path(__file__).parent.parent
 CONSTRUCTS = sorted((ROOT / "tests" / "constructs").glob("*.arch"))
@@ -284,6 +285,86 @@ def test_no_name_breaks_a_graph(role: str) -> None:
     for name in random.Random(role).sample([*WORST, *hostile()], 6):
         if not taken(role, name):
             properties.onnx_agrees(spec(role, name))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_name_may_be_long(role: str) -> None:
+    graph = properties.network(spec(role, "q" * 200)).graph
+    source = generate(graph, "spec.arch")
+    same_network(graph, load(source, graph.class_name)())
+
+
+ALIKE = """
+block ONE(TWO, ONE=relu) as u {
+  TWO_1 = x -> conv(TWO) -> ONE
+  THREE_1 = TWO_1 -> conv(TWO)
+  return TWO_1 + THREE_1
+}
+block TWO(ONE, THREE=relu, TWO=4) as u {
+  let FOUR = ONE + TWO
+  return x -> conv(FOUR) -> THREE -> conv(TWO)
+}
+block THREE(TWO: tensor, ONE: tensor, k) {
+  THREE = ONE
+  repeat FOUR in 0..k {
+    THREE = concat(THREE, TWO -> conv(4) -> ONE(4, ONE=silu))
+  }
+  return THREE
+}
+arch net {
+  input ONE: 4x6x6
+  TWO = ONE -> ONE(4) -> TWO(5)
+  THREE = ONE -> conv(4) -> TWO(6, TWO=6)
+  FOUR: repeat round in 0..2 {
+    TWO = TWO + (TWO -> conv(4) -> bn)
+  }
+  rows = THREE(TWO, ONE, k=2) -> stages {
+    block       c
+    ONE: conv   4
+    TWO: conv   5
+    THREE: ONE  TWO=6
+  }
+  return TWO, THREE, rows.ONE, rows.TWO, rows
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "a_b aB AB a_b_",
+        "aB ab AB Ab",
+        "_x x_ _x_ __x",
+        "x_1 X_1 x_1_ x_1__",
+        "split split_ Split _split",
+        "_ __ ___ ____",
+        "i I _i i_",
+        "layer Layer layer_ _layer",
+        "out Out out_ _out",
+        "forward forward_ _forward Forward",
+    ],
+)
+def test_names_may_be_alike(names: str) -> None:
+    """In case, in underscores, and in what becomes of them; two blocks have a class of one name."""
+    words = dict(zip(("ONE", "TWO", "THREE", "FOUR"), names.split(), strict=True))
+    text = re.sub("ONE|TWO|THREE|FOUR", lambda found: words[found[0]], ALIKE).strip()
+    source = agree(text + "\n")
+    classes = re.findall(r"^class (\w+)", source, re.MULTILINE)
+    assert len(set(classes)) == len(classes)
+    properties.onnx_agrees(text + "\n")
+
+
+def test_a_network_s_class_has_a_name_that_is_free() -> None:
+    """You import it by that name: one of your own is refused where it is taken; others change."""
+    text = "arch {} {{\n  input x: 3x8x8\n  return x -> conv(4)\n}}\n"
+    for name in ("super", "len", "Tensor", "None", "import", "nn", "same_pad", "__x"):
+        with pytest.raises(DiagnosticError, match="A1036"):
+            properties.network(text.format(f"net as {name}"))
+    for name in ("buffers", "Module", "F", "training"):
+        agree(text.format(f"net as {name}"))
+    for name, made in (("tensor", "Tensor2"), ("none_", "None2"), ("_", "Arch"), ("_1", "Arch1")):
+        assert properties.network(text.format(name)).class_name == made
+        agree(text.format(name))
 
 
 def test_outputs_in_a_file_are_named_as_in_the_graph(tmp_path: Path) -> None:

@@ -305,6 +305,8 @@ def wrap(head: str, text: str, room: int = WIDTH - 2 * len(INDENT)) -> list[str]
         lines = [arms[0], f"if {arms[1]}", f"else {arms[2]}"]
         return [f"{head}(", *(INDENT + line for line in lines), ")"]
     comma = "," if text.endswith(",") else ""
+    if text.removesuffix(comma).isidentifier():
+        return [head + text]
     opening = _last_bracket(text.removesuffix(comma))
     if opening and not len(_cut(text[:opening], (" + ", " - ", " * ", " @ "))) > 1:
         close = text.removesuffix(comma)[-1]
@@ -333,6 +335,8 @@ def _cut(text: str, marks: tuple[str, ...]) -> list[str]:
 
 def _last_bracket(text: str) -> int:
     """Where the bracket opens that the last character closes; 0 where that is none."""
+    if not text.endswith((")", "]", "}")):
+        return 0
     depth = 0
     for i in reversed(range(len(text))):
         depth += (text[i] in ")]}") - (text[i] in "([{")
