@@ -6,6 +6,7 @@ Put in one position of an input, it shows in which positions of the outputs that
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 
 import pytest
@@ -56,6 +57,7 @@ FIELDS = {
     "y = x -> conv(2, k=3)\n return y + (y -> conv(2, k=7))": ((9, 9), (1, 1)),
     "return x -> max_pool(4) -> resize(scale=4) -> conv(2, k=3)": ((8, 8), (1, 1)),
     "return x -> conv_transpose(2, k=2, s=2)": ((1, 1), (0.5, 0.5)),
+    "return x -> conv_transpose(2, k=2, s=2, d=3)": ((1, 1), (0.5, 0.5)),
     "return x -> global_pool": ((None, None), (None, None)),
     "return x -> softmax(axis=1)": ((None, 1), (None, 1)),
     "return x -> permute((0, 2, 1))": ((None, None), (None, None)),
@@ -126,6 +128,46 @@ def test_every_primitive(name: str) -> None:
         if tried == 4:
             break
     assert tried == 4
+
+
+STACKS = [
+    "x -> {}",
+    "x -> conv(2, k=3, bias=true) -> {}",
+    "x -> {} -> conv(2, k=3, bias=true)",
+    "x -> {} -> max_pool(2, s=3)",
+    "x -> {} -> conv_transpose(2, k=2, s=2, d=3, bias=true)",
+    "(x -> conv(2, bias=true) -> {}) + (x -> {})",
+]
+
+
+@pytest.mark.parametrize("s", [1, 2, 3, 4])
+@pytest.mark.parametrize("stack", STACKS)
+def test_transposed_convolutions(stack: str, s: int) -> None:
+    """With strides over the kernel, which leave gaps, and dilations, which jump over positions."""
+    for k, d, p in product((1, 2, 3), (1, 2, 3, 4), (0, 1)):
+        layer = f"conv_transpose(2, k={k}, s={s}, d={d}, p={min(p, d * (k - 1))}, bias=true)"
+        flow = stack.replace("{}", layer)
+        network = archdsl.loads(f"arch a {{ input x: 2x31\n return {flow} }}")
+        (output,) = network.graph.outputs
+        sight = receptive.sights(network.graph)[id(output.value)][0]
+        table = line_depends(network)
+        count = table.shape[1]
+        fields = []
+        for i in range(count // 3, 2 * count // 3):
+            seen = table[:, i].nonzero().flatten().tolist()
+            assert sorted({*seen[:1], *seen[-1:]}) == ends(sight, i, 31), (flow, i)
+            fields.append(seen[-1] - seen[0] + 1 if seen else 0)
+        assert sight.field == max(fields)
+
+
+def line_depends(network: archdsl.Network) -> torch.Tensor:
+    """Whether each position of the output (second index) depends on one of a line (first index)."""
+    channels, size = network.graph.inputs[0].shape
+    lines = torch.ones(size, channels, size)
+    lines[range(size), :, range(size)] = torch.nan
+    with torch.no_grad():
+        out: torch.Tensor = network.module().eval()(lines)
+    return out.isnan().any(1)
 
 
 def ends(sight: Sight, position: int, size: int) -> list[int]:

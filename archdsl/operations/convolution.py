@@ -123,8 +123,21 @@ class ConvTranspose(_Layer):
 
     def reach(self, axis: int, output: int) -> Reach | None:
         k, s, p, d = (v[axis] for v in (self.k, self.s, self.p, self.d))
-        first = pattern(lambda i: -((d * (k - 1) - i - p) // s), s, 1)
-        return first, pattern(lambda i: (i + p) // s, s, 1)
+        # Tap j brings input (i + p - j d) / s to output i, where that is whole: every few taps.
+        common = gcd(d, s)
+        every = s // common
+        inverse = pow(d // common, -1, every)
+
+        def first(i: int) -> int:
+            tap = (i + p) // common * inverse % every
+            if (i + p) % common or tap >= k:
+                return last(i) + 1
+            return (i + p - (tap + (k - 1 - tap) // every * every) * d) // s
+
+        def last(i: int) -> int:
+            return (i + p - (i + p) // common * inverse % every * d) // s
+
+        return pattern(first, s, 1), pattern(last, s, 1)
 
 
 class Linear(_Layer):

@@ -48,7 +48,7 @@ def pattern(values: Callable[[int], int], period: int, shift: int) -> Steps:
 
 
 Reach = tuple[Steps, Steps]
-"""The first and the last position that one depends on."""
+"""The first and the last position that one depends on; it is on none where the first is larger."""
 
 SAME: Reach = (Steps((0,), 1),) * 2
 

@@ -9,7 +9,8 @@ network takes linear time. docs/costs.md has the definitions.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import lcm
+from itertools import pairwise
+from math import gcd, lcm
 from typing import NamedTuple
 
 from archdsl.graph import Graph, Node, Value
@@ -119,8 +120,43 @@ def _period(reach: Reach) -> int:
 def _after(near: Reach, reach: Reach, size: int) -> Reach:
     if reach is SAME:
         return near
-    first, last = near[0].after(reach[0]), near[1].after(reach[1])
+    if _rises(near) and _rises(reach):
+        first, last = near[0].after(reach[0]), near[1].after(reach[1])
+    else:
+        first, last = _searched(near, reach)
     return _within(first, size), _within(last, size)
+
+
+def _rises(reach: Reach) -> bool:
+    """Whether every position depends on some, and none on earlier ones than the position before:
+    not so behind a transposed convolution with gaps."""
+    steps = [(*each.values, each.values[0] + each.shift) for each in reach]
+    rising = all(a <= b for each in steps for a, b in pairwise(each))
+    return rising and all(reach[0].at(i) <= reach[1].at(i) for i in range(_period(reach)))
+
+
+def _searched(near: Reach, reach: Reach) -> Reach:
+    """What is seen through a window, looking at each of its positions."""
+    own, outer = _period(near), _period(reach)
+    moved = reach[0].shift * outer // len(reach[0].values)
+    rounds = own // gcd(own, moved) if moved else 1
+
+    def span(i: int) -> tuple[int, int]:
+        start, stop = reach[0].at(i), reach[1].at(i) + 1
+        # The pattern repeats itself further on: its beginning has the first, its end the last.
+        places = {*range(start, min(stop, start + own)), *range(max(start, stop - own), stop)}
+        seen = [span for q in places if (span := (near[0].at(q), near[1].at(q)))[0] <= span[1]]
+        if not seen:
+            return near[0].at(start), near[0].at(start) - 1
+        return min(first for first, _ in seen), max(last for _, last in seen)
+
+    period = outer * rounds
+    width = max(reach[1].at(i) - reach[0].at(i) + 1 for i in range(outer))
+    if period * max(1, min(width, 2 * own)) > LONGEST:
+        raise TooFine
+    spans = [span(i) for i in range(period)]
+    shift = near[0].shift * (rounds * moved) // len(near[0].values)
+    return Steps(tuple(a for a, _ in spans), shift), Steps(tuple(b for _, b in spans), shift)
 
 
 def _within(steps: Steps, size: int) -> Steps:
@@ -136,10 +172,22 @@ def _joined(one: Reach, other: Reach, size: int) -> Reach:
     """What is seen by two ways together: from the first position of both to the last."""
     if one == other:
         return one
-    pairs = [_alike(a, b, size) for a, b in zip(one, other)]
-    first = Steps(tuple(map(min, *(steps.values for steps in pairs[0]))), pairs[0][0].shift)
-    last = Steps(tuple(map(max, *(steps.values for steps in pairs[1]))), pairs[1][0].shift)
-    return first, last
+    firsts, lasts = (_alike(a, b, size) for a, b in zip(one, other))
+    period = lcm(len(firsts[0].values), len(lasts[0].values))
+
+    def span(i: int) -> tuple[int, int]:
+        spans = [(a.at(i), b.at(i)) for a, b in zip(firsts, lasts)]
+        seen = [(a, b) for a, b in spans if a <= b] or spans[:1]
+        return min(a for a, _ in seen), max(b for _, b in seen)
+
+    if period > LONGEST:
+        raise TooFine
+    joined = [span(i) for i in range(period)]
+    shifts = [steps[0].shift * (period // len(steps[0].values)) for steps in (firsts, lasts)]
+    return (
+        Steps(tuple(a for a, _ in joined), shifts[0]),
+        Steps(tuple(b for _, b in joined), shifts[1]),
+    )
 
 
 def _alike(one: Steps, other: Steps, size: int) -> tuple[Steps, Steps]:
