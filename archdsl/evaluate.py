@@ -12,7 +12,8 @@ from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
 from archdsl.graph import Frame, Node, Value
 from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
-from archdsl.operations.base import tensor_text
+from archdsl.operations.base import REQUIRED, tensor_text
+from archdsl.operations.initialisation import SCHEMES
 from archdsl.operations.kinds import whole
 from archdsl.records import Record
 from archdsl.resolve import Program, Unit, did_you_mean, nearest, standard_names
@@ -174,12 +175,40 @@ class Evaluator:
 
     def _word(self, expression: tree.Call, frame: Frame) -> Word:
         """A word with arguments: `kaiming_normal(fan_out)`."""
+        scheme = SCHEMES.get(expression.name)
+        names = [parameter.name for parameter in scheme.parameters] if scheme else []
+        given: dict[str, Any] = {}
+        rest = []  # more than there are parameters: whoever reads the word says so
+        for place, argument in enumerate(expression.arguments):
+            name, value = argument.name, self.argument(argument.value, frame, WORDS)
+            if name is None and place < len(names):
+                name = names[place]
+            elif name is None:
+                rest.append(value)
+                continue
+            if name not in names:
+                hint = f"it takes {', '.join(names)}" if names else "it takes nothing"
+                raise errors.UnknownParameter(
+                    argument.span, callee=expression.name, parameter=name, hint=hint
+                )
+            if name in given:
+                raise errors.ArgumentTwice(argument.span, parameter=name)
+            given[name] = value
+        last = max((names.index(name) for name in given), default=-1)
         values = []
-        for argument in expression.arguments:
-            if argument.name is not None:
-                raise errors.NamedForFunction(argument.span, function=expression.name)
-            values.append(self.argument(argument.value, frame, WORDS))
-        return Word(expression.name, tuple(values))
+        for parameter in scheme.parameters[: last + 1] if scheme else ():
+            value = given.get(parameter.name, parameter.default)
+            if value is REQUIRED:
+                hint = f"write it: {expression.name}({parameter.name}=...)"
+                raise errors.MissingArgument(
+                    expression.span,
+                    callee=expression.name,
+                    parameter=parameter.name,
+                    doc=parameter.doc,
+                    hint=hint,
+                )
+            values.append(value)
+        return Word(expression.name, (*values, *rest))
 
     # Parts of values
 

@@ -90,3 +90,39 @@ def _drawn(made: object) -> dict:  # type: ignore[type-arg]
     tensors = declared(made.graph)  # type: ignore[attr-defined]
     source = Drawn(tensors, 0)
     return {name: source.vector(name) for name, tensor in tensors.items() if tensor.shape}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "mean", "std"),
+    [
+        ("normal(mean=0.5, std=0.1)", 0.5, 0.1),
+        ("normal(0.1, mean=-3)", -3, 0.1),
+        ("normal(0.1, 2)", 2, 0.1),
+        ("truncated_normal(std=0.1, mean=1)", 1, 0.1),
+        ("truncated_normal(100, mean=-2)", 0, 4 / math.sqrt(12)),
+        ("uniform(bound=0.3)", 0, 0.6 / math.sqrt(12)),
+        ("kaiming_normal(gain=1, fan=fan_out)", 0, 1 / math.sqrt(400)),
+        ("kaiming_normal(gain=1)", 0, 1 / math.sqrt(100)),
+    ],
+)
+def test_arguments_of_schemes_by_name(scheme: str, mean: float, std: float) -> None:
+    """In the module and in the weights drawn for ONNX."""
+    text = f"arch net {{\n  input x: 100x2\n  return x -> conv(400, init={scheme})\n}}\n"
+    made = network(text)
+    for weight in (made.module().state_dict()["conv.weight"], _drawn(made)["conv.weight"]):
+        assert float(weight.mean()) == pytest.approx(mean, abs=0.02)
+        assert float(weight.std()) == pytest.approx(std, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code"),
+    [
+        ("normal(mean=1)", "A1001"), ("normal(sd=1)", "A1003"), ("normal(1, std=1)", "A1006"),
+        ("truncated_normal(1, mean=3)", "A2001"), ("zeros(mean=1)", "A1003"),
+        ("normal(1, 2, 3)", "A2001"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_of_schemes_are_told(scheme: str, code: str) -> None:
+    with pytest.raises(DiagnosticError) as raised:
+        network(f"arch net {{\n  input x: 3x2\n  return x -> conv(4, init={scheme})\n}}\n")
+    assert [problem.code for problem in raised.value.diagnostics] == [code]

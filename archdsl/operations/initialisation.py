@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from archdsl import errors
 from archdsl.operations.base import REQUIRED, Kind, Parameter, Shape, Word
-from archdsl.operations.kinds import NUMBER, POSITIVE, describe, words
+from archdsl.operations.kinds import NUMBER, POSITIVE, describe, number, words
 
 
 class Scheme(NamedTuple):
@@ -27,15 +27,17 @@ _FANS = words("fan_in", "fan_out", "fan_out_per_group")
 _FAN = Parameter("fan", _FANS, "which connections to count", Word("fan_in"))
 _KAIMING = (_FAN, Parameter("gain", POSITIVE, "sqrt(2) suits relu, 1 no activation", sqrt(2)))
 _XAVIER = (Parameter("gain", POSITIVE, "1 suits no activation, 5/3 tanh", 1.0),)
-_STD = (Parameter("std", POSITIVE, "standard deviation"),)
+_STD = Parameter("std", POSITIVE, "standard deviation")
+_MEAN = Parameter("mean", NUMBER, "mean", 0)
+_WITHIN = Parameter("mean", number("a number between -2 and 2", -2, 2), "mean", 0)
 
 SCHEMES: dict[str, Scheme] = {
     "default": Scheme("as PyTorch's own layer does: fan_uniform(fan_in), biases too"),
     "zeros": Scheme("0"),
     "ones": Scheme("1"),
     "constant": Scheme("one number", (Parameter("value", NUMBER, "the number"),)),
-    "normal": Scheme("normal with mean 0", _STD),
-    "truncated_normal": Scheme("normal with mean 0, drawn again outside of -2 and 2", _STD),
+    "normal": Scheme("normal", (_STD, _MEAN)),
+    "truncated_normal": Scheme("normal, drawn again outside of -2 and 2", (_STD, _WITHIN)),
     "uniform": Scheme(
         "uniform in -bound to bound", (Parameter("bound", POSITIVE, "largest value"),)
     ),
@@ -100,6 +102,8 @@ def _read(value: Word, rank: int) -> Word:
         concrete.append(kind.read(given, rank))
     if value.name == "constant":
         return _constant(concrete[0])
+    if parameters[-1:] in ((_MEAN,), (_WITHIN,)) and concrete[-1] == 0:
+        concrete.pop()  # one spelling for what is around 0
     return Word(value.name, tuple(concrete))
 
 
@@ -122,7 +126,8 @@ VECTOR_INIT = _kind("an initialisation of a vector", _VECTOR)
 
 
 def distribution(scheme: Word, weight: Shape, groups: int = 1) -> Word:
-    """What to draw from: constant(v), normal(std), truncated_normal(std) or uniform(bound).
+    """What to draw from: constant(v), normal(std, mean), truncated_normal(std, mean) or
+    uniform(bound); a mean of 0 is left out.
 
     `weight` is the shape of the layer's weight (also for its bias), counted as PyTorch counts:
     fan_in is the second size times the kernel's, fan_out the first times the kernel's.

@@ -22,7 +22,10 @@ from archdsl.operations.kinds import (
 )  # fmt: skip
 from archdsl.operations.padding import MARGIN, PADDING
 
-_SCHEMES = ("zeros", "ones", "normal(0.1)", "truncated_normal(0.2)", "uniform(0.3)", "0.5")
+_SCHEMES = (
+    "zeros", "ones", "normal(0.1)", "normal(mean=0.1, std=0.2)", "truncated_normal(0.2)",
+    "truncated_normal(0.2, mean=-0.5)", "uniform(0.3)", "0.5",
+)  # fmt: skip
 _WEIGHTS = ("kaiming_normal(fan_out)", "kaiming_uniform", "xavier_normal", "xavier_uniform")
 
 VALUES = {

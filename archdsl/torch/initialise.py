@@ -143,9 +143,9 @@ def _draw(scheme: Word, layer: str, name: str, kind: str) -> list[str]:
         case "constant":
             return [f"nn.init.constant_({target}, {arguments[0]})"]
         case "normal":
-            return [f"nn.init.normal_({target}, std={arguments[0]})"]
+            return [f"nn.init.normal_({target}, {_mean(arguments)}std={arguments[0]})"]
         case "truncated_normal":
-            return [f"nn.init.trunc_normal_({target}, std={arguments[0]})"]
+            return [f"nn.init.trunc_normal_({target}, {_mean(arguments)}std={arguments[0]})"]
         case "uniform":
             return [f"nn.init.uniform_({target}, -{arguments[0]}, {arguments[0]})"]
         case "fan_uniform":
@@ -175,6 +175,10 @@ def _draw(scheme: Word, layer: str, name: str, kind: str) -> list[str]:
         lines = [f"nn.init.{scheme.name}_({', '.join([target, *options])})"]
         return [*lines, "with torch.no_grad():", f"{INDENT}{target}.mul_({gain})"]
     return [f"nn.init.{scheme.name}_({', '.join([target, *options])})"]
+
+
+def _mean(arguments: tuple[Any, ...]) -> str:
+    return f"mean={arguments[1]}, " if len(arguments) > 1 else ""
 
 
 def _fan(fan: str, layer: str, kind: str) -> str:

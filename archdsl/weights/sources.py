@@ -94,7 +94,7 @@ class Drawn:
         self._seed = seed
 
     def pieces(self, name: str) -> Iterator[Array]:
-        shape, (scheme, argument), _ = self._plan(name)
+        shape, (scheme, argument, mean), _ = self._plan(name)
         if scheme == "constant":
             for start, stop in row_pieces(shape):
                 yield np.full((stop - start, *shape[1:]), argument, np.float32)
@@ -111,45 +111,49 @@ class Drawn:
                 piece *= 2 * factor
             else:
                 if scheme == "truncated_normal" and argument > EDGE:
-                    yield _wide(size, generator, argument)
+                    yield _wide(size, generator, argument, mean)
                     continue
                 piece = generator.standard_normal(size, np.float32)
                 piece *= factor
+                if mean:
+                    piece += np.float32(mean)
                 if scheme == "truncated_normal":
-                    _redraw(piece, generator, factor)
+                    _redraw(piece, generator, factor, np.float32(mean))
             yield piece
 
     def vector(self, name: str) -> Array:
         return np.concatenate([*self.pieces(name)]).astype(np.float64)
 
-    def _plan(self, name: str) -> tuple[Shape, tuple[str, float], bool]:
+    def _plan(self, name: str) -> tuple[Shape, tuple[str, float, float], bool]:
         shape, scheme, needed = self._tensors[name]
-        (argument,) = scheme.arguments
-        return shape, (scheme.name, argument), needed  # type: ignore[return-value]
+        argument, mean = (*scheme.arguments, 0.0)[:2]
+        return shape, (scheme.name, argument, mean), needed  # type: ignore[return-value]
 
 
 EDGE = 2.0
 """Where the truncated normal ends."""
 
 
-def _wide(size: Shape, generator: np.random.Generator, std: float) -> Array:
+def _wide(size: Shape, generator: np.random.Generator, std: float, mean: float) -> Array:
     """A normal within -2 and 2 that is wider than that: uniform numbers, each kept as often as it
-    is likely. At least 0.6 of them are, where a normal itself might be outside for ever."""
+    is likely. At least an eighth of them are, where a normal itself might be outside for ever."""
     piece = np.empty(prod(size), np.float32)
     missing = np.arange(len(piece))
     while len(missing):
         drawn = generator.uniform(-EDGE, EDGE, len(missing))
-        kept = generator.random(len(missing)) < np.exp(-0.5 * (drawn / std) ** 2)
+        kept = generator.random(len(missing)) < np.exp(-0.5 * ((drawn - mean) / std) ** 2)
         piece[missing[kept]] = drawn[kept]
         missing = missing[~kept]
     return piece.reshape(size)
 
 
-def _redraw(piece: Array, generator: np.random.Generator, factor: np.float32) -> None:
+def _redraw(
+    piece: Array, generator: np.random.Generator, factor: np.float32, mean: np.float32
+) -> None:
     """Draw again what lies outside of -2 and 2; of a wide normal only what would be rare."""
     outside = np.abs(piece) > EDGE
     while count := int(outside.sum()):
-        piece[outside] = generator.standard_normal(count, np.float32) * factor
+        piece[outside] = generator.standard_normal(count, np.float32) * factor + mean
         outside = np.abs(piece) > EDGE
 
 
