@@ -535,6 +535,10 @@ def lead_to(problem: Diagnostic, scope: Scope, program: Program | None = None) -
             span = scope.span if cause is None else cause[1]
             reason = None if cause is None else (cause[0], scope)
         scope = outer
+    if problem.severity == "warning" and span.source is not scope.unit.span.source:
+        # Lines that an arch has from the one it extends: not the text of who is warned.
+        problem.notes.insert(0, Note(span, f"in what `{scope.unit.name}` extends, here"))
+        span = scope.unit.span
     problem.span = span
     if reason is not None:
         from archdsl.reasons import show_argument  # only a mistake needs it

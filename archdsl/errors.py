@@ -61,8 +61,9 @@ class TextNeverClosed(Diagnostic):
 class WrongNumber(Diagnostic):
     code = "A0006"
     message = "`{text}` is not a number"
-    help = "names start with a letter; numbers are written 12, 0.25 or 1e-3"
+    help = "{hint}"
     text: str
+    hint: str = "names start with a letter; numbers are written 12, 0.25 or 1e-3"
 
 
 class SecondHeader(Diagnostic):
@@ -303,8 +304,8 @@ class NotWhole(Diagnostic):
 
 class WrongAxes(Diagnostic):
     code = "A2003"
-    message = "{value} has {count} numbers for a map with {rank} spatial axes"
-    help = "write one number for all axes, or {rank} of them"
+    message = "{value} has {count} numbers, and the map is {rank}-D"
+    help = "write one number for all axes, or one for each"
     count: int
     rank: int
     value: str

@@ -401,7 +401,10 @@ def unknown_name(
         answer = meant.value(name, own, {*known, *WORDS, *CONSTANTS})
     else:
         answer = meant.operation(name, own, known)
-    return told(errors.UnknownName(span, kind=kind, name=name, hint=""), span, answer)
+    problem = told(errors.UnknownName(span, kind=kind, name=name, hint=""), span, answer)
+    if answer is None and kind == "value" and values:
+        problem.values["hint"] = f"known here: {', '.join(sorted(values)[:12])}"
+    return program.with_use(problem, name, span.source)
 
 
 def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> errors.UnknownName:

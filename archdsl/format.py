@@ -35,13 +35,17 @@ CLOSE_BEFORE = {"RPAR", "RSQUARE", "COMMA", "COLON", "DOT", "POWER", "RANGE"}
 
 
 def format_text(text: str, name: str = "<text>") -> str:
-    """A spec in the layout that all have. `DiagnosticError` for mistakes of its syntax."""
+    """A spec in the layout that all have. `DiagnosticError` for mistakes of its syntax.
+
+    Where all lines end with CR and LF, they still do.
+    """
     source = Source(name, text)
     parse(source)
     lines = list(_lines(_words(source)))
     _align_assignments(lines)
     _align_rows(lines)
-    return "".join(f"{line}\n" for line in _with_comments(_written(lines)))
+    end = "\r\n" if 0 < text.count("\n") == text.count("\r\n") else "\n"
+    return "".join(line + end for line in _with_comments(_written(lines)))
 
 
 class Word:

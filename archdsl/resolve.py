@@ -139,6 +139,16 @@ class Program:
         module = self._by_source[id(source)]
         return {*module.own, *module.used}
 
+    def with_use(
+        self, problem: errors.UnknownName, name: str, source: Source
+    ) -> errors.UnknownName:
+        """A mistake with the `use` that is missing, where a shipped spec has the name."""
+        if os.path.isfile(os.path.join(resources.SPECS, f"{name}.arch")):
+            use = f'use "{name}.arch"'
+            problem.values["hint"] = f"begin the file with: {use}"
+            problem.replace(Span(source, 0, 0), f"{use}\n\n")
+        return problem
+
     # Loading
 
     def _load(self, source: Source, path: str | None, chain: tuple[str, ...]) -> Module:
@@ -251,9 +261,10 @@ class Program:
             parent = self._merge(library.own[name.name], library, chain)
         if parent is None:
             near = nearest(name.name, {*self.names(module.source), *standard_names()})
-            raise errors.UnknownName(
+            problem = errors.UnknownName(
                 name.span, kind=child.kind, name=name.name, hint=did_you_mean(near)
             )
+            raise self.with_use(problem, name.name, module.source)
         if parent.kind != child.kind:
             article = {"arch": "an arch", "block": "a block"}
             raise errors.ExtendsOtherKind(

@@ -73,9 +73,17 @@ def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
         end = text.find("\n", start)
         return errors.TextNeverClosed(span._replace(end=end if end >= 0 else len(text)))
     if span.text.isdigit():
+        while text[start - 1 : start].isalnum():
+            start -= 1
         word = re.compile(r"[\w.]+").match(text, start)
         assert word is not None
-        return errors.WrongNumber(span._replace(end=word.end()), text=word[0])
+        span = span._replace(start=start, end=word.end())
+        sizes = re.fullmatch(r"((?:\d+x)+)([A-Za-z_]\w*)", word[0])
+        if sizes is None:
+            return errors.WrongNumber(span, text=word[0])
+        apart = ", ".join([*sizes[1].split("x")[:-1], sizes[2]])
+        hint = f"sizes that are not all numbers are separated by commas: {apart}"
+        return errors.WrongNumber(span, text=word[0], hint=hint).replace(span, apart)
     where = _where(layout)
     hint = habits.advice(text, start, where)
     return errors.UnknownCharacter(span, character=_shown(span.text), hint=hint, where=where)

@@ -205,3 +205,10 @@ def test_the_rights_of_a_file_stay(command: Command, tmp_path: Path) -> None:
     assert command("fmt", "link.arch").returncode == 0
     assert path.read_text() == TIDY and path.stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "link.arch").is_symlink()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_ends_of_lines_stay(end: str) -> None:
+    lines = ["arch net {", "  input x: 3x64  # one", "  y   = x -> relu", "  return y", "}", ""]
+    text = end.join(lines)
+    assert format_text(text) == text.replace("y   =", "y =")

@@ -362,3 +362,13 @@ def test_a_label_among_taps(labels: str, read: str, expected: list[str]) -> None
 def test_shipped_specs_have_no_warnings(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--deny", "warnings", str(path)]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_lines_of_another_file_are_not_the_place(tmp_path: Path) -> None:
+    """Who extends a shipped spec is warned at the arch of his own."""
+    path = tmp_path / "net.arch"
+    path.write_text('use "mobilenet_v1.arch"\narch net(width=0.3) extends mobilenet_v1 {\n}\n')
+    warnings = archdsl.load(path).warnings
+    assert {warning.code for warning in warnings} == {"A7004"}
+    assert {warning.span.text for warning in warnings if warning.span} == {"net"}
+    assert all("mobilenet_v1.arch" in note.span.source.name for w in warnings for note in w.notes)

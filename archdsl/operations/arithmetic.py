@@ -11,6 +11,7 @@ from archdsl.operations.base import (
     Operation,
     Shape,
     axis_text,
+    form_text,
     parameter,
     shape_text,
 )
@@ -139,7 +140,7 @@ def _check_ranks(operation: str, argument: str, a: Shape, b: Shape) -> None:
             operation=operation,
             left=shape_text(a),
             right=shape_text(b),
-            difference=f"{len(a) - 1} spatial axes and {len(b) - 1}",
+            difference=f"{form_text(len(a) - 1)} and {form_text(len(b) - 1)}",
             fix=""
             if vector is None
             else f"`-> reshape(({vector[0]}{ones}))` makes the vector a map",

@@ -221,7 +221,7 @@ class Operation:
     @classmethod
     def refusal(cls, shape: Shape) -> errors.Diagnostic:
         """What to say of a first input with a rank that it does not take."""
-        names = ["a flat vector" if rank == 0 else f"a {rank}-D map" for rank in cls.ranks]
+        names = [form_text(rank) for rank in cls.ranks]
         text = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         return errors.WrongRank(
             about={0: "shape"},
@@ -253,6 +253,11 @@ def tensor_text(shape: Shape) -> str:
         return f"a vector of {shape[0]}"
     article = "an" if shape_text(shape)[:1] == "8" or shape[0] in (11, 18) else "a"
     return f"{article} {shape_text(shape)} tensor"
+
+
+def form_text(rank: int) -> str:
+    """What a tensor with this number of spatial axes is."""
+    return f"a {rank}-D map" if rank else "a flat vector"
 
 
 def axis_text(axis: int, rank: int) -> str:

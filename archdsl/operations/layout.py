@@ -13,6 +13,7 @@ from archdsl.operations.base import (
     Shape,
     axis_text,
     extent_text,
+    form_text,
     parameter,
     shape_text,
 )
@@ -209,7 +210,7 @@ class Resize(Operation):
                 operation=self.name,
                 left=shape_text(x),
                 right=shape_text(like),
-                difference=f"{len(x) - 1} spatial axes and {len(like) - 1}",
+                difference=f"{form_text(len(x) - 1)} and {form_text(len(like) - 1)}",
                 fix="",
             )
         return ((x[0], *like[1:]),)
