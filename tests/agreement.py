@@ -90,9 +90,7 @@ def assert_imports_only_torch(source: str) -> None:
 
 def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:
     """A module has the weights of a graph, and computes what it does."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    assert shapes == weight_names(graph)
-    assert sum(p.numel() for p in module.parameters()) == costs.total(graph).params
+    same_state(graph, module)
     begins_as_told(graph, module)
     module = module.double()
     randomise(module.state_dict())
@@ -103,6 +101,21 @@ def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:
     if tools:
         _same_exported(graph, module)
         _same_compiled(graph, module)
+
+
+def same_state(graph: Graph, module: nn.Module) -> None:
+    """The whole `state_dict` is the graph's declaration: names, shapes, counts, and the order, in
+    which modules stand in modules as they first appear in the graph."""
+    told = weight_names(graph)
+    shapes = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    assert shapes == told
+    parts = [tuple(name.split(".")) for name in told]
+    first = {path[:i]: n for n, path in reversed([*enumerate(parts)]) for i in range(len(path) + 1)}
+    order = sorted(parts, key=lambda path: [first[path[:i]] for i in range(len(path) + 1)])
+    assert [*shapes] == [".".join(path) for path in order]
+    trained = [name for name, _ in module.named_parameters()]
+    assert trained == [name for name in shapes if name in {*trained}]
+    assert sum(p.numel() for p in module.parameters()) == costs.total(graph).params
 
 
 def inputs_of(graph: Graph, batch: int) -> list[Tensor]:
