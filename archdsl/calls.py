@@ -185,11 +185,11 @@ class Caller(Evaluator):
             else:
                 assert isinstance(step, tree.Stages)
                 value = self._stages(step, value, frame)
-                run.mixed, taps = True, self.taps[id(value)]
+                run.mixed, taps = True, self.taps[id(value), id(frame.scope)]
             trace[id(step)] = value
             run.place = step.span
         if taps and isinstance(value, Value):
-            self.taps.setdefault(id(value), taps)
+            self.taps.setdefault((id(value), id(frame.scope)), taps)
         return value
 
     def _step(self, call: tree.Call, frame: Frame, flowing: Any, run: Run) -> Any:

@@ -73,8 +73,9 @@ class Evaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.work = 0
-        self.taps: dict[int, dict[str, Value]] = {}
-        """For the id of a table's last value: the value that each row ends with."""
+        self.taps: dict[tuple[int, int], dict[str, Value]] = {}
+        """For the ids of a table's last value and of its scope: the value of each row. Blocks that
+        are given the value see none."""
         self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
             tree.Text: self._text,
             tree.Truth: self._truth,
@@ -226,7 +227,7 @@ class Evaluator:
             raise errors.NoSuchSize(
                 expression.span, name=name, shape=tensor_text(of.shape), known=", ".join(letters)
             ).labelled(expression.of.span, f"this value is {shape_text(of.shape)}")
-        taps = self.taps.get(id(of), {})
+        taps = self.taps.get((id(of), id(frame.scope)), {})
         if name in taps:
             return taps[name]
         known = [*taps, *letters]

@@ -54,11 +54,15 @@ class Outline:
         if label is None or not changed:
             body = self.body(repeat.body)
             return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, body)
+        taps = self._taps(repeat.body)
+        if taps:
+            names = {field: name for name, field in taps.items()}
+            repeat = _replaced(repeat, names)
         for statement in repeat.body:
             if isinstance(statement, tree.Let) and statement.name in self.numbers:
                 raise errors.NumberCarried(statement.span, name=statement.name, label=label)
         free = _free(repeat.body, set(), self.numbers)
-        tensors = {name: span for name, span in free.items() if name in self.tensors}
+        tensors = {n: span for n, span in free.items() if n in self.tensors or n in taps}
         numbers = {name: span for name, span in free.items() if name in self.numbers - self.tensors}
         inside = Outline(tensors, self.optional & set(tensors), numbers)
         results = _names(dict.fromkeys(changed, repeat.span))
@@ -73,11 +77,31 @@ class Outline:
             inside.blocks,
         )
         given = (*_names(tensors), *_names(numbers))
-        arguments = tuple(tree.Argument(name.span, name.name, name) for name in given)
+        arguments = tuple(
+            tree.Argument(n.span, n.name, _read(n, *taps[n.name]) if n.name in taps else n)
+            for n in given
+        )
         call = tree.Call(repeat.span, label, arguments)
         self.blocks[id(call)] = block
         line = tree.Assign(repeat.span, results, call)
         return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, (line,))
+
+    def _taps(self, body: tuple[tree.Statement, ...]) -> dict[str, tuple[str, str]]:
+        """Names for the taps that a body reads of the tables around it: each is a parameter."""
+        taken = {node.name for node in tree.walk(body) if isinstance(node, tree.Name)}
+        taken |= {*self.tensors, *self.numbers, *_assigned(body)}
+        outer = self.tensors - {*_assigned(body)}
+        found: dict[tuple[str, str], str] = {}
+        for node in tree.walk(body):
+            if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
+                field = (node.of.name, node.name)
+                if node.of.name in outer and not node.is_size and field not in found:
+                    name = "_".join(field)
+                    while name in taken:
+                        name += "_"
+                    taken.add(name)
+                    found[field] = name
+        return {name: field for field, name in found.items()}
 
     def _tensor(self, name: str, span: Span) -> tree.Parameter:
         default = tree.Absent(span) if name in self.optional else None
@@ -100,6 +124,20 @@ class Outlined:
         self.parameters = parameters
         self.body = body
         self.blocks = blocks
+
+
+def _read(name: tree.Name, of: str, label: str) -> tree.Field:
+    return tree.Field(name.span, tree.Name(name.span, of), label)
+
+
+def _replaced(node: Any, names: dict[tuple[str, str], str]) -> Any:
+    """A piece of text with names in the place of taps."""
+    if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
+        name = names.get((node.of.name, node.name))
+        return node if name is None else tree.Name(node.span, name)
+    if isinstance(node, tree.Node):
+        return type(node)(*(_replaced(getattr(node, field), names) for field in node.fields))
+    return tuple(_replaced(item, names) for item in node) if type(node) is tuple else node
 
 
 def _names(spans: dict[str, Span]) -> tuple[tree.Name, ...]:

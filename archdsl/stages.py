@@ -109,7 +109,8 @@ class Stager(Caller):
                 index += isinstance(row.callee, Unit)
             stage.output = value
             taps[plan.name] = value
-        self.taps[id(value)] = {**self.taps.get(id(value), {}), **taps}
+        place = (id(value), id(frame.scope))
+        self.taps[place] = {**self.taps.get(place, {}), **taps}
         return value
 
     def _uses(self, node: tree.Stages, frame: Frame) -> list[Use]:

@@ -142,6 +142,22 @@ def test_an_item_or_a_tap_is_a_source() -> None:
     refused(errors.GuardWithoutSource, " a = [x, x][0] -> relu  if x.c == 8\n return a")
 
 
+def test_a_block_sees_no_rows_of_its_user_s_table() -> None:
+    spec = """block b {
+      return x.low -> relu
+    }
+    arch net {
+      input x: 8x6x6
+      t = x -> stages {
+        block c
+        low: conv 4
+        conv 5
+      }
+      return t -> b
+    }"""
+    refused(errors.UnknownField, spec)
+
+
 def test_none_in_plus_and_concat() -> None:
     graph = build(" a = none\n b = a + x\n return concat(a, b, none, b)")
     assert kinds(graph) == "concat" and shape(graph) == (16, 6, 6)
