@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import timm
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from timm.models._efficientnet_builder import decode_arch_def
 from timm.models._manipulate import adapt_input_conv
+from timm.models.efficientnet import EfficientNet
 from torch import nn
 
 import archdsl
@@ -193,6 +196,96 @@ arch googlenet {
 """
 
 
+RES2NET = """
+block first(w, c, s=1) {
+  parts = x -> conv(4 * w) -> bn -> relu -> split(4)
+  mixed = []
+  repeat i in 0..3 {
+    y     = parts[i] -> conv(w, k=3, s=s) -> bn -> relu
+    mixed = mixed + [y]
+  }
+  rest = parts[3] -> avg_pool(3, s=s, p=1, count_include_pad=true)
+  main = concat(mixed + [rest]) -> conv(c) -> bn
+  skip = x -> conv(c, s=s) -> bn
+  return main + skip -> relu
+}
+block later(w, c) {
+  parts = x -> conv(4 * w) -> bn -> relu -> split(4)
+  y0 = parts[0] -> conv(w, k=3) -> bn -> relu
+  y1 = y0 + parts[1] -> conv(w, k=3) -> bn -> relu
+  y2 = y1 + parts[2] -> conv(w, k=3) -> bn -> relu
+  main = concat(y0, y1, y2, parts[3]) -> conv(c) -> bn
+  return main + x -> relu
+}
+arch res2net50 {
+  input x: 3x64x64
+  stem = x -> conv(64, k=7, s=2) -> bn -> relu -> max_pool(3, s=2, p=1)
+  c2 = stem -> first(26, 256) -> later(26, 256) -> later(26, 256)
+  c3 = c2 -> first(52, 512, s=2) -> later(52, 512) -> later(52, 512) -> later(52, 512)
+  c4 = c3 -> first(104, 1024, s=2) -> later(104, 1024) -> later(104, 1024)
+    -> later(104, 1024) -> later(104, 1024) -> later(104, 1024)
+  c5 = c4 -> first(208, 2048, s=2) -> later(208, 2048) -> later(208, 2048)
+  return c5 -> global_pool -> linear(1000)
+}
+"""
+
+MIXNET = """
+block pointwise(c) {
+  halves = x -> split(2)
+  joined = []
+  repeat i in 0..2 {
+    part   = halves[i] -> conv(c / 2)
+    joined = joined + [part]
+  }
+  return concat(joined)
+}
+block depthwise(kernels, s=1) {
+  parts = x -> split(len(kernels))
+  mixed = []
+  repeat i in 0..len(kernels) {
+    part  = parts[i] -> conv(parts[i].c, k=kernels[i], s=s, groups=parts[i].c)
+    mixed = mixed + [part]
+  }
+  return concat(mixed)
+}
+block inverted(c, e, kernels, s=1) {
+  return x -> pointwise(x.c * e) -> bn -> relu -> depthwise(kernels, s=s) -> bn -> relu
+    -> pointwise(c) -> bn
+}
+block kept(e, kernels) {
+  main = x -> inverted(x.c, e, kernels)
+  return main + x
+}
+arch mixnet {
+  input x: 3x64x64
+  stem = x -> conv(16, k=3, s=2) -> bn -> relu
+  b0 = stem -> conv(16, k=3, groups=16) -> bn -> relu -> conv(24) -> bn
+  b1 = b0 -> inverted(24, 2, [3, 5], s=2) -> kept(2, [3, 5]) -> kept(2, [3, 5])
+  b2 = b1 -> inverted(24, 2, [3, 5, 7], s=2) -> kept(4, [3, 5])
+  head = b2 -> conv(64) -> bn -> relu
+  return head -> global_pool -> linear(10)
+}
+"""
+
+
+def res2net() -> nn.Module:
+    model: nn.Module = timm.create_model("res2net50_26w_4s", pretrained=False)
+    return model
+
+
+def mixnet() -> nn.Module:
+    """timm's own blocks of its MixNets, fewer and narrower."""
+    rows = [
+        ["ds_r1_k3_s1_e1_c24_noskip"],
+        ["ir_r1_k3.5_a1.1_p1.1_s2_e2_c24", "ir_r2_k3.5_a1.1_p1.1_s1_e2_c24"],
+        ["ir_r1_k3.5.7_a1.1_p1.1_s2_e2_c24", "ir_r1_k3.5_a1.1_p1.1_s1_e4_c24"],
+    ]
+    model: nn.Module = EfficientNet(
+        decode_arch_def(rows), num_classes=10, num_features=64, stem_size=16, fix_stem=True
+    )
+    return model
+
+
 def drawn(model: nn.Module) -> nn.Module:
     torch.manual_seed(1)
     for name, tensor in model.state_dict().items():
@@ -236,6 +329,21 @@ def test_googlenet(order: str) -> None:
     if order == "sorted":
         state = dict(sorted(state.items()))
     network = archdsl.loads(GOOGLENET)
+    agrees(network, asked_once(network, state), model, 64)
+
+
+@pytest.mark.parametrize("order", ["defined", "sorted", "shuffled"])
+@pytest.mark.parametrize("text, make", [(RES2NET, res2net), (MIXNET, mixnet)])
+def test_lists_of_equal_layers(text: str, make: Callable[[], nn.Module], order: str) -> None:
+    """`convs.0` to `convs.2` and `conv_pw.0`, `conv_pw.1`, in branches side by side."""
+    model = drawn(make())
+    names = list(model.state_dict())
+    if order == "sorted":
+        names.sort()
+    elif order == "shuffled":
+        random.Random(1).shuffle(names)
+    state = {name: model.state_dict()[name] for name in names}
+    network = archdsl.loads(text)
     agrees(network, asked_once(network, state), model, 64)
 
 

@@ -155,6 +155,7 @@ class Reader:
         ends = self._ways(module, start, series=True)
         if not ends and not self._trust:
             ends = self._ways(module, start, series=False)
+            ends = ends or self._ways(module, start, series=False, partners=False)
         if self._trust and not whole:
             together = {end: [r for r in ways if self._hangs(r)] for end, ways in ends.items()}
             ends = {end: ways for end, ways in together.items() if ways} or ends
@@ -164,7 +165,9 @@ class Reader:
         """Whether what was found hangs together."""
         return self._network.connected(_bits(reading.image.values()))
 
-    def _ways(self, module: Module, start: State, series: bool) -> dict[State, list[Reading]]:
+    def _ways(
+        self, module: Module, start: State, series: bool, partners: bool = True
+    ) -> dict[State, list[Reading]]:
         """Every state that taking the module leads to, with the ways that lead there."""
         ways: dict[tuple[int, State], list[Reading]] = {(0, start): [Reading({}, {})]}
         for _ in module.parts:
@@ -180,26 +183,30 @@ class Reader:
                         more = [
                             Reading({**r.image, **found.image}, {**r.doubts, **found.doubts})
                             for r in readings
-                            if not series or self._in_series(module, i, done, steps, r, found)
+                            if (not partners or self._by_partner(module, i, done, r, found))
+                            and (not series or self._in_series(module, steps, r, found))
                         ]
                         _add(further, (done | 1 << i, end), more)
             ways = further
         return {state: readings for (_, state), readings in ways.items()}
 
     def _in_series(
-        self, module: Module, i: int, done: int, steps: list[Step], reading: Reading, found: Reading
+        self, module: Module, steps: list[Step], reading: Reading, found: Reading
     ) -> bool:
-        """Whether what was found for a part goes on from the part before it in its family, and is
-        next to the norm or the matrix of the same number.
-        """
-        partner = module.partners[i]
-        if partner is not None and done >> partner & 1:
-            one, two = _bits(found.image.values()), self._taken(reading, module.parts[partner])
-            if one and two and not self._network.connected(one | two):
-                return False
+        """Whether what was found for a part goes on from the part before it in its family."""
         return any(
             s.before is None or self._depends(found, reading, module.parts[s.before]) for s in steps
         )
+
+    def _by_partner(
+        self, module: Module, i: int, done: int, reading: Reading, found: Reading
+    ) -> bool:
+        """Whether a part is next to the norm or the matrix of the same number."""
+        partner = module.partners[i]
+        if partner is None or not done >> partner & 1:
+            return True
+        one, two = _bits(found.image.values()), self._taken(reading, module.parts[partner])
+        return not one or not two or self._network.connected(one | two)
 
     def _depends(self, found: Reading, reading: Reading, before: Module) -> bool:
         """Whether what was found for a part depends on what the part before it is."""
