@@ -1362,6 +1362,15 @@ class RoundedFar(Diagnostic):
     change: float
 
 
+class ArmStays(Diagnostic):
+    severity = "warning"
+    code = "A7009"
+    message = "`{name}` is `{source}` here, so that the sum has `{source}` twice"
+    help = "a guard gives its source; to lose the arm write: {name} = ... if ... else none"
+    name: str
+    source: str
+
+
 class LeftOut(Diagnostic):
     """Told unless the spec states the `macs` of the network: then they are as meant."""
 

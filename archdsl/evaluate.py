@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from archdsl import errors, limits, numbers, tree
 from archdsl.diagnostics import Diagnostic
-from archdsl.graph import Frame, Node, Value
+from archdsl.graph import Frame, Node, Scope, Value
 from archdsl.operations import OPERATIONS, WORDS, Operation, Word, shape_text
 from archdsl.operations.base import REQUIRED, tensor_text
 from archdsl.operations.initialisation import SCHEMES
@@ -352,6 +352,8 @@ class Evaluator:
         name = {"+": "add", "-": "sub", "*": "mul"}.get(sign)
         both = isinstance(left, Value) and isinstance(right, Value)
         if both and name:
+            if sign == "+":
+                self._check_arms(expression, right, frame)
             try:
                 return self._apply(name, (left, right), {}, frame, span)
             except Diagnostic as problem:
@@ -373,6 +375,25 @@ class Evaluator:
         if name == "sub" and tensor is right:
             arguments["reverse"] = True
         return self._apply(str(name), (tensor,), arguments, frame, span)
+
+    def warn(self, warning: Diagnostic, scope: Scope) -> None:
+        raise NotImplementedError
+
+    def _check_arms(self, expression: tree.Binary, right: Value, frame: Frame) -> None:
+        """Warn where a sum has a tensor twice because a guard that does not hold gives its source:
+        the arm does not go away."""
+        arms = [expression.right, *_addends(expression.left)]
+        for arm in arms[1:]:
+            if frame.trace.get(id(arm)) is right:
+                for name in (arms[0], arm):
+                    line = _untaken(name, frame)
+                    if line is not None:
+                        warning = errors.ArmStays(
+                            expression.span, name=name.span.text, source=line.source.span.text
+                        )
+                        warning.labelled(line.span, "its condition does not hold")
+                        self.warn(warning, frame.scope)
+                        return
 
     def _apply(
         self,
@@ -422,6 +443,34 @@ def _is_source(expression: tree.Expression) -> bool:
     if isinstance(expression, tree.Item | tree.Field):
         return _is_source(expression.of)
     return isinstance(expression, tree.Name)
+
+
+ADDENDS = 8
+"""How many arms of a sum are compared with one another."""
+
+
+def _addends(expression: tree.Expression) -> list[tree.Expression]:
+    """What a sum is made of, as written; of a long one the last arms."""
+    found: list[tree.Expression] = []
+    while isinstance(expression, tree.Binary) and expression.operator == "+":
+        if len(found) == ADDENDS:
+            return found
+        found.append(expression.right)
+        expression = expression.left
+    return [*found, expression]
+
+
+def _untaken(name: tree.Expression, frame: Frame) -> tree.Flow | None:
+    """The flow of the line of this name, if a guard left it out."""
+    if not isinstance(name, tree.Name):
+        return None
+    for line in frame.scope.unit.body:
+        if isinstance(line, tree.Assign) and isinstance(line.value, tree.Guard):
+            if any(target.name == name.name for target in line.targets):
+                guard = line.value
+                if frame.trace.get(id(guard.condition)) is False:
+                    return guard.value if isinstance(guard.value, tree.Flow) else None
+    return None
 
 
 def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:

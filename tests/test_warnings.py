@@ -372,3 +372,29 @@ def test_lines_of_another_file_are_not_the_place(tmp_path: Path) -> None:
     assert {warning.code for warning in warnings} == {"A7004"}
     assert {warning.span.text for warning in warnings if warning.span} == {"net"}
     assert all("mobilenet_v1.arch" in note.span.source.name for w in warnings for note in w.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "total", "told"),
+    [
+        ("more = x -> conv(x.c) if s != 1", "x + more", True),
+        ("more = x -> conv(x.c) if s != 1", "more + x", True),
+        ("more = x -> conv(x.c) if s != 1", "(x -> bn) + x + more", True),
+        ("more = x -> conv(x.c) if s == 1", "x + more", False),
+        ("more = x -> conv(x.c) if s != 1 else none", "x + more", False),
+        ("more = x -> conv(x.c) if s != 1", "(x -> bn) + more", False),  # a shortcut
+        ("more = x -> conv(x.c) if s != 1", "x * more", False),
+        ("more = x -> relu", "x + x", False),  # twice on purpose
+    ],
+)
+def test_an_arm_that_stays(line: str, total: str, told: bool) -> None:
+    text = f"""block unit(s=1) {{
+  {line}
+  return {total} -> relu
+}}
+arch net {{
+  input x: 8x16
+  return x -> unit
+}}
+"""
+    assert ("A7009" in {code for code, _ in warned(text)}) is told
