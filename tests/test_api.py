@@ -140,7 +140,7 @@ def test_mistakes(parameters: dict[str, object], code: str) -> None:
     [
         (SPEC, "smal", "A1016"),
         (SPEC, None, "A1037"),
-        ("block b { return x -> relu }", None, "A1016"),
+        ("block b { return x -> relu }", None, "A1050"),
         ("", None, "A1016"),
         ("arch a {", None, "A0003"),
         ("a + " * 900, None, "A0001"),

@@ -120,6 +120,16 @@ def test_narrow_types_of_a_shipped_network(dtype: str) -> None:
     assert report.outputs[0].relative > 0
 
 
+def test_what_no_output_needs_is_no_difference() -> None:
+    report = verify(
+        loads(
+            "arch net {\n  input x: 4x5x5\n  a = x -> conv(4)\n  b = a -> conv(4)\n  return a\n}\n"
+        ),
+        1,
+    )
+    assert report.agrees and (report.torch_params, report.training_params) == (32, 16)
+
+
 # What is wrong is found
 
 
@@ -366,7 +376,11 @@ def test_verify(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     spec.write_text(NET)
     assert cli.main(["verify", str(spec), "--seeds", "2"]) == 0
     out = capsys.readouterr().out
-    assert "c       Nx32     Nx32" in out and "agrees" in out and "only for training" in out
+    assert (
+        "c       Nx32     Nx32" in out
+        and "agrees" in out
+        and "(192 that inference does not need)" in out
+    )
     assert cli.main(["verify", str(spec), "--keep-bn", "--functions", "--opset", "17"]) == 0
 
 

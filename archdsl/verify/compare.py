@@ -385,8 +385,15 @@ def _round_state(module: Any, dtype: str) -> None:
 
 
 def _inference_params(network: Network) -> int:
-    """Parameters of the operations that inference needs."""
-    return sum(node.operation.parameter_count for node in network.graph.inference_nodes())
+    """Parameters of the operations that an output of inference needs."""
+    graph = network.graph
+    needed = {id(output.value) for output in graph.outputs if not output.training}
+    count = 0
+    for node in reversed(graph.nodes):
+        if any(id(value) in needed for value in node.outputs):
+            needed.update(map(id, node.inputs))
+            count += node.operation.parameter_count
+    return count
 
 
 def _is_parameter(name: str) -> bool:

@@ -34,7 +34,7 @@ class Report(Record):
     """Those that inference needs, before folding."""
     folded_params: int
     training_params: int
-    """Parameters of the module that only training needs, and the graph lacks."""
+    """Parameters of the module that no output of inference needs, and the graph lacks."""
     outputs: tuple[OutputReport, ...]
     seeds: int
     batches: tuple[int, ...]
@@ -65,7 +65,7 @@ class Report(Record):
         lines = ["  ".join(t.ljust(w) for t, w in zip(row, widths)).rstrip() for row in rows]
         counted = f"parameters: PyTorch {self.torch_params:,}, ONNX {self.onnx_params:,}"
         if self.training_params:
-            counted += f" ({self.training_params:,} only for training)"
+            counted += f" ({self.training_params:,} that inference does not need)"
         if not self.compared:
             counted += f"; after folding {self.folded_params:,}"
         lines.append(counted)
