@@ -327,9 +327,10 @@ def _avg_pool(at: Site, o: Any, x: Value) -> Value:
         ones = at.emit("Expand", at.number(1), size, shape=x.shape)
         share = at.emit("AveragePool", _window(at, o, single, ones)[0], **_pooled(o, border))
         return at.emit("Div", at.emit("AveragePool", inner, **_pooled(o, border)), share)
-    if o.count_include_pad and "pads" in border and border["pads"] != _sides(o.pads):
+    pads = border.get("pads", ())
+    if o.count_include_pad and inner is x and pads and pads != _sides(o.pads):
         # What hangs over the padding is not counted, the padding is.
-        extra = tuple(all_ - own for all_, own in zip(border["pads"], _sides(o.pads)))
+        extra = tuple(all_ - own for all_, own in zip(pads, _sides(o.pads)))
         return at.emit("AveragePool", _padded(at, x, o.pads), **_pooled(o, {"pads": extra}))
     counts = 1 if o.count_include_pad and any(border.get("pads", "?")) else None
     return at.emit("AveragePool", inner, count_include_pad=counts, **_pooled(o, border))

@@ -319,6 +319,10 @@ def _pool(site: Site, kind: str, **more: Symbol | str | None) -> Invoke:
     if any(2 * n > k for o in site.operations for (n, _), k in zip(o.pads, o.k)):  # type: ignore[attr-defined]
         if padding is None or padding.names:
             raise NotExpressible
+        if same(site, "ceil"):
+            return invoke(
+                site.helper(f"Padded{kind}Pool{dimensions}d"), kernel, stride, padding, **more
+            )
         pads = padding.at(next(iter(padding.values)))
         if isinstance(pads, tuple):
             pads = tuple(n for n in reversed(pads) for _ in range(2))
