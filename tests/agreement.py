@@ -88,14 +88,17 @@ def assert_imports_only_torch(source: str) -> None:
     assert max(map(len, bare.splitlines())) <= WIDTH
 
 
-def same_network(graph: Graph, module: nn.Module, tools: bool = False) -> None:
+def same_network(
+    graph: Graph, module: nn.Module, tools: bool = False, training: bool = True
+) -> None:
     """A module has the weights of a graph, and computes what it does."""
     same_state(graph, module)
     begins_as_told(graph, module)
     module = module.double()
     randomise(module.state_dict())
     _same_in_use(graph, module)
-    _same_in_training(graph, module)
+    if training:
+        _same_in_training(graph, module)
     randomise(module.state_dict())
     _same_scripted(graph, module)
     if tools:
