@@ -371,3 +371,28 @@ def test_a_picture_needs_no_torch_and_little_time(command: Command) -> None:
     )  # fmt: skip
     modules = done.stdout.split()
     assert "archdsl.view.svg" in modules and not {"torch", "onnx", "numpy"} & set(modules)
+
+
+def test_rounds_whose_several_results_nobody_needs() -> None:
+    text = """arch net {
+      input x: 12
+      tail = x -> stages {
+        relu
+        relu
+      }
+      all = []
+      repeat i in 0..1 {
+        a = none
+        b = none
+        late: repeat j in 0..3 {
+          a = a + tail.stage2
+          b = b + tail.stage2
+        }
+        all = all + [a]
+      }
+      return tail -> relu
+    }
+    """
+    for form in FORMATS:
+        for depth in DEPTHS:
+            assert archdsl.loads(text).view(format=form, depth=depth)

@@ -99,6 +99,8 @@ class Flows(Expressions):
     def _list(self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str) -> Piece:
         parts: list[str | Piece] = []
         for piece in self._operands(expression.items, lanes, line):
+            if piece is not None and piece.many:
+                raise NotExpressible  # a list in a list has no type in TorchScript
             if piece is not None:
                 parts += [", " if parts else "[", piece]
         return Piece(*(parts or ["["]), "]", typed=True, many="list")

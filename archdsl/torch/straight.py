@@ -231,9 +231,12 @@ class Straight(Flows):
 
 
 def tapped_lines(frame: Frame) -> list[tuple[str, list[Any]]]:
-    """The lines of a network that begin with a table, with its rows."""
+    """The lines that some output needs and that begin with a table, with its rows."""
     found = []
-    for statement in frame.scope.unit.body:
+    unit = frame.scope.unit
+    for statement in unit.body:
+        if id(statement) not in unit.names.live:
+            continue
         flow = statement.value if isinstance(statement, tree.Assign) else None
         if isinstance(statement, tree.Assign) and isinstance(flow, tree.Flow):
             stages = frame.loops.get(id(flow.steps[0]))

@@ -134,7 +134,7 @@ class _Planner:
     def _straight(self, tail: int) -> list[int]:
         """What a box feeds; of boxes at its foot what it feeds from the middle."""
         after = self.after[tail]
-        if self.spans[tail] == 1 or any(self.heights[i] for i in after):
+        if not after or self.spans[tail] == 1 or any(self.heights[i] for i in after):
             return after
         ways = [j for j, (start, _) in enumerate(self.flows) if start == tail]
         middle = min(ways, key=lambda j: abs(self._leaves(j) - self.columns[tail]))
