@@ -1415,6 +1415,17 @@ class UnusedLabel(Diagnostic):
     table: str
 
 
+class UnlikelyNumber(Diagnostic):
+    severity = "warning"
+    code = "A7010"
+    message = "`{parameter}` of `{operation}` is {value}, which is unusually large"
+    help = "{hint}"
+    operation: str
+    parameter: str
+    value: str
+    hint: str
+
+
 # A8: what was measured
 
 

@@ -98,6 +98,7 @@ HABITS = [
         (ANYWHERE, r"\b(require|warn)\b.*$", r"\s*(\n|$)", 'a message follows: require ..., "why"'),
         # Flows and calls
         (ANYWHERE, r"->\s*\w+\s*$", r"[\[{<]", "arguments stand in round brackets"),
+        (ANYWHERE, r"->\s*\w+$", r"\.\w", "write the operation without a module: x -> conv(32)"),
         (ANYWHERE, r"\w\.\w+$", r"\(", "an operation follows an arrow: x -> conv(32)"),
         (ANYWHERE, r"\)$", r"\(", "the value comes first: x -> conv(32)"),
         (ANYWHERE, r"=\s*$", r"->", "a flow starts with a value: x -> ..."),

@@ -48,7 +48,7 @@ def _key(warning: Diagnostic) -> tuple[object, ...]:
 
 def _doubtful(graph: Graph, meant: bool) -> Iterator[Diagnostic]:
     """The warnings on a network of which its spec states, or does not, that they are meant."""
-    for warning in (*graph.warnings, *_left_out(graph)):
+    for warning in (*graph.warnings, *_left_out(graph), *_unlikely(graph)):
         if (MEANT.get(type(warning)) in graph.promised) == meant:
             yield warning
 
@@ -239,6 +239,32 @@ def _left_out(graph: Graph) -> Iterator[Diagnostic]:
             )
             lead_to(warning, node.scope)
             yield warning
+
+
+# Numbers that mean another thing elsewhere
+
+_HABITS = {
+    "eps": (0.1, "a normalization knows its channels: write it without them"),
+    "momentum": (0.5, "it is the weight of the newest batch: Keras's 0.99 is 0.01 here"),
+}
+"""By parameter of a normalization: what is more than anyone uses, and what was likely meant."""
+
+
+def _unlikely(graph: Graph) -> Iterator[Diagnostic]:
+    """Arguments of normalizations as other frameworks have them: `bn(64)`, `bn(momentum=0.99)`."""
+    for node in graph.nodes:
+        for name, (most, hint) in _HABITS.items():
+            value = getattr(node.operation, name, None)
+            if value is not None and value > most:
+                warning = errors.UnlikelyNumber(
+                    node.span,
+                    operation=node.operation.name,
+                    parameter=name,
+                    value=f"{value:.6g}",
+                    hint=hint,
+                )
+                lead_to(warning, node.scope)
+                yield warning
 
 
 # Conditions that are no conditions

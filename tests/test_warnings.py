@@ -398,3 +398,11 @@ arch net {{
 }}
 """
     assert ("A7009" in {code for code, _ in warned(text)}) is told
+
+
+@pytest.mark.parametrize(
+    "line", ["bn(64)", "bn(momentum=0.99)", "layer_norm(8)", "group_norm(4, 8)"]
+)
+def test_numbers_of_other_frameworks(line: str) -> None:
+    warnings = archdsl.loads(f"arch net {{ input x: 8x4x4\n return x -> {line} }}").warnings
+    assert [(w.code, w.span.text) for w in warnings if w.span] == [("A7010", line)]
