@@ -321,6 +321,15 @@ def test_a_negated_tensor_in_memory() -> None:
     same_as(model, state)
 
 
+@pytest.mark.parametrize(
+    "counter", [torch.zeros(10), torch.zeros((), dtype=torch.complex64), torch.zeros((1, 2))]
+)
+def test_odd_counters_have_a_reason(counter: torch.Tensor, tmp_path: Path) -> None:
+    torch.save({**net().state_dict(), "norm.num_batches_tracked": counter}, tmp_path / "w.pt")
+    text = reasons(lambda: convert(archdsl.loads(NET), tmp_path / "w.pt"))
+    assert "A6006" in text and "`norm.num_batches_tracked`" in text and "whole number" in text
+
+
 # Archives that are not what torch wrote
 
 

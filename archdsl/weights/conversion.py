@@ -13,7 +13,7 @@ from archdsl import errors
 from archdsl.arrays import Array
 from archdsl.diagnostics import Diagnostic, DiagnosticError
 from archdsl.graph import Graph
-from archdsl.operations import Shape
+from archdsl.operations import Shape, shape_text
 from archdsl.progress import Progress, untold
 from archdsl.resolve import did_you_mean, nearest
 from archdsl.weights.channels import fitted_channels
@@ -40,6 +40,10 @@ from archdsl.weights.sources import (
 
 if TYPE_CHECKING:
     from archdsl import network as networks
+
+
+_COUNTS = (*FLOATS, "int64", "int32", "int16", "int8", "uint8")
+"""The kinds of numbers that a counter of batches may have."""
 
 
 class Pair(NamedTuple):
@@ -313,11 +317,16 @@ def _check_kinds(file: File, pairs: list[tuple[Layer, Layer]]) -> None:
     problems: list[Diagnostic] = []
     for theirs, _ in pairs:
         for role, name in theirs.tensors.items():
-            if role != COUNTER and file.kinds[name] not in FLOATS:
+            given, expected = file.kinds[name], ""
+            if role == COUNTER and (prod(file.shapes[name]) != 1 or given not in _COUNTS):
+                given = f"{shape_text(file.shapes[name]) or 'a single number'} of {given}"
+                expected = "a whole number"
+            elif role != COUNTER and given not in FLOATS:
+                expected = "floating-point numbers"
+            if expected:
                 problem = errors.MisshapenWeight(
-                    path=file.name, name=name, given=file.kinds[name],
-                    expected="floating-point numbers",
-                )  # fmt: skip
+                    path=file.name, name=name, given=given, expected=expected
+                )
                 problems.append(problem)
     if problems:
         raise DiagnosticError(problems)
