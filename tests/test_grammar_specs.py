@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from archdsl.network import loads
 from archdsl.operations import OPERATIONS
 from archdsl.testing import Coverage, is_valid, reduced, written
 from archdsl.testing.grammar.coverage import neighbours, pairs, possible
+from tests.campaign import Campaign
 
-SPECS = 120
+SPECS = 140
 """Of the numbers from 0, in every run of the tests."""
 
 INSIDE = 0.5
@@ -28,7 +30,7 @@ def test_specs_are_valid_and_reach_pairs_of_constructs() -> None:
         spec = loads(text, arch=_last(text))
         names |= {node.operation.name for node in spec.graph.nodes}
         ranks |= {len(value.shape) - 1 for value in spec.graph.values()}
-    assert names == set(OPERATIONS)
+    assert names == set(OPERATIONS), set(OPERATIONS) - names
     assert ranks >= {0, 1, 2, 3}
     assert len(coverage.inside) >= INSIDE * len(possible()), str(coverage)
     assert len(coverage.after) >= AFTER * len(neighbours()), str(coverage)
@@ -38,6 +40,13 @@ def _last(text: str) -> str:
     """The name of the last arch of a text."""
     lines = [line for line in text.splitlines() if line.startswith("arch ")]
     return lines[-1].split()[1].partition("(")[0]
+
+
+@pytest.mark.parametrize("first", range(0, 100, 20))
+def test_nothing_fails(first: int) -> None:
+    campaign = Campaign()
+    found = [text for number in range(first, first + 20) for text in campaign.run(number)]
+    assert not found, "\n".join(found)
 
 
 def test_a_number_is_one_spec() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from archdsl.operations import Shape
-from archdsl.testing.grammar import calls, tables, values
+from archdsl.testing.grammar import calls, library, tables, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.definitions import Defined
 from archdsl.testing.grammar.scope import Scope
@@ -88,6 +88,10 @@ class Expressions:
         if dice < 0.42 and depth > 0:
             text, shape, _ = tables.stages(self, scope, shape, depth - 1)
             return text, shape, True
+        if dice < 0.47 and len(shape) > 1:
+            name, needed = library.use(random, scope)
+            told = ", ".join(f"{key}={value}" for key, value in needed.items())
+            return f"{name}({told})" if told else name, None, True
         text, shapes = calls.step(random, scope, shape)
         if len(shapes) > 1 or text.startswith("split"):
             if random.random() < 0.5:

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from archdsl.operations import OPERATIONS, Shape
-from archdsl.testing.grammar import calls, values
+from archdsl.testing.grammar import calls, library, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.scope import Scope
 
@@ -79,6 +79,9 @@ def _row(
         out = block.results[0] if same else None
     elif scope.operations and dice < 0.5:
         name, out = random.choice([*scope.operations]), shape
+    elif shape is not None and len(shape) > 1 and dice < 0.57:
+        name, needed = library.use(random, scope)
+        cells = {key: _cell(value) for key, value in needed.items()}
     elif shape is None:
         name, out = random.choice([a for a in ACTIVATIONS if a.isidentifier()]), None
     else:

@@ -73,7 +73,8 @@ def condition(random: Random, scope: Scope, wanted: bool, depth: int = 2) -> str
 
     def again(value: bool) -> str:
         text = condition(random, scope, value, depth - 1)
-        return f"({text})"
+        loose = " and " in text or " or " in text
+        return f"({text})" if loose or random.random() < 0.5 else text
 
     low = random.randrange(1, 6)
     high = low + random.randrange(1, 4)
