@@ -154,8 +154,8 @@ class Trial:
             if tolerance > 0.05:
                 return
             onnx_tools.close(onnx_tools.run(path, inputs), wanted, tolerance)
-            rank = len(self.graph.inputs[0].shape) - 1
-            if options.get("opset", 18) >= 15 and not misjudged(model, rank):
+            ranks = {len(value.shape) - 1 for value in self.graph.values()}
+            if options.get("opset", 18) >= 15 and not misjudged(model, ranks):
                 try:
                     onnx_tools.close(onnx_tools.evaluate(path, inputs), wanted, tolerance)
                 except Exception as problem:
@@ -202,10 +202,11 @@ def seldom(number: int) -> set[str]:
     return set() if number % 60 == 0 else found
 
 
-def misjudged(model: Any, rank: int) -> bool:
+def misjudged(model: Any, ranks: set[int]) -> bool:
     """Whether onnx's own evaluator is known to be wrong about the file: it has no implementation of
     an operator within a function that is itself defined by a function of its inputs' types, and
-    takes `LRN` to have two axes, and means over windows that hang over a small map to be none."""
+    takes `LRN` and the largest of all to have two axes, means over windows that hang over a small
+    map to be none, pads three axes wrongly by itself, and finds no attributes of functions."""
     inside = [node for function in model.functions for node in function.node]
     named = {node.op_type for node in inside}
     flat = onnx.ModelProto()
@@ -215,7 +216,9 @@ def misjudged(model: Any, rank: int) -> bool:
         not named.isdisjoint({"Gelu", "Mish", "GroupNormalization"})
         or "LRN" in {node.op_type for node in flat.graph.node}
         or any(a.name == "ceil_mode" and a.i for node in flat.graph.node for a in node.attribute)
-        or onnx_tools.misjudged(flat, rank)
+        or any(a.name == "auto_pad" for node in flat.graph.node for a in node.attribute)
+        or any(a.ref_attr_name for node in inside for a in node.attribute)
+        or any(onnx_tools.misjudged(flat, rank) for rank in ranks)
     )
 
 

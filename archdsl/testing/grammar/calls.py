@@ -88,10 +88,13 @@ def call(
     for name, (text, value) in number.items():
         texts.append(f"{name}={text}")
         known[name], named = value, True
+    either = EITHER.get(kind.name, ())
+    said = random.choice(either) if either and not shapes else ""
     for parameter in kind.parameters.values():
         if parameter.name in known or kind.name in ("add", "mul", "sub"):
             continue
-        if parameter.default is not REQUIRED and random.random() > 0.35:
+        left_out = parameter.default is not REQUIRED and random.random() > 0.35
+        if (left_out or parameter.name in either) and parameter.name != said:
             named = True
             continue
         text, value = argument(random, scope, kind, parameter, shape)
@@ -297,6 +300,9 @@ OWN: dict[tuple[str, str], Callable[[Random, Scope, Shape], Argument]] = {
     ("resize", "scale"): _factor,
 }
 """Parameters whose kind does not tell what fits."""
+
+EITHER = {"resize": ("size", "scale"), "avg_pool": ("k", "out")}
+"""Parameters of which one is given; a further tensor stands for it."""
 
 COMMON = ("conv", "conv", "bn", "relu", "linear", "max_pool", "avg_pool", "reshape", "permute",
           "concat", "split", "slice", "add", "mul", "flatten", "global_pool")  # fmt: skip
