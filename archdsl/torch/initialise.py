@@ -53,7 +53,7 @@ def reset_parameters(nodes: Iterable[Node], class_of: Any, place_of: Any) -> lis
     told: list[str] = []
     for name, counts in schemes.items():
         usual = _usual(counts)
-        lines = _lines("m", usual, name)
+        lines = _lines("m", usual, name, partly=any(scheme.bias is None for scheme in counts))
         if lines:
             word = "elif" if general else "if"
             test = f"isinstance(m, {name})"
@@ -112,8 +112,13 @@ def _is_drawn(scheme: Scheme) -> bool:
     return scheme.weight is None or scheme.weight.name not in ("constant", "ones", "zeros")
 
 
-def _lines(layer: str, scheme: Scheme, kind: str, fresh: bool = True) -> list[str]:
-    """The statements that give a layer its beginning; a fresh one may have it already."""
+def _lines(
+    layer: str, scheme: Scheme, kind: str, fresh: bool = True, partly: bool = False
+) -> list[str]:
+    """The statements that give a layer its beginning; a fresh one may have it already.
+
+    `partly` says that not all layers of the class have a bias.
+    """
     lines: list[str] = []
     built_in = "Norm" in kind and fresh
     by_constructor = not any(word in kind for word in ("Conv", "Linear", "Norm"))
@@ -125,7 +130,7 @@ def _lines(layer: str, scheme: Scheme, kind: str, fresh: bool = True) -> list[st
         lines += _draw(scheme.weight, layer, "weight", kind)
     if scheme.bias is not None and not (built_in and scheme.bias.name == "zeros"):
         drawn = _draw(scheme.bias, layer, "bias", kind)
-        if drawn and "Conv" in kind:  # convolutions often have none
+        if drawn and (partly or "Conv" in kind):  # convolutions often have none
             lines += [f"if {layer}.bias is not None:", *(INDENT + line for line in drawn)]
         else:
             lines += drawn
