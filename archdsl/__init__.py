@@ -10,8 +10,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from archdsl.diagnostics import Diagnostic, DiagnosticError
-    from archdsl.network import (
+    from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+    from archdsl.api.network import (
         BlockInfo,
         Network,
         NodeInfo,

@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archdsl import costs
-from archdsl.elaborate import elaborate
-from archdsl.graph import Graph
-from archdsl.operations.initialisation import distribution
-from archdsl.resolve import Program
-from archdsl.source import Source
-from archdsl.torch.source import generate
+from archdsl.ir import costs
+from archdsl.elaborate.network import elaborate
+from archdsl.ir.graph import Graph
+from archdsl.ops.initialisation import distribution
+from archdsl.frontend.program import Program
+from archdsl.diagnostics.source import Source
+from archdsl.backends.pytorch.source import generate
 from tests.reference import Reference, State, randomise, weight_names
 
 TOLERANCE = 1e-9

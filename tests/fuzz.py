@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Verbosity, given, seed, settings
 
 from archdsl.cli.output import write_out
 from archdsl.cli.progress import progress
-from archdsl.graph import Graph
+from archdsl.ir.graph import Graph
 from archdsl.testing import text_of
 from tests.campaign import Campaign
 from tests.properties import PROPERTIES

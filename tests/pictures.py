@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import archdsl
-from archdsl.graph import Graph
-from archdsl.network import Spec
-from archdsl.view.boxes import Box, boxes_of
-from archdsl.view.depths import opened
-from archdsl.view.folding import fold
-from archdsl.view.geometry import LABEL, Geometry, Spot, text_width
+from archdsl.ir.graph import Graph
+from archdsl.api.network import Spec
+from archdsl.reports.view.boxes import Box, boxes_of
+from archdsl.reports.view.depths import opened
+from archdsl.reports.view.folding import fold
+from archdsl.reports.view.geometry import LABEL, Geometry, Spot, text_width
 from tests.conftest import ROOT
 from tests.shipped import SHIPPED, graph_of
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archdsl.graph import Graph, Node, Value
+from archdsl.ir.graph import Graph, Node, Value
 
 State = dict[str, Tensor]
 """Tensors by the names they have in a `state_dict`."""

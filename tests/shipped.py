@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from archdsl.elaborate import elaborate
-from archdsl.graph import Graph
-from archdsl.resolve import Program
-from archdsl.source import Source
+from archdsl.elaborate.network import elaborate
+from archdsl.ir.graph import Graph
+from archdsl.frontend.program import Program
+from archdsl.diagnostics.source import Source
 
 FOLDER = Path(__file__).parent.parent / "specs"
 

@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 import torch
 
-from archdsl.network import loads
-from archdsl.onnx.opsets import OLDEST
-from archdsl.operations import OPERATIONS
+from archdsl.api.network import loads
+from archdsl.backends.onnx.opsets import OLDEST
+from archdsl.ops import OPERATIONS
 from tests import any_size
 from tests.onnx_tools import ORT_NEWEST, checked, close, expected, run, state_of
 

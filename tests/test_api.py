@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import DiagnosticError, Network, check
+from archdsl import DiagnosticError, Network
+from archdsl.elaborate import expectations as check
 from tests.conftest import ROOT
 
 SPEC = """

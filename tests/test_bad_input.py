@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import errors, limits, resources
-from archdsl.check import check
+from archdsl.diagnostics import errors
+from archdsl.support import limits, resources
+from archdsl.elaborate.expectations import check
 from archdsl.cli import main
-from archdsl.diagnostics import Diagnostic, DiagnosticError, render
-from archdsl.elaborate import elaborate
-from archdsl.resolve import Program
-from archdsl.source import Source
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, render
+from archdsl.elaborate.network import elaborate
+from archdsl.frontend.program import Program
+from archdsl.diagnostics.source import Source
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(path.stem for path in BAD.glob("*.arch"))

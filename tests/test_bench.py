@@ -22,8 +22,8 @@ import torch
 
 import archdsl
 from archdsl import DiagnosticError, Network, cli
-from archdsl.bench import Measurement, bench, blocks, runtimes, turns
-from archdsl.bench.weights import steady
+from archdsl.tools.bench import Measurement, bench, blocks, runtimes, turns
+from archdsl.tools.bench.weights import steady
 from tests.conftest import ROOT, Command
 from tests.test_quiet import ERASED, LINE, told_on_terminal
 

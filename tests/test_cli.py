@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import cli, errors
-from archdsl.diagnostics import Diagnostic
+from archdsl import cli
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic
 from tests.conftest import ROOT, Command
 
 SPEC = """\
@@ -279,7 +280,7 @@ def test_a_defect(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     def broken(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError("of\nthe compiler")
 
-    monkeypatch.setattr("archdsl.network.elaborate", broken)
+    monkeypatch.setattr("archdsl.api.network.elaborate", broken)
     monkeypatch.delenv("ARCHDSL_DEBUG", raising=False)
     assert cli.main(["summary", "mnasnet_a1"]) == cli.DEFECT
     said = capsys.readouterr().err

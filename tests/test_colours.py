@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl import diagnostics
+from archdsl.diagnostics import diagnostic as diagnostics
 from tests.conftest import Command
 from tests.terminal import on_terminal
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 import archdsl
-from archdsl import costs
-from archdsl.graph import Graph, Scope
-from archdsl.summary import memory
+from archdsl.ir import costs
+from archdsl.ir.graph import Graph, Scope
+from archdsl.ir import memory
 
 # design/NETWORKS.md: parameters and MACs of the public implementations; depths as the papers say.
 KNOWN = [

@@ -10,8 +10,8 @@ import pytest
 
 import archdsl
 from archdsl import Network
-from archdsl.difference.alignment import aligned
-from archdsl.difference.compare import Difference
+from archdsl.reports.diff.alignment import aligned
+from archdsl.reports.diff.compare import Difference
 from tests.conftest import Command
 from tests.shipped import SHIPPED
 

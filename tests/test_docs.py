@@ -14,19 +14,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from archdsl import numbers, tables, tree
-from archdsl.check import check as promised
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.elaborate import elaborate
-from archdsl.graph import Frame, Graph, Node, Scope
-from archdsl.operations import OPERATIONS, WORDS
-from archdsl.operations.base import REQUIRED
-from archdsl.operations.initialisation import SCHEMES
-from archdsl.operations.kinds import describe
-from archdsl.parse import parse
-from archdsl.resolve import Program, standard_names
-from archdsl.source import Source
-from archdsl.tree import walk
+from archdsl.ops import numbers
+from archdsl.frontend import tables, ast as tree
+from archdsl.elaborate.expectations import check as promised
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.elaborate.network import elaborate
+from archdsl.ir.graph import Frame, Graph, Node, Scope
+from archdsl.ops import OPERATIONS, WORDS
+from archdsl.ops.base import REQUIRED
+from archdsl.ops.initialisation import SCHEMES
+from archdsl.ops.kinds import describe
+from archdsl.frontend.parser import parse
+from archdsl.frontend.program import Program, standard_names
+from archdsl.diagnostics.source import Source
+from archdsl.frontend.ast import walk
 
 DOC = Path(__file__).parent.parent / "docs" / "language.md"
 TEXT = DOC.read_text(encoding="utf-8") if DOC.exists() else ""

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import pytest
 
-from archdsl import explanations
+from archdsl.diagnostics import catalog as explanations
 from archdsl.cli import main
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics.diagnostic import Diagnostic
 from tests.conftest import ROOT
 
 PAGES = ROOT / "errors"
@@ -146,7 +146,7 @@ def test_pages_say_why(code: str) -> None:
 
 
 def test_codes_are_unique() -> None:
-    classes = [kind for kind in Diagnostic.__subclasses__() if kind.__module__ == "archdsl.errors"]
+    classes = [kind for kind in Diagnostic.__subclasses__() if kind.__module__ == "archdsl.diagnostics.errors"]
     assert sorted(kind.code for kind in classes) == list(KINDS)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from archdsl import tree
-from archdsl.diagnostics import DiagnosticError
-from archdsl.format import format_text
-from archdsl.parse import parse
-from archdsl.source import Source, Span
+from archdsl.frontend import ast as tree
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.frontend.formatter import format_text
+from archdsl.frontend.parser import parse
+from archdsl.diagnostics.source import Source, Span
 from archdsl.testing.layouts import respaced, untidy
 from tests.conftest import ROOT, Command
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archdsl.network import loads
-from archdsl.operations import OPERATIONS
+from archdsl.api.network import loads
+from archdsl.ops import OPERATIONS
 from archdsl.testing import Coverage, is_valid, reduced, written
 from archdsl.testing.grammar.coverage import neighbours, pairs, possible
 from tests.campaign import Campaign

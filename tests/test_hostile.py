@@ -25,10 +25,11 @@ import onnx
 import pytest
 import torch
 
-from archdsl import cli, limits
+from archdsl import cli
+from archdsl.support import limits
 from archdsl.cli.output import CLOSED_PIPE, WRONG_COMMAND, WRONG_SPEC
-from archdsl.diagnostics import DiagnosticError, render
-from archdsl.network import Spec
+from archdsl.diagnostics.diagnostic import DiagnosticError, render
+from archdsl.api.network import Spec
 from tests import onnx_tools
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 
 SIZE = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 14, 16, 500, 1000])
 

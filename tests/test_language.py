@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 import archdsl
-from archdsl import errors, limits, tree
-from archdsl.diagnostics import DiagnosticError
-from archdsl.elaborate import elaborate
-from archdsl.graph import Graph
-from archdsl.parse import parse
-from archdsl.resolve import Program
-from archdsl.source import Source
+from archdsl.diagnostics import errors
+from archdsl.support import limits
+from archdsl.frontend import ast as tree
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.elaborate.network import elaborate
+from archdsl.ir.graph import Graph
+from archdsl.frontend.parser import parse
+from archdsl.frontend.program import Program
+from archdsl.diagnostics.source import Source
 
 
 def build(text: str, arch: str | None = None, variant: str | None = None, **values: Any) -> Graph:
@@ -1095,7 +1097,7 @@ CALLS = {
 
 
 def test_every_primitive_in_flow_and_in_call_form() -> None:
-    from archdsl.operations import OPERATIONS
+    from archdsl.ops import OPERATIONS
 
     for name, operation in OPERATIONS.items():
         arguments = CALLS.get(name, "")

@@ -6,7 +6,7 @@ import ast
 from itertools import pairwise
 from pathlib import Path
 
-from archdsl import limits
+from archdsl.support import limits
 
 PAGE = Path(__file__).parent.parent / "docs" / "limits.md"
 BEGIN, END = "<!-- limits -->\n", "<!-- /limits -->"
@@ -38,7 +38,7 @@ def test_documented(update_golden: bool) -> None:
 
 
 def test_every_limit_is_named_in_help_that_can_be_typed() -> None:
-    from archdsl import errors
+    from archdsl.diagnostics import errors
 
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     named = {

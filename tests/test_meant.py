@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 import archdsl
-from archdsl import meant
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.evaluate import CONSTANTS
-from archdsl.network import Spec
-from archdsl.numbers import FUNCTIONS
-from archdsl.operations import OPERATIONS, WORDS
-from archdsl.resolve import standard_names
+from archdsl.diagnostics import foreign as meant
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.elaborate.expressions import CONSTANTS
+from archdsl.api.network import Spec
+from archdsl.ops.numbers import FUNCTIONS
+from archdsl.ops import OPERATIONS, WORDS
+from archdsl.frontend.program import standard_names
 
 LINES = list(meant.lines())
 KNOWN = {*OPERATIONS, *standard_names()}

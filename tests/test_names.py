@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from archdsl import python_names
-from archdsl.diagnostics import DiagnosticError
-from archdsl.numbers import FUNCTIONS
-from archdsl.operations import OPERATIONS, WORDS
-from archdsl.torch.source import generate
+from archdsl.frontend import python_names
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ops.numbers import FUNCTIONS
+from archdsl.ops import OPERATIONS, WORDS
+from archdsl.backends.pytorch.source import generate
 from tests import onnx_tools, properties
 from tests.agreement import agree, build, load, same_network
 

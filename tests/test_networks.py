@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
-from archdsl.network import shipped_names
-from archdsl.source import Source
+from archdsl.api.network import shipped_names
+from archdsl.diagnostics.source import Source
 from archdsl.weights import convert
 from tests import networks_page, onnx_tools
 from tests.conftest import Command

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 import archdsl
-from archdsl import DiagnosticError, notebook
+from archdsl import DiagnosticError
+from archdsl.api import notebook
 
 VOID = {"br", "img", "hr"}
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archdsl.network import Network, load, loads, shipped_names
-from archdsl.onnx import export
-from archdsl.onnx.opsets import NEWEST, OLDEST, ir_version
+from archdsl.api.network import Network, load, loads, shipped_names
+from archdsl.backends.onnx import export
+from archdsl.backends.onnx.opsets import NEWEST, OLDEST, ir_version
 from tests.onnx_tools import checked, close, inputs_of, run, stored, weights_in
 from tests.reference import randomise
 
@@ -99,7 +99,7 @@ def test_the_bytes_are_those_of_protobuf(tmp_path: Path) -> None:
 
 
 def test_it_says_who_made_it(tmp_path: Path) -> None:
-    from archdsl import __version__
+    from archdsl.support.version import __version__
 
     path = tmp_path / "net.onnx"
     load("mobilenet_v2", variant="mobilenet_v2_140", num_classes=7).onnx(path, seed=3, opset=17)
@@ -257,8 +257,8 @@ def test_types(dtype: str, tolerance: float, tmp_path: Path) -> None:
 def test_bfloat16_is_rounded_as_ml_dtypes_does() -> None:
     import ml_dtypes
 
-    from archdsl.onnx.model import BFLOAT16
-    from archdsl.onnx.numbers import encode
+    from archdsl.backends.onnx.model import BFLOAT16
+    from archdsl.backends.onnx.numbers import encode
 
     bits = np.random.default_rng(0).integers(0, 2**32, 100_000, np.uint32)
     numbers = bits.view(np.float32)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.network import loads
-from archdsl.onnx import export
-from archdsl.onnx.lowering import LOWERINGS
-from archdsl.operations import OPERATIONS
+from archdsl.api.network import loads
+from archdsl.backends.onnx import export
+from archdsl.backends.onnx.lowering import LOWERINGS
+from archdsl.ops import OPERATIONS
 from tests.onnx_tools import (
     ORT_NEWEST,
     checked,

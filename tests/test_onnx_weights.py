@@ -18,10 +18,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archdsl import errors, whole
-from archdsl.diagnostics import DiagnosticError
-from archdsl.network import load, loads
-from archdsl.onnx import write as writing
+from archdsl.diagnostics import errors
+from archdsl.support import atomic as whole
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.api.network import load, loads
+from archdsl.backends.onnx import write as writing
 from tests.conftest import Command
 from tests.onnx_tools import checked, close, inputs_of, run, state_of, stored, weights_in
 
@@ -87,7 +88,7 @@ def test_a_tensor_depends_on_the_seed_and_its_name_alone(tmp_path: Path) -> None
 
 
 def test_pieces_are_the_whole() -> None:
-    from archdsl.operations import Word
+    from archdsl.ops import Word
     from archdsl.weights import sources as weights
     from archdsl.weights.sources import Declared, Drawn
 

@@ -9,7 +9,7 @@ import re
 import pytest
 import torch
 
-from archdsl.torch.source import generate
+from archdsl.backends.pytorch.source import generate
 from tests.agreement import build, load, same_network
 
 LINES = """

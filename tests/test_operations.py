@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from archdsl import diagnostics, errors
-from archdsl.operations import OPERATIONS, WORDS, Operation, Shape, Word
-from archdsl.operations.base import REQUIRED
-from archdsl.operations.initialisation import BIAS_INIT, INIT, SCHEMES, VECTOR_INIT, distribution
+from archdsl.diagnostics import diagnostic as diagnostics, errors
+from archdsl.ops import OPERATIONS, WORDS, Operation, Shape, Word
+from archdsl.ops.base import REQUIRED
+from archdsl.ops.initialisation import BIAS_INIT, INIT, SCHEMES, VECTOR_INIT, distribution
 
 Reference = nn.Module | Callable[..., Any]
 

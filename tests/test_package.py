@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import network, resources
+from archdsl.api import network
+from archdsl.support import resources
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("package")

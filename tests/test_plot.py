@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import archdsl
-from archdsl import DiagnosticError, Network, plot
-from archdsl.plot import figures
-from archdsl.plot.data import Data
-from archdsl.plot.measures import costly, front
+from archdsl import DiagnosticError, Network
+from archdsl.tools import plot
+from archdsl.tools.plot import figures
+from archdsl.tools.plot.data import Data
+from archdsl.tools.plot.measures import costly, front
 from tests.conftest import ROOT, Command
 
 SPEC = """

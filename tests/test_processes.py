@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import limits
+from archdsl.support import limits
 
 NET = "arch net {\n  input x: 3x8x8\n  return x -> conv(4) -> relu\n}\n"
 WRONG = NET.replace("relu", "rellu")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 
 from archdsl import testing
-from archdsl.operations import OPERATIONS
+from archdsl.ops import OPERATIONS
 from archdsl.testing.arguments import call, values
 from archdsl.testing.graphs import _graph
 from archdsl.testing.specs import _Writer

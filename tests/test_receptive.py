@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.network import PartInfo
-from archdsl.operations import OPERATIONS
-from archdsl.summary import receptive
-from archdsl.summary.receptive import Sight
+from archdsl.api.network import PartInfo
+from archdsl.ops import OPERATIONS
+from archdsl.ir import receptive
+from archdsl.ir.receptive import Sight
 from archdsl.testing.arguments import call
 
 # Araujo et al., Distill 2019, and the sum over the layers for the others.

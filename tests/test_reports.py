@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
-from archdsl import resources
+from archdsl.support import resources
 from archdsl.cli import main
 from tests.test_bad_input import BAD
 

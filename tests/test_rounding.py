@@ -10,8 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archdsl.diagnostics import DiagnosticError
-from archdsl.operations.kinds import describe, nearest_whole
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ops.kinds import describe, nearest_whole
 from tests.properties import network, onnx_agrees, torch_agrees
 
 QUICK = settings(

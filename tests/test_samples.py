@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from archdsl import samples
+from archdsl.elaborate import samples
 from archdsl.cli import main
-from archdsl.network import Spec
+from archdsl.api.network import Spec
 from archdsl.testing import specs
 from tests.conftest import ROOT
 
@@ -107,7 +107,7 @@ def test_check_tries_blocks_and_only_those_that_nothing_uses(
 
 
 def test_what_is_wrong_in_every_use_stays_where_it_is_written() -> None:
-    from archdsl.diagnostics import DiagnosticError
+    from archdsl.diagnostics.diagnostic import DiagnosticError
 
     text = """block f(c) {
   y = x -> conv(12) -> bn

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from tests.properties import network, onnx_agrees, torch_agrees
 
 SPEC = """

@@ -11,9 +11,9 @@ import torch
 
 import archdsl
 from archdsl import DiagnosticError
-from archdsl.library import entries
-from archdsl.network import Network
-from archdsl.verify import verify
+from archdsl.frontend.library import entries
+from archdsl.api.network import Network
+from archdsl.tools.verify import verify
 from tests.conftest import Command
 
 TWO = """

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from archdsl.operations import OPERATIONS
-from archdsl.torch.layers import LAYERS, OPERATORS
+from archdsl.ops import OPERATIONS
+from archdsl.backends.pytorch.layers import LAYERS, OPERATORS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "archdsl"

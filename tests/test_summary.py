@@ -15,10 +15,11 @@ import pytest
 
 import archdsl
 from archdsl.cli import summary as command_line
-from archdsl.diagnostics import printable
-from archdsl.network import PartInfo
-from archdsl.summary import forms, memory, rows
-from archdsl.summary import text as summary
+from archdsl.diagnostics.diagnostic import printable
+from archdsl.api.network import PartInfo
+from archdsl.reports.summary import forms
+from archdsl.ir import memory, parts as rows
+from archdsl.reports.summary import text as summary
 from tests.conftest import Command
 from tests.shipped import SHIPPED
 

@@ -181,7 +181,7 @@ def test_primitive(name: str) -> None:
 
 
 def test_every_primitive_has_a_case() -> None:
-    from archdsl.operations import OPERATIONS
+    from archdsl.ops import OPERATIONS
 
     with_several_tensors = {"matmul", "split"}
     assert {operation for operation, _, _ in CASES} | with_several_tensors == set(OPERATIONS)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from archdsl.torch.source import generate
+from archdsl.backends.pytorch.source import generate
 from tests.agreement import agree, build, load, same_network
 
 CONSTRUCTS = sorted((Path(__file__).parent / "constructs").glob("*.arch"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archdsl.torch.source import generate
+from archdsl.backends.pytorch.source import generate
 from tests.agreement import assert_imports_only_torch, build, load, same_network
 from tests.flows import Writer
 from tests.properties import _same_in_onnx

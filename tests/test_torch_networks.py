@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from archdsl.torch.source import generate
+from archdsl.backends.pytorch.source import generate
 from tests.agreement import load
 from tests.networks import NETWORKS as PUBLISHED
 from tests.reference import randomise, weight_names

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.torch.source import generate
+from archdsl.backends.pytorch.source import generate
 from tests.agreement import build
 from tests.shipped import SHIPPED, graph_of
 from tests.test_torch import SEVERAL_SPECS

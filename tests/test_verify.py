@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from archdsl import cli, errors
-from archdsl.network import Network, load, loads
-from archdsl.verify import Report, verify
-from archdsl.verify.state import problems_of
+from archdsl import cli
+from archdsl.diagnostics import errors
+from archdsl.api.network import Network, load, loads
+from archdsl.tools.verify import Report, verify
+from archdsl.tools.verify.state import problems_of
 from tests.onnx_tools import stored
 from tests.test_onnx_weights import NET, refused, small
 
@@ -395,7 +396,7 @@ def test_verify(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 def test_verify_tells_a_difference(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archdsl.onnx.lowering import LOWERINGS
+    from archdsl.backends.onnx.lowering import LOWERINGS
 
     spec = tmp_path / "net.arch"
     spec.write_text(NET)
@@ -425,7 +426,7 @@ def test_verify_keeps_numbers_of_deep_networks_in_size() -> None:
 
 
 def test_verify_sees_a_small_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    from archdsl.onnx import fold
+    from archdsl.backends.onnx import fold
 
     right = fold._coefficients
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl import errors
-from archdsl.diagnostics import DiagnosticError
-from archdsl.summary.rows import DEPTHS
-from archdsl.view import colours
-from archdsl.view.boxes import boxes_of
-from archdsl.view.depths import opened
-from archdsl.view.drawing import FORMATS, draw
-from archdsl.view.folding import fold
-from archdsl.view.geometry import Geometry
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ir.parts import DEPTHS
+from archdsl.reports.view import colours
+from archdsl.reports.view.boxes import boxes_of
+from archdsl.reports.view.depths import opened
+from archdsl.reports.view.drawing import FORMATS, draw
+from archdsl.reports.view.folding import fold
+from archdsl.reports.view.geometry import Geometry
 from tests.conftest import ROOT, Command
 from tests.pictures import ALL, Way, graph, lies_well, placed, title, ways
 
@@ -370,7 +370,7 @@ def test_a_picture_needs_no_torch_and_little_time(command: Command) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     modules = done.stdout.split()
-    assert "archdsl.view.svg" in modules and not {"torch", "onnx", "numpy"} & set(modules)
+    assert "archdsl.reports.view.svg" in modules and not {"torch", "onnx", "numpy"} & set(modules)
 
 
 def test_rounds_whose_several_results_nobody_needs() -> None:

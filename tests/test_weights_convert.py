@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import archdsl
-from archdsl import errors
-from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.weights import convert
 from tests.conftest import Command
 from tests.reference import randomise

@@ -24,7 +24,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 
 import archdsl
 from archdsl import cli
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.weights import convert
 from archdsl.weights.sources import open_file
 from tests.conftest import ROOT

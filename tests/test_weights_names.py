@@ -19,8 +19,8 @@ from timm.models.efficientnet import EfficientNet
 from torch import nn
 
 import archdsl
-from archdsl import errors
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.weights import convert
 from tests.conftest import ROOT
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archdsl import tables
-from archdsl.diagnostics import DiagnosticError
-from archdsl.operations.base import Word
-from archdsl.operations.reach import LONGEST
-from archdsl.summary.receptive import MOST, sights
-from archdsl.view import geometry
+from archdsl.frontend import tables
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ops.base import Word
+from archdsl.ops.reach import LONGEST
+from archdsl.ir.receptive import MOST, sights
+from archdsl.reports.view import geometry
 from archdsl.weights.sources import Declared, Drawn
 from tests.properties import network
 

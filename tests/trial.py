@@ -17,14 +17,14 @@ import onnx
 import torch
 
 import archdsl
-from archdsl import errors
-from archdsl.diagnostics import DiagnosticError
-from archdsl.graph import Graph
-from archdsl.live import import_class
-from archdsl.network import Network
-from archdsl.onnx import export
-from archdsl.summary import rows
-from archdsl.view.drawing import FORMATS
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ir.graph import Graph
+from archdsl.api.load_source import import_class
+from archdsl.api.network import Network
+from archdsl.backends.onnx import export
+from archdsl.ir import parts as rows
+from archdsl.reports.view.drawing import FORMATS
 from tests import agreement, onnx_tools
 from tests.properties import network
 from tests.reference import Reference, weight_names

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from archdsl import __version__, limits
+from archdsl.support.version import __version__
+from archdsl.support import limits
 from archdsl.cli.options import FORMATS, add_common
 from archdsl.cli.output import (
     CLOSED_PIPE,
@@ -30,8 +31,8 @@ from archdsl.cli.output import (
     write_out,
 )
 from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
-from archdsl.diagnostics import DiagnosticError
-from archdsl.escaping import printable
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support.escaping import printable
 
 COMMANDS = {
     "build": "write the PyTorch module of a network",

@@ -11,7 +11,7 @@ from archdsl.cli.output import FINE, write_out
 from archdsl.cli.progress import progress
 
 if TYPE_CHECKING:
-    from archdsl.network import Network
+    from archdsl.api.network import Network
 
 EPILOG = """\
 Needs onnxruntime; runs torch, too, where it is installed. docs/bench.md tells how it measures.
@@ -59,7 +59,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print how long networks take."""
-    from archdsl.bench import bench
+    from archdsl.tools.bench import bench
 
     files = {name: name for name in options.specs if name.lower().endswith(".onnx")}
     options.specs = [name for name in options.specs if name not in files]

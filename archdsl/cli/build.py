@@ -6,7 +6,7 @@ import argparse
 
 from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, option_place
 from archdsl.cli.output import FINE, write_file, write_out
-from archdsl.diagnostics import Diagnostic, DiagnosticError
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 
 EPILOG = """\
 examples:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the PyTorch module of a network."""
     spec = open_spec(options.spec)
     if options.class_name is not None:
-        from archdsl.check import check_class_name
+        from archdsl.elaborate.expectations import check_class_name
 
         try:
             check_class_name(options.class_name, option_place("--class-name", options.class_name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from archdsl import explanations
+from archdsl.diagnostics import catalog as explanations
 from archdsl.cli.options import add_selection, chosen_network, open_spec
 from archdsl.cli.output import FINE, WRONG_COMMAND, say, write_out
 

@@ -9,11 +9,11 @@ from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
-from archdsl.escaping import printable
-from archdsl.format import format_text
-from archdsl.network import all_mistakes
-from archdsl.resolve import read
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support.escaping import printable
+from archdsl.frontend.formatter import format_text
+from archdsl.api.network import all_mistakes
+from archdsl.frontend.program import read
 
 EPILOG = """\
 Rewrites the files whose layout differs; of a folder all *.arch files in it and below it, but for

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from archdsl import errors
+from archdsl.diagnostics import errors
 from archdsl.cli.output import FINE, report
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 
 
 def found_specs(paths: list[str]) -> tuple[list[str], int]:

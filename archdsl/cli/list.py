@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from archdsl import library
+from archdsl.frontend import library
 from archdsl.cli.output import FINE, write_out
 
 EPILOG = """\

@@ -7,10 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from archdsl.cli.options import add_selection, chosen_network, open_spec
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 
 if TYPE_CHECKING:
-    from archdsl.network import Network
+    from archdsl.api.network import Network
 
 
 def add_networks(command: argparse.ArgumentParser, *contents: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl import errors
+from archdsl.diagnostics import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, keep_inputs, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 
 EPILOG = """\
 Needs no torch. Initializers have the names of the state_dict; docs/onnx.md tells all.

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from archdsl import errors, limits
+from archdsl.diagnostics import errors
+from archdsl.support import limits
 from archdsl.cli.output import report
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.source import Source, Span
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.source import Source, Span
 
 if TYPE_CHECKING:
-    from archdsl import tree
-    from archdsl.network import Network, Spec
+    from archdsl.frontend import ast as tree
+    from archdsl.api.network import Network, Spec
 
 
 def add_spec(command: argparse.ArgumentParser) -> None:
@@ -23,13 +24,13 @@ def add_spec(command: argparse.ArgumentParser) -> None:
 
 
 def _json(problems: list[Diagnostic], specs: dict[str, bool]) -> str:
-    from archdsl.report_json import json_report
+    from archdsl.diagnostics.json import json_report
 
     return json_report(problems, specs)
 
 
 def _sarif(problems: list[Diagnostic], specs: dict[str, bool]) -> str:
-    from archdsl.report_sarif import sarif_report
+    from archdsl.diagnostics.sarif import sarif_report
 
     return sarif_report(problems)
 
@@ -120,7 +121,7 @@ def add_common(command: argparse.ArgumentParser) -> None:
 
 
 def open_spec(name: str) -> Spec:
-    from archdsl.network import Spec, all_mistakes
+    from archdsl.api.network import Spec, all_mistakes
 
     if name != "-":
         return Spec.open(name)
@@ -130,7 +131,7 @@ def open_spec(name: str) -> Spec:
 
 def read_standard_input() -> Source:
     """The text of standard input. Raises `Diagnostic`."""
-    from archdsl.resolve import decode
+    from archdsl.frontend.program import decode
 
     if sys.stdin is None:
         raise errors.NoSuchFile(path="<stdin>", reason="it is closed")

@@ -8,18 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from archdsl import errors
-from archdsl.diagnostics import (
-    Diagnostic,
-    DiagnosticError,
-    coloured,
-    plain,
-    render,
-)
-from archdsl.escaping import printable
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, coloured, plain, render
+from archdsl.support.escaping import printable
 
 if TYPE_CHECKING:
-    from archdsl.network import Spec
+    from archdsl.api.network import Spec
 
 FINE, WRONG_SPEC, WRONG_COMMAND, DEFECT = 0, 1, 2, 70
 CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
@@ -159,6 +153,6 @@ def keep_inputs(
 
 def replace_file(path: str, text: str) -> None:
     """Write a file whole or not at all."""
-    from archdsl.whole import write
+    from archdsl.support.atomic import write
 
     write(path, text.encode())

@@ -48,8 +48,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw a figure."""
-    from archdsl import plot
-    from archdsl.plot.measures import costly
+    from archdsl.tools import plot
+    from archdsl.tools.plot.measures import costly
 
     networks = chosen_networks(options)
     specs = [network.spec for network in networks.values()]

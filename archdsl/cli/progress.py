@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from time import monotonic
 
 from archdsl.cli import output
-from archdsl.escaping import printable
-from archdsl.progress import Progress, untold
+from archdsl.support.escaping import printable
+from archdsl.support.progress import Progress, untold
 
 INTERVAL = 0.05
 """Seconds between two pictures of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl import library
+from archdsl.frontend import library
 from archdsl.cli.output import FINE, write_out
 
 EPILOG = """\

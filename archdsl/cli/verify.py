@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from archdsl import errors
+from archdsl.diagnostics import errors
 from archdsl.cli.onnx import add_form_options, add_graph_options
 from archdsl.cli.options import (
     add_selection,
@@ -17,10 +17,10 @@ from archdsl.cli.options import (
 )
 from archdsl.cli.output import FINE, WRONG_SPEC, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
+from archdsl.diagnostics.diagnostic import DiagnosticError
 
 if TYPE_CHECKING:
-    from archdsl.verify.compare import Size
+    from archdsl.tools.verify.compare import Size
 
 EPILOG = """\
 Needs torch and onnxruntime. Exit status 1 where the two disagree. Without --onnx it writes a
@@ -58,7 +58,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say whether PyTorch and ONNX compute the same."""
-    from archdsl.verify import verify
+    from archdsl.tools.verify import verify
 
     network = chosen_network(open_spec(options.spec), options)
     writing = {name: getattr(options, name) for name in ("opset", "fold", "dtype", "dynamic")}

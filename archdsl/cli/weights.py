@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl import errors
+from archdsl.diagnostics import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, keep_inputs, write_out
 from archdsl.cli.progress import progress
-from archdsl.diagnostics import DiagnosticError
-from archdsl.escaping import printable
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support.escaping import printable
 
 EPILOG = """\
 CHECKPOINT is a safetensors file, or what torch.save wrote, with a state_dict of the same network

@@ -6,21 +6,11 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from archdsl.operations import OPERATIONS, Operation
-from archdsl.operations.base import REQUIRED, Parameter
-from archdsl.operations.initialisation import BIAS_INIT, INIT, VECTOR_INIT
-from archdsl.operations.kinds import (
-    AXES,
-    AXIS,
-    COUNT,
-    FLAG,
-    INTEGER,
-    NATURAL,
-    NUMBER,
-    ODD,
-    POSITIVE,
-)  # fmt: skip
-from archdsl.operations.padding import MARGIN, PADDING
+from archdsl.ops import OPERATIONS, Operation
+from archdsl.ops.base import REQUIRED, Parameter
+from archdsl.ops.initialisation import BIAS_INIT, INIT, VECTOR_INIT
+from archdsl.ops.kinds import AXES, AXIS, COUNT, FLAG, INTEGER, NATURAL, NUMBER, ODD, POSITIVE  # fmt: skip
+from archdsl.ops.padding import MARGIN, PADDING
 
 _SCHEMES = (
     "zeros", "ones", "normal(0.1)", "normal(mean=0.1, std=0.2)", "truncated_normal(0.2)",

@@ -9,12 +9,12 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from archdsl import resources
-from archdsl.diagnostics import DiagnosticError
-from archdsl.network import Network, loads
-from archdsl.operations import OPERATIONS, Shape
-from archdsl.parse import parse
-from archdsl.resolve import read, standard_names
+from archdsl.support import resources
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.api.network import Network, loads
+from archdsl.ops import OPERATIONS, Shape
+from archdsl.frontend.parser import parse
+from archdsl.frontend.program import read, standard_names
 from archdsl.testing.arguments import call
 
 MOST_NUMBERS = 6_000
@@ -97,7 +97,7 @@ def uses(
 
 def network(text: str) -> Network:
     """The network of the last arch of a spec."""
-    from archdsl.network import Spec
+    from archdsl.api.network import Spec
 
     spec = Spec.of_text(text)
     return spec.network(spec.archs[-1])

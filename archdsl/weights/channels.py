@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from archdsl.arrays import Array
+from archdsl.support.arrays import Array
 from archdsl.weights.layers import Layer
 from archdsl.weights.sources import File
 

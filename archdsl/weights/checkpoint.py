@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from archdsl import errors
-from archdsl.arrays import Array
-from archdsl.operations import Shape
+from archdsl.diagnostics import errors
+from archdsl.support.arrays import Array
+from archdsl.ops import Shape
 from archdsl.weights import pickles
 from archdsl.weights.sources import widened
 

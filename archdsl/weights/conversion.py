@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from archdsl import errors
-from archdsl.arrays import Array
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.graph import Graph
-from archdsl.operations import Shape, shape_text
-from archdsl.progress import Progress, untold
-from archdsl.resolve import did_you_mean, nearest
+from archdsl.diagnostics import errors
+from archdsl.support.arrays import Array
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.ir.graph import Graph
+from archdsl.ops import Shape, shape_text
+from archdsl.support.progress import Progress, untold
+from archdsl.frontend.program import did_you_mean, nearest
 from archdsl.weights.channels import fitted_channels
 from archdsl.weights.finding import Skipped, described, find, shown
 from archdsl.weights.layers import COUNTER, ROLES, Layer, Network
@@ -39,7 +39,7 @@ from archdsl.weights.sources import (
 )
 
 if TYPE_CHECKING:
-    from archdsl import network as networks
+    from archdsl.api import network as networks
 
 
 _COUNTS = (*FLOATS, "int64", "int32", "int16", "int8", "uint8")

@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
-from archdsl import errors, limits
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.operations import shape_text
+from archdsl.diagnostics import errors
+from archdsl.support import limits
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.ops import shape_text
 from archdsl.weights.channels import other_channels
 from archdsl.weights.layers import Layer, Network, bits, union
 from archdsl.weights.modules import Checkpoint, Directions

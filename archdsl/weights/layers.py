@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from archdsl.graph import Graph, Node, Scope
-from archdsl.operations import Shape
+from archdsl.ir.graph import Graph, Node, Scope
+from archdsl.ops import Shape
 from archdsl.weights.sources import tensor_name
 
 ROLES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")

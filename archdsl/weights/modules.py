@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from math import lgamma, log
 from typing import NamedTuple
 
-from archdsl.operations import Shape
+from archdsl.ops import Shape
 from archdsl.weights.layers import COUNTER, ROLES, Layer
 from archdsl.weights.sources import File
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archdsl import errors
-from archdsl.arrays import Array
-from archdsl.operations import Shape
+from archdsl.diagnostics import errors
+from archdsl.support.arrays import Array
+from archdsl.ops import Shape
 from archdsl.weights.sources import FLOATS, File
 
 _PARTS = {

@@ -14,10 +14,10 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from archdsl import errors
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.resolve import decode, did_you_mean, nearest
-from archdsl.source import Span
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.frontend.program import decode, did_you_mean, nearest
+from archdsl.diagnostics.source import Span
 from archdsl.weights.layers import Layer
 
 Map = Mapping[str, "str | None"]

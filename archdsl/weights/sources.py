@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from archdsl import errors, limits
-from archdsl.arrays import Array
-from archdsl.diagnostics import Diagnostic, DiagnosticError
-from archdsl.graph import Graph, Node
-from archdsl.operations import Shape, Word, shape_text
-from archdsl.operations.initialisation import distribution
-from archdsl.resolve import nearest
+from archdsl.diagnostics import errors
+from archdsl.support import limits
+from archdsl.support.arrays import Array
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.ir.graph import Graph, Node
+from archdsl.ops import Shape, Word, shape_text
+from archdsl.ops.initialisation import distribution
+from archdsl.frontend.program import nearest
 
 PIECE = 1 << 18
 """Numbers in a piece, where rows are smaller: a piece and its double fit into a core's cache."""

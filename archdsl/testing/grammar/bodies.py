@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from archdsl.diagnostics import DiagnosticError
-from archdsl.network import Network, Spec
-from archdsl.operations import Shape
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.api.network import Network, Spec
+from archdsl.ops import Shape
 from archdsl.testing.grammar import calls, tables, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.definitions import Defined, Line

@@ -7,11 +7,11 @@ from math import prod
 from random import Random
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic
-from archdsl.operations import OPERATIONS, Operation, Shape, Word
-from archdsl.operations.base import REQUIRED, Parameter
-from archdsl.operations.initialisation import BIAS_INIT, INIT, VECTOR_INIT
-from archdsl.operations.kinds import (
+from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.ops import OPERATIONS, Operation, Shape, Word
+from archdsl.ops.base import REQUIRED, Parameter
+from archdsl.ops.initialisation import BIAS_INIT, INIT, VECTOR_INIT
+from archdsl.ops.kinds import (
     AXES,
     AXIS,
     COUNT,
@@ -24,7 +24,7 @@ from archdsl.operations.kinds import (
     POSITIVE,
     RATE,
 )
-from archdsl.operations.padding import MARGIN, PADDING
+from archdsl.ops.padding import MARGIN, PADDING
 from archdsl.testing.grammar import values
 from archdsl.testing.grammar.scope import Scope
 

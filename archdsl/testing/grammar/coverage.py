@@ -14,11 +14,11 @@ from typing import Any
 
 from lark import Lark, Token, Tree
 
-from archdsl import resources
-from archdsl.layout import Layout
-from archdsl.operations import OPERATIONS
-from archdsl.source import Source
-from archdsl.tree import SIZES
+from archdsl.support import resources
+from archdsl.frontend.layout import Layout
+from archdsl.ops import OPERATIONS
+from archdsl.diagnostics.source import Source
+from archdsl.frontend.ast import SIZES
 
 Pair = tuple[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from archdsl.operations import Shape
+from archdsl.ops import Shape
 from archdsl.testing.grammar import calls, library, tables, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.definitions import Defined

@@ -6,7 +6,7 @@ import builtins
 import keyword
 from random import Random
 
-from archdsl.operations import OPERATIONS, WORDS
+from archdsl.ops import OPERATIONS, WORDS
 
 LANGUAGE = frozenset(
     "arch block use extends as input let require warn expect default variants set return repeat in "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from archdsl.operations import Shape
+from archdsl.ops import Shape
 
 Known = dict[str, Shape]
 

@@ -7,8 +7,8 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from archdsl.diagnostics import DiagnosticError
-from archdsl.operations import Shape
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ops import Shape
 from archdsl.testing.grammar import values
 from archdsl.testing.grammar.bodies import Body, Tries, header, network, size
 from archdsl.testing.grammar.calls import ACTIVATIONS

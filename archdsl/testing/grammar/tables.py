@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from archdsl.operations import OPERATIONS, Shape
+from archdsl.ops import OPERATIONS, Shape
 from archdsl.testing.grammar import calls, library, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.scope import Scope

@@ -1,0 +1,98 @@
+"""What a code means: the kinds of diagnostics by code, and the page of each.
+
+A page is `errors/CODE.md`: why it is a mistake, a wrong and a right example, and what the command
+says of the wrong one. docs/errors.md holds them all; tests run every example.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from archdsl.diagnostics import errors
+from archdsl.support import resources
+from archdsl.diagnostics.diagnostic import Diagnostic
+
+SUBJECTS = {
+    "A0": "Files and text",
+    "A1": "Names and calls",
+    "A2": "Numbers and values",
+    "A3": "Shapes",
+    "A4": "What the spec itself demands",
+    "A5": "Limits",
+    "A6": "Weights and backends",
+    "A7": "Warnings",
+    "A8": "What was measured",
+}
+"""What the codes that start alike are about."""
+
+
+def kinds() -> dict[str, type[Diagnostic]]:
+    """Every kind of diagnostic by its code, in the order of the codes."""
+    found = [
+        item
+        for item in vars(errors).values()
+        if isinstance(item, type) and issubclass(item, Diagnostic) and item is not Diagnostic
+    ]
+    return {kind.code: kind for kind in sorted(found, key=lambda kind: kind.code)}
+
+
+def page(code: str) -> str:
+    """The page of a code, in Markdown, without a title. Raises `OSError` where there is none."""
+    path = os.path.join(resources.ERRORS, f"{code}.md")
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def title(kind: type[Diagnostic]) -> str:
+    """The name of a kind in words: `DoesNotDivide` is `does not divide`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?=[A-Z][a-z])", " ", kind.__name__).strip().lower()
+
+
+def explanation(kind: type[Diagnostic]) -> str:
+    """The page of a kind as plain text: examples are indented instead of fenced."""
+    lines = [_heading(kind), ""]
+    indent = ""
+    for line in page(kind.code).rstrip("\n").split("\n"):
+        if line.startswith("```"):
+            indent = "" if indent else "    "
+            name = line.strip("`").partition(" ")[2]
+            if name:
+                lines += [f"{name}:", ""]
+        else:
+            lines.append((indent + line).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def document() -> str:
+    """The text of docs/errors.md: every page."""
+    parts = [INTRODUCTION]
+    for start, subject in SUBJECTS.items():
+        found = [kind for code, kind in kinds().items() if code.startswith(start)]
+        rows = [
+            f"| [{kind.code}](#{_anchor(kind)}) | {kind.message.splitlines()[0]} |"
+            for kind in found
+        ]
+        parts.append("\n".join([f"## {subject}", "", "| code | message |", "| --- | --- |", *rows]))
+        parts += [f"### {_heading(kind)}\n\n{page(kind.code).strip()}" for kind in found]
+    return "\n\n".join(parts) + "\n"
+
+
+INTRODUCTION = """\
+# Every diagnostic
+
+Written by the tests from the classes in `archdsl/diagnostics/errors.py` and the pages in `errors/`;
+`archdsl explain CODE` prints a page. Each says why something is told, shows a spec, what the
+command says of it, and a right one. A spec without a name is `net.arch`; a right one without a
+command passes `archdsl check net.arch`.
+
+For programs, `--format json` and `--format sarif` tell the same as data:
+[diagnostics.md](diagnostics.md)."""
+
+
+def _heading(kind: type[Diagnostic]) -> str:
+    return f"{kind.code}: {title(kind)}"
+
+
+def _anchor(kind: type[Diagnostic]) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", _heading(kind).lower()).replace(" ", "-")

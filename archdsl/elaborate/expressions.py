@@ -1,0 +1,493 @@
+"""Expressions to values: numbers, operations as values, tensors and their arithmetic.
+
+Every value is kept in its frame's trace. Calls and tables are in `calls.py` and `stages.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from archdsl.diagnostics import errors
+from archdsl.support import limits
+from archdsl.ops import numbers
+from archdsl.frontend import ast as tree
+from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.ir.graph import Frame, Node, Scope, Value
+from archdsl.ops import OPERATIONS, WORDS, Operation, Word, shape_text
+from archdsl.ops.base import REQUIRED, tensor_text
+from archdsl.ops.initialisation import SCHEMES
+from archdsl.ops.kinds import whole
+from archdsl.support.records import Record
+from archdsl.frontend.program import Program, Unit, did_you_mean, nearest, standard_names
+from archdsl.diagnostics.source import Span
+
+if TYPE_CHECKING:
+    from archdsl.diagnostics.foreign import Answer
+
+Callee = type[Operation] | Unit
+
+CONSTANTS = ("true", "false", "none")
+"""Values that are words of the grammar."""
+
+SIZES = {1: "cw", 2: "chw", 3: "cdhw"}
+"""The letters of a map's sizes by its number of spatial axes; a flat vector has `c` alone."""
+
+
+class OperationValue(Record):
+    """An operation as a value, with the arguments bound so far."""
+
+    callee: Callee
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    kind_text = "an operation"
+
+    def __str__(self) -> str:
+        return self.callee.name
+
+
+class Poison:
+    """The value of a line with a mistake. Whatever needs it is not to blame."""
+
+
+class Poisoned(Exception):
+    """Something needed a value that an earlier mistake made unknown."""
+
+
+class Place:
+    """Gives diagnostics raised inside a place, where they have none."""
+
+    __slots__ = ("span",)
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, Diagnostic) and problem.span is None:
+            problem.span = self.span
+
+
+class Evaluator:
+    """Evaluates expressions in frames."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.work = 0
+        self.taps: dict[tuple[int, int], dict[str, Value]] = {}
+        """For the ids of a table's last value and of its scope: the value of each row. Blocks that
+        are given the value see none."""
+        self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
+            tree.Text: self._text,
+            tree.Truth: self._truth,
+            tree.Absent: self._absent,
+            tree.Name: self._outside_name,
+            tree.Field: self._field,
+            tree.Item: self._item,
+            tree.Negation: self._negation,
+            tree.Minus: self._minus,
+            tree.Binary: self._binary,
+            tree.Comparison: self._comparison,
+            tree.Tuple: self._tuple,
+            tree.List: self._list,
+            tree.Choice: self._choice,
+            tree.Call: self._call,
+            tree.Flow: self._flow,
+            tree.Guard: self._guard,
+            tree.Conditional: self._conditional,
+        }
+
+    def spend(self, amount: int, span: Span) -> None:
+        """Count work, in pieces of text."""
+        self.work += amount
+        if self.work > limits.WORK:
+            raise errors.TooMuchWork(span, limit=limits.WORK)
+
+    def evaluate(self, expression: Any, frame: Frame) -> Any:
+        """The value of an expression; kept in the frame's trace."""
+        kind = type(expression)
+        if kind is tree.Number:  # first what most expressions are
+            value = expression.value
+        elif kind is tree.Name and expression.name in frame.names:
+            value = frame.names[expression.name]
+            if type(value) is Poison:
+                raise Poisoned
+        else:
+            value = self._handlers[kind](expression, frame)
+        frame.trace[id(expression)] = value
+        return value
+
+    def _call(self, expression: tree.Call, frame: Frame) -> Any:
+        raise NotImplementedError
+
+    def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
+        raise NotImplementedError
+
+    def _node(
+        self,
+        operation: type[Operation],
+        inputs: tuple[Value, ...],
+        arguments: dict[str, Any],
+        frame: Frame,
+        name: tuple[str, ...],
+        span: Span,
+    ) -> Node:
+        raise NotImplementedError
+
+    # Names and words
+
+    def _truth(self, expression: tree.Truth, frame: Frame) -> bool:
+        return expression.value
+
+    def _text(self, expression: tree.Text, frame: Frame) -> NoReturn:
+        raise errors.TextAsValue(expression.span)
+
+    def _absent(self, expression: tree.Absent, frame: Frame) -> None:
+        return None
+
+    def _outside_name(self, expression: tree.Name, frame: Frame) -> Any:
+        """A name that is no value here: an operation, or a word."""
+        name, facts = expression.name, frame.facts
+        fact = facts.get(id(expression))
+        if fact is not None:
+            return fact[1]
+        callee = self.program.find(name, expression.span.source) or OPERATIONS.get(name)
+        value: Any = None
+        if callee is not None:
+            value = OperationValue(callee)
+        elif name in WORDS:
+            value = Word(name)
+        else:
+            self._unknown("value", name, frame, expression.span)
+        facts[id(expression)] = (expression, value)
+        return value
+
+    def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
+        values = {n for n, v in frame.names.items() if kind == "value" or type(v) is OperationValue}
+        raise unknown_name(self.program, kind, name, span, values)
+
+    def argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
+        """An argument's value; a name among `words` is that word, unless a value here has it."""
+        if words and isinstance(expression, tree.Name | tree.Call):
+            if expression.name in words and expression.name not in frame.names:
+                if isinstance(expression, tree.Call):
+                    return self._word(expression, frame)
+                return Word(expression.name)
+        return self.evaluate(expression, frame)
+
+    def _word(self, expression: tree.Call, frame: Frame) -> Word:
+        """A word with arguments: `kaiming_normal(fan_out)`."""
+        scheme = SCHEMES.get(expression.name)
+        names = [parameter.name for parameter in scheme.parameters] if scheme else []
+        given: dict[str, Any] = {}
+        rest = []  # more than there are parameters: whoever reads the word says so
+        for place, argument in enumerate(expression.arguments):
+            name, value = argument.name, self.argument(argument.value, frame, WORDS)
+            if name is None and place < len(names):
+                name = names[place]
+            elif name is None:
+                rest.append(value)
+                continue
+            if name not in names:
+                hint = f"it takes {', '.join(names)}" if names else "it takes nothing"
+                raise errors.UnknownParameter(
+                    argument.span, callee=expression.name, parameter=name, hint=hint
+                )
+            if name in given:
+                raise errors.ArgumentTwice(argument.span, parameter=name)
+            given[name] = value
+        last = max((names.index(name) for name in given), default=-1)
+        values = []
+        for parameter in scheme.parameters[: last + 1] if scheme else ():
+            value = given.get(parameter.name, parameter.default)
+            if value is REQUIRED:
+                hint = f"write it: {expression.name}({parameter.name}=...)"
+                raise errors.MissingArgument(
+                    expression.span,
+                    callee=expression.name,
+                    parameter=parameter.name,
+                    doc=parameter.doc,
+                    hint=hint,
+                )
+            values.append(value)
+        return Word(expression.name, (*values, *rest))
+
+    # Parts of values
+
+    def _field(self, expression: tree.Field, frame: Frame) -> Any:
+        of = self.evaluate(expression.of, frame)
+        name = expression.name
+        if type(of) is not Value:
+            if of is None:
+                raise errors.AbsentTensor(expression.of.span, what=f"`.{name}`")
+            raise errors.NotATensor(expression.of.span, what=numbers.kind_of(of))
+        letters = SIZES.get(len(of.shape) - 1, "c")
+        if expression.is_size:
+            if name in letters:
+                return of.shape[letters.index(name)]
+            raise errors.NoSuchSize(
+                expression.span, name=name, shape=tensor_text(of.shape), known=", ".join(letters)
+            ).labelled(expression.of.span, f"this value is {shape_text(of.shape)}")
+        taps = self.taps.get((id(of), id(frame.scope)), {})
+        if name in taps:
+            return taps[name]
+        known = [*taps, *letters]
+        hint = did_you_mean(nearest(name, taps)) or f"it has {', '.join(known)}"
+        raise errors.UnknownField(expression.span, name=name, hint=hint)
+
+    def _item(self, expression: tree.Item, frame: Frame) -> Any:
+        of = self.evaluate(expression.of, frame)
+        index = self.evaluate(expression.index, frame)
+        if not isinstance(of, list | tuple):
+            hint = "`-> split(...)` and `-> slice(...)` take parts of a tensor"
+            hint = hint if type(of) is Value else ""
+            raise errors.NotAList(expression.of.span, what=numbers.kind_of(of), hint=hint)
+        with Place(expression.index.span):
+            position = whole(index, "a whole number as index")
+            if not -len(of) <= position < len(of):
+                problem = errors.NoSuchItem(index=position, count=len(of), last=len(of) - 1)
+                raise problem.labelled(expression.of.span, f"this has {len(of)}")
+        return of[position]
+
+    def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
+        items = tuple([self.evaluate(item, frame) for item in expression.items])
+        self.bound_extent(items, expression.span)
+        return items
+
+    def _list(self, expression: tree.List, frame: Frame) -> Any:
+        items = [self.evaluate(item, frame) for item in expression.items]
+        self.bound_extent(items, expression.span)
+        return items
+
+    def bound_extent(self, values: Iterable[Any], span: Span) -> None:
+        """Refuse what names of names let grow beyond all use: lists of lists, bound operations."""
+        count = sum(map(_extent, values))
+        self.spend(count // 2, span)
+        if count > limits.ITEMS:
+            raise errors.TooManyItems(span, count=count, limit=limits.ITEMS)
+
+    def _choice(self, expression: tree.Choice, frame: Frame) -> NoReturn:
+        raise errors.OpenChoice(expression.span)
+
+    # Conditions
+
+    def truth(self, expression: tree.Expression, frame: Frame) -> bool:
+        """The value of a condition."""
+        value = self.evaluate(expression, frame)
+        if value is True or value is False:
+            return value is True
+        raise errors.NotACondition(expression.span, what=numbers.kind_of(value))
+
+    def _negation(self, expression: tree.Negation, frame: Frame) -> bool:
+        return not self.truth(expression.operand, frame)
+
+    def _comparison(self, expression: tree.Comparison, frame: Frame) -> bool:
+        operands = expression.operands
+        left = self.evaluate(operands[0], frame)
+        for i, sign in enumerate(expression.operators, 1):
+            right = self.evaluate(operands[i], frame)
+            try:
+                if not numbers.compare(sign, left, right):
+                    return False
+            except Diagnostic as problem:
+                problem.span = expression.span
+                raise
+            left = right
+        return True
+
+    def _conditional(self, expression: tree.Conditional, frame: Frame) -> Any:
+        if self.truth(expression.condition, frame):
+            return self.evaluate(expression.value, frame)
+        return self.evaluate(expression.otherwise, frame)
+
+    def _guard(self, expression: tree.Guard, frame: Frame) -> Any:
+        flow = expression.value
+        if not isinstance(flow, tree.Flow) or not _is_source(flow.source):
+            raise errors.GuardWithoutSource(expression.span)
+        if self.truth(expression.condition, frame):
+            return self.evaluate(flow, frame)
+        return self.evaluate(flow.source, frame)
+
+    # Arithmetic
+
+    def _minus(self, expression: tree.Minus, frame: Frame) -> Any:
+        value = self.evaluate(expression.operand, frame)
+        if type(value) is Value:
+            return self._apply("mul", (value,), {"number": -1}, frame, expression.span)
+        if value is None:
+            raise errors.AbsentTensor(expression.operand.span, what="`-`")
+        with Place(expression.span):
+            return numbers.calculate("-", 0, value)
+
+    def _binary(self, expression: tree.Binary, frame: Frame) -> Any:
+        sign = expression.operator
+        if sign == "and" or sign == "or":
+            if self.truth(expression.left, frame) is (sign == "or"):
+                return sign == "or"
+            return self.truth(expression.right, frame)
+        left = self.evaluate(expression.left, frame)
+        right = self.evaluate(expression.right, frame)
+        if type(left) is Value or type(right) is Value or left is None or right is None:
+            return self._tensor_arithmetic(expression, left, right, frame)
+        if type(left) is list and type(right) is list:
+            self.bound_extent((left, right), expression.span)
+        try:
+            result = numbers.calculate(sign, left, right)
+            if type(result) is list:
+                self.bound_extent(result, expression.span)
+            return result
+        except Diagnostic as problem:
+            problem.span = expression.span
+            raise _operands(problem, expression, left, right) from None
+
+    def _tensor_arithmetic(
+        self, expression: tree.Binary, left: Any, right: Any, frame: Frame
+    ) -> Any:
+        sign, span = expression.operator, expression.span
+        if left is None or right is None:
+            other = right if left is None else left
+            if sign == "+" and (isinstance(other, Value) or other is None):
+                return other
+            absent = expression.left if left is None else expression.right
+            raise errors.AbsentTensor(absent.span, what=f"`{sign}`")
+        name = {"+": "add", "-": "sub", "*": "mul"}.get(sign)
+        both = isinstance(left, Value) and isinstance(right, Value)
+        if both and name:
+            if sign == "+":
+                self._check_arms(expression, right, frame)
+            try:
+                return self._apply(name, (left, right), {}, frame, span)
+            except Diagnostic as problem:
+                from archdsl.elaborate.provenance import explain  # only a mistake needs it
+
+                problem.values["operation"] = sign
+                places = (expression.left.span, expression.right.span)
+                explain(problem, frame, [*zip((left, right), places)])
+                raise
+        tensor, number = (left, right) if isinstance(left, Value) else (right, left)
+        divided = sign == "/" and tensor is left and number
+        if both or not numbers.is_number(number) or not (name or divided):
+            kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
+            wrong = errors.WrongOperands(span, operator=sign, kinds=kinds)
+            raise _operands(wrong, expression, left, right)
+        if divided:
+            return self._apply("mul", (tensor,), {"number": 1 / number}, frame, span)
+        arguments = {"number": number}
+        if name == "sub" and tensor is right:
+            arguments["reverse"] = True
+        return self._apply(str(name), (tensor,), arguments, frame, span)
+
+    def warn(self, warning: Diagnostic, scope: Scope) -> None:
+        raise NotImplementedError
+
+    def _check_arms(self, expression: tree.Binary, right: Value, frame: Frame) -> None:
+        """Warn where a sum has a tensor twice because a guard that does not hold gives its source:
+        the arm does not go away."""
+        arms = [expression.right, *_addends(expression.left)]
+        for arm in arms[1:]:
+            if frame.trace.get(id(arm)) is right:
+                for name in (arms[0], arm):
+                    line = _untaken(name, frame)
+                    if line is not None:
+                        warning = errors.ArmStays(
+                            expression.span, name=name.span.text, source=line.source.span.text
+                        )
+                        warning.labelled(line.span, "its condition does not hold")
+                        self.warn(warning, frame.scope)
+                        return
+
+    def _apply(
+        self,
+        name: str,
+        inputs: tuple[Any, ...],
+        arguments: dict[str, Any],
+        frame: Frame,
+        span: Span,
+    ) -> Value:
+        """Apply an operator of arithmetic."""
+        try:
+            return self._node(OPERATIONS[name], inputs, arguments, frame, (name,), span).outputs[0]
+        except Diagnostic as problem:
+            problem.span = problem.span or span
+            raise
+
+
+def unknown_name(
+    program: Program, kind: str, name: str, span: Span, values: Collection[str]
+) -> errors.UnknownName:
+    """What to say of a name that means nothing; `values` are those that are there."""
+    from archdsl.diagnostics import foreign as meant  # only a mistake needs it
+
+    own = {*program.names(span.source), *values}
+    known = {*OPERATIONS, *standard_names()}
+    if kind == "value":
+        answer = meant.value(name, own, {*known, *WORDS, *CONSTANTS})
+    else:
+        answer = meant.operation(name, own, known)
+    problem = told(errors.UnknownName(span, kind=kind, name=name, hint=""), span, answer)
+    if answer is None and kind == "value" and values:
+        problem.values["hint"] = f"known here: {', '.join(sorted(values)[:12])}"
+    return program.with_use(problem, name, span.source)
+
+
+def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> errors.UnknownName:
+    """The mistake with what was meant, and the fix, if the name can just be exchanged."""
+    if answer is not None:
+        problem.values["hint"] = answer.help
+        if not span.source.text[span.end : span.end + 1] == "(":
+            problem.replace(span, answer.replacement)
+    return problem
+
+
+def _is_source(expression: tree.Expression) -> bool:
+    """Whether a guard can leave a line with this: it has been computed before."""
+    if isinstance(expression, tree.Item | tree.Field):
+        return _is_source(expression.of)
+    return isinstance(expression, tree.Name)
+
+
+ADDENDS = 8
+"""How many arms of a sum are compared with one another."""
+
+
+def _addends(expression: tree.Expression) -> list[tree.Expression]:
+    """What a sum is made of, as written; of a long one the last arms."""
+    found: list[tree.Expression] = []
+    while isinstance(expression, tree.Binary) and expression.operator == "+":
+        if len(found) == ADDENDS:
+            return found
+        found.append(expression.right)
+        expression = expression.left
+    return [*found, expression]
+
+
+def _untaken(name: tree.Expression, frame: Frame) -> tree.Flow | None:
+    """The flow of the line of this name, if a guard left it out."""
+    if not isinstance(name, tree.Name):
+        return None
+    for line in frame.scope.unit.body:
+        if isinstance(line, tree.Assign) and isinstance(line.value, tree.Guard):
+            if any(target.name == name.name for target in line.targets):
+                guard = line.value
+                if frame.trace.get(id(guard.condition)) is False:
+                    return guard.value if isinstance(guard.value, tree.Flow) else None
+    return None
+
+
+def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:
+    """A mistake of arithmetic, with what its operands are."""
+    if isinstance(problem, errors.WrongOperands):
+        problem.labelled(expression.left.span, f"this is {numbers.kind_of(left)}")
+        problem.labelled(expression.right.span, f"this is {numbers.kind_of(right)}")
+    return problem
+
+
+def _extent(value: Any) -> int:
+    """How many values there are in a value."""
+    if type(value) is list or type(value) is tuple:
+        return sum(map(_extent, value)) + 1
+    if type(value) is OperationValue:
+        return sum(_extent(argument) for _, argument in value.arguments) + 1
+    return 1

@@ -1,0 +1,207 @@
+"""Why values are what they are: the labels and the arithmetic of a diagnostic.
+
+Only a mistake needs this module. It reads what an evaluation left in its frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from archdsl.frontend import ast as tree
+from archdsl.diagnostics.diagnostic import Diagnostic, Note
+from archdsl.ir.graph import Frame, Node, Scope, Value
+from archdsl.ops.numbers import PLAIN, is_function
+from archdsl.ops import shape_text
+from archdsl.ops.base import axis_text, tensor_text
+from archdsl.ops.kinds import describe, describe_apart
+from archdsl.diagnostics.source import Span
+
+_LABELS = 3
+"""How many `let` lines are followed."""
+
+_LONGEST = 60
+"""Characters of arithmetic that are shown."""
+
+
+def explain(
+    problem: Diagnostic,
+    frame: Frame,
+    tensors: Sequence[tuple[Value, Span | None]],
+    place: Callable[[str], Span | None] = lambda name: None,
+    written: Callable[[str], tree.Expression | None] = lambda name: None,
+) -> None:
+    """Label what led to a mistake of an operation: its tensors, each with its place, and arguments.
+
+    `place` and `written` tell where and how the argument for a parameter is written.
+    """
+    for what, text in problem.about.items():
+        if isinstance(what, str):
+            _label(problem, place(what), text)
+        elif what < len(tensors):
+            value, span = tensors[what]
+            _label(problem, span, _of_tensor(value, text, frame))
+    if problem.argument is not None:
+        expression = written(problem.argument)
+        if expression is not None:
+            _show_arithmetic(problem, expression, frame)
+
+
+def show_argument(problem: Diagnostic, parameter: str, scope: Scope) -> None:
+    """Say how the argument for a block came to its value, where that is arithmetic."""
+    frame = scope.row.frame if scope.row is not None else scope.parent and scope.parent.frame
+    expression = scope.origin.written(parameter)
+    if frame and expression is not None and problem.span is not None:
+        shown = describe(scope.arguments.get(parameter))
+        text = _with_reason(shown, expression, frame)
+        if text != shown:
+            problem.notes.insert(0, Note(problem.span, text, label=True))
+
+
+def show_condition(problem: Diagnostic, condition: tree.Expression, frame: Frame) -> None:
+    """Show a condition with its numbers put in, where that says more than the text."""
+    try:
+        text = _term(condition, frame)
+    except _NoArithmetic:
+        return
+    if text != condition.span.text and len(text) <= _LONGEST:
+        problem.labelled(condition.span, text)
+
+
+def places_in(frame: Frame, inputs: Sequence[Value]) -> list[Span | None]:
+    """Where tensors were made, of those that were made in this text itself."""
+    return [
+        value.node.span if value.node is not None and value.node.scope is frame.scope else None
+        for value in inputs
+    ]
+
+
+def _label(problem: Diagnostic, span: Span | None, text: str) -> None:
+    if span is not None and text:
+        problem.labelled(span, text)
+
+
+def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
+    """What is to be said of a tensor: `this value has 6 * 40 = 240 channels`."""
+    shape = value.shape
+    if aspect == "channels":
+        count = _with_reason(str(shape[0]), _channels(value, frame), frame)
+        return f"this value has {count} channels"
+    for axis in range(1, len(shape)):
+        if aspect == axis_text(axis, len(shape) - 1):
+            return f"this value has {aspect} {shape[axis]}"
+    return f"this value is {tensor_text(shape) if len(shape) == 1 else shape_text(shape)}"
+
+
+def _channels(value: Value, frame: Frame) -> tree.Expression | None:
+    """What the text says of the channels of a tensor, where it was made in this text."""
+    node: Node | None = value.node
+    while node is not None and "c" not in node.operation.parameters and len(node.inputs) == 1:
+        node = node.inputs[0].node
+    if node is None or node.scope is not frame.scope or node.outputs[0].shape[0] != value.shape[0]:
+        return None
+    for call in tree.walk(frame.scope.unit.body):
+        if isinstance(call, tree.Call) and call.span == node.span:
+            return next((a.value for a in call.arguments if a.name in ("c", None)), None)
+    return None
+
+
+# Arithmetic
+
+
+def _show_arithmetic(problem: Diagnostic, expression: tree.Expression, frame: Frame) -> None:
+    """Say how an argument came to its value: in the sentence, and at the `let` lines it needs."""
+    if "value" in problem.values:
+        problem.values["value"] = _with_reason(problem.values["value"], expression, frame)
+    elif text := _worked(expression, frame):
+        _label(problem, expression.span, f"{text} = {describe(_value(expression, frame))}")
+    for let in list(_lets(expression, frame))[:_LABELS]:
+        if text := _worked(let.value, frame):
+            span = let.value.span
+            _label(problem, span, f"{text} = {describe(_value(let.value, frame))}")
+
+
+def _with_reason(shown: str, expression: tree.Expression | None, frame: Frame) -> str:
+    """A value with the arithmetic that leads to it, if this is what it leads to."""
+    if expression is None or describe(_value(expression, frame)) != shown:
+        return shown
+    while isinstance(expression, tree.Name):
+        let = _let(expression.name, frame)
+        if let is None:
+            return shown
+        expression = let.value
+    text = _worked(expression, frame)
+    return f"{text} = {shown}" if text else shown
+
+
+def _value(expression: tree.Expression, frame: Frame | None) -> Any:
+    """What an expression came to, in this frame or one around it; else its own text."""
+    while frame is not None:
+        if id(expression) in frame.trace:
+            return frame.trace[id(expression)]
+        frame = frame.outer
+    return expression.span.text
+
+
+def _let(name: str, frame: Frame) -> tree.Let | None:
+    nodes = tree.walk(frame.scope.unit.body)
+    return next((n for n in nodes if isinstance(n, tree.Let) and n.name == name), None)
+
+
+def _lets(expression: tree.Expression, frame: Frame) -> Iterator[tree.Let]:
+    """The `let` lines that an expression needs, those that they need included."""
+    names = [node.name for node in tree.walk(expression) if isinstance(node, tree.Name)]
+    seen: set[str] = set()
+    while names:
+        name = names.pop(0)
+        let = None if name in seen else _let(name, frame)
+        seen.add(name)
+        if let is not None:
+            yield let
+            names += [node.name for node in tree.walk(let.value) if isinstance(node, tree.Name)]
+
+
+def _worked(expression: tree.Expression, frame: Frame) -> str:
+    """Arithmetic with its numbers put in: `6 * 40`; empty for what is none, or is too long."""
+    if isinstance(expression, tree.Conditional):
+        holds = _value(expression.condition, frame) is True
+        return _worked(expression.value if holds else expression.otherwise, frame)
+    if not isinstance(expression, tree.Binary | tree.Call):
+        return ""
+    try:
+        text = _term(expression, frame)
+    except _NoArithmetic:
+        return ""
+    return text if len(text) <= _LONGEST else ""
+
+
+class _NoArithmetic(Exception):
+    """There is something in an expression that is no number."""
+
+
+def _term(node: tree.Expression, frame: Frame) -> str:
+    if isinstance(node, tree.Binary):
+        sign = node.operator if node.operator == "^" else f" {node.operator} "
+        text = f"{_term(node.left, frame)}{sign}{_term(node.right, frame)}"
+    elif isinstance(node, tree.Comparison):
+        terms = [_term(operand, frame) for operand in node.operands]
+        if len(set(terms)) < len(terms):  # numbers that differ are told apart
+            values = [_value(operand, frame) for operand in node.operands]
+            terms = [
+                term if describe(value) != term else describe_apart(value, values)
+                for term, value in zip(terms, values, strict=True)
+            ]
+        text = terms[0]
+        for sign, term in zip(node.operators, terms[1:], strict=True):
+            text += f" {sign} {term}"
+    elif isinstance(node, tree.Minus):
+        text = f"-{_term(node.operand, frame)}"
+    elif isinstance(node, tree.Call) and is_function(node.name):
+        inside = ", ".join(_term(argument.value, frame) for argument in node.arguments)
+        return f"{node.name}({inside})"
+    else:
+        value = node.value if isinstance(node, tree.Number) else _value(node, frame)
+        if type(value) not in PLAIN:
+            raise _NoArithmetic
+        return describe(value)
+    return f"({text})" if node.span.text.startswith("(") else text

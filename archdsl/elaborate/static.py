@@ -1,0 +1,249 @@
+"""What is wrong in the text of a block whatever it is used for: its names and arguments.
+
+Evaluation finds the same, with the same words, in the lines that it comes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from archdsl.diagnostics import errors
+from archdsl.frontend import tables, ast as tree
+from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_of
+from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.elaborate.expressions import CONSTANTS, Callee, OperationValue, told, unknown_name
+from archdsl.ops.numbers import is_function
+from archdsl.ops import OPERATIONS, WORDS, Operation, Word
+from archdsl.ops.kinds import describe
+from archdsl.frontend.program import Program, Unit
+from archdsl.diagnostics.source import Span
+from archdsl.elaborate.tables import cell_mistakes, shared_arguments, shared_mistakes
+
+IN_TABLES = ("index", "total", "rep", "up")
+"""What a table knows beside its parameters: its counters, and a word for rounding."""
+
+
+def mistakes(unit: Unit, program: Program) -> list[Diagnostic]:
+    """What is wrong in the text of a unit, also in lines that no use evaluates."""
+    found: list[Diagnostic] | None = unit.facts.get("mistakes")
+    if found is None:
+        text = _Text(unit, program)
+        found = [*unit.mistakes, *text.unknown_names(), *text.wrong_arguments()]
+        unit.facts["mistakes"] = found
+    return found
+
+
+class _Text:
+    """The text of a unit, with the names that have values in it."""
+
+    def __init__(self, unit: Unit, program: Program) -> None:
+        self._unit = unit
+        self._program = program
+        defaults = tuple(p.default for p in unit.parameters)
+        kept = tuple(s for s in unit.body if not isinstance(s, tree.Expect | tree.Variants))
+        self._nodes = list(tree.walk((defaults, kept)))
+        parameters = {parameter.name for parameter in unit.parameters}
+        lets = {node.name for node in self._nodes if isinstance(node, tree.Let)}
+        lets |= {node.variable for node in self._nodes if isinstance(node, tree.Repeat)}
+        self._held = parameters | lets
+        """The names that may hold operations."""
+        self._values = self._held | unit.names.tensors
+        self._given: list[_Given] = []
+        self._problems: list[Diagnostic] = []
+        self._match()
+
+    def unknown_names(self) -> Iterator[Diagnostic]:
+        """Names that mean nothing anywhere in the unit."""
+        in_tables: set[int] = set()
+        columns: set[int] = set()
+        for node in self._nodes:
+            if isinstance(node, tree.Stages):
+                in_tables |= {id(inner) for inner in tree.walk(node)}
+                # What may be a header with another first word is told of as such.
+                first = tables.rows_without_header(node)[:1]
+                columns |= {id(n) for row in first for n in tree.walk(row)}
+            elif isinstance(node, tree.Header):
+                columns |= set(map(id, node.columns))
+        for node in self._nodes:
+            if not isinstance(node, tree.Name | tree.Call | tree.Row) or node.name in self._values:
+                continue
+            name, source = node.name, node.span.source
+            if id(node) in columns or id(node) in self._unit.blocks:
+                continue
+            if name in WORDS or name in OPERATIONS:
+                continue
+            if isinstance(node, tree.Name):
+                if name == "training" or (name in IN_TABLES and id(node) in in_tables):
+                    continue
+                if self._program.find(name, source) is None:
+                    yield self._unknown_value(node)
+            elif not is_function(name) and self._program.find(name, source) is None:
+                span = node.name_span if isinstance(node, tree.Row) else name_span(node)
+                yield unknown_name(self._program, "operation", name, span, self._held)
+
+    def _unknown_value(self, node: tree.Name) -> Diagnostic:
+        """What to say of a name without a value: a word, perhaps, that a parameter asks for."""
+        from archdsl.diagnostics import foreign as meant  # only a mistake needs it
+
+        asked = next((given for given in self._given if given.value is node), None)
+        if asked is None or isinstance(asked.callee, Unit):
+            return unknown_name(self._program, "value", node.name, node.span, self._values)
+        problem = errors.UnknownName(node.span, kind="value", name=node.name, hint="")
+        words = asked.callee.parameters[asked.parameter].kind.words
+        answer = meant.word(asked.callee.name, asked.parameter, node.name, words) if words else None
+        answer = answer or meant.value(node.name, self._values, CONSTANTS, operations=False)
+        if answer is None and words:
+            kind = asked.callee.parameters[asked.parameter].kind.title
+            problem.values["hint"] = f"`{asked.parameter}` takes {kind}"
+        return told(problem, node.span, answer)
+
+    # Arguments
+
+    def wrong_arguments(self) -> Iterator[Diagnostic]:
+        """Arguments for parameters that are not there, and values that no parameter takes."""
+        yield from self._problems
+        for given in self._given:
+            if not isinstance(given.callee, Unit):
+                yield from self._wrong_value(given, given.callee)
+
+    def _match(self) -> None:
+        """Match all arguments with parameters."""
+        steps: set[int] = set()
+        defaults: set[int] = set()
+        for node in self._nodes:  # outer ones come first
+            if isinstance(node, tree.Flow):
+                steps |= set(map(id, node.steps))
+            elif isinstance(node, tree.Default):
+                defaults.add(id(node.call))
+                self._match_default(node.call)
+            elif isinstance(node, tree.Call) and id(node) not in defaults:
+                self._match_call(node, int(id(node) in steps))
+            elif isinstance(node, tree.Stages):
+                self._match_table(node)
+
+    def _match_call(self, call: tree.Call, flowing: int) -> None:
+        callee = self._callee(call)
+        meant = None if callee else self._meant(call)
+        if found := callee or meant:
+            bound, changed, problems = bind(call, found, self._unit.names, flowing)
+            if meant:  # others have other parameters, in another order
+                problems = [p for p in problems if isinstance(p, errors.UnknownParameter)]
+                bound = [item for item in bound if item.span.text.startswith(item.parameter)]
+            self._take(found, [*bound, *changed], problems)
+
+    def _meant(self, call: tree.Call) -> type[Operation] | None:
+        """The primitive that another framework calls as this call does."""
+        from archdsl.diagnostics import foreign as meant  # only a mistake needs it
+
+        if call.name in self._held or is_function(call.name) or call.name in WORDS:
+            return None
+        answer = meant.operation(call.name, (), OPERATIONS)
+        if answer is None or answer.guessed:
+            return None
+        return OPERATIONS.get(answer.ours.partition("(")[0])
+
+    def _match_default(self, call: tree.Call) -> None:
+        callee = self._callee(call)
+        if callee is not None:
+            self._take(callee, *by_name(call.arguments, callee))
+
+    def _match_table(self, table: tree.Stages) -> None:
+        shared, problems = shared_arguments(table)
+        self._problems += problems
+        try:
+            plans = tables.plan(table)
+        except Diagnostic as problem:
+            self._problems.append(problem)
+            return
+        callees = [self._callee(plan.row) for plan in plans]
+        self._problems += cell_mistakes(plans, callees)
+        for plan, callee in zip(plans, callees, strict=True):
+            if callee is None:
+                continue
+            said = {**shared, **plan.entries}
+            for name in signature_of(callee).numbers:
+                if name in said and not (name == "c" and "width" in said):
+                    self._given.append(_Given(callee, name, said[name].value, said[name].span))
+        if None not in callees:
+            self._problems += shared_mistakes(shared, callees)
+
+    def _take(self, callee: Callee, bound: list[Bound], problems: list[Diagnostic]) -> None:
+        self._problems += problems
+        self._given += [
+            _Given(callee, item.parameter, item.expression, item.span)
+            for item in bound
+            if item.slot < 0
+        ]
+
+    def _callee(self, call: tree.Call | tree.Row) -> Callee | None:
+        """What a call calls; none where only its evaluation can tell."""
+        name = call.name
+        if name in self._held:
+            return None
+        block = self._unit.blocks.get(id(call)) or self._program.find(name, call.span.source)
+        return block or OPERATIONS.get(name)
+
+    # Values
+
+    def _wrong_value(self, given: _Given, callee: type[Operation]) -> Iterator[Diagnostic]:
+        """What is wrong with a value that is written out, for every number of axes."""
+        if isinstance(given.value, tree.Text):
+            yield errors.TextAsValue(given.value.span)
+            return
+        parameter = callee.parameters[given.parameter]
+        value = self._literal(given.value, parameter.kind.words)
+        if value is _UNKNOWN:
+            return
+        problem: Diagnostic | None = None
+        for rank in sorted(callee.ranks, key=lambda rank: rank != 2):
+            try:
+                callee.read(given.parameter, value, rank)
+                return
+            except Diagnostic as wrong:
+                problem = problem or wrong
+        if problem is not None:
+            problem.span = given.span
+            if isinstance(problem, errors.WrongValue) and parameter.kind.words:
+                from archdsl.diagnostics import foreign as meant  # only a mistake needs it
+
+                answer = meant.word(
+                    callee.name, given.parameter, describe(value), parameter.kind.words
+                )
+                problem.values["hint"] = answer.help if answer else ""
+            yield problem
+
+    def _literal(self, node: tree.Expression, words: tuple[str, ...]) -> Any:
+        """The value of an expression that has the same one everywhere."""
+        if isinstance(node, tree.Number | tree.Truth):
+            return node.value
+        if isinstance(node, tree.Absent):
+            return None
+        if isinstance(node, tree.Minus) and isinstance(node.operand, tree.Number):
+            return -node.operand.value
+        if isinstance(node, tree.Tuple | tree.List):
+            items = [self._literal(item, ()) for item in node.items]
+            if any(item is _UNKNOWN for item in items):
+                return _UNKNOWN
+            return items if isinstance(node, tree.List) else tuple(items)
+        if isinstance(node, tree.Name) and node.name not in self._values:
+            if node.name in words:
+                return Word(node.name)
+            callee = self._program.find(node.name, node.span.source) or OPERATIONS.get(node.name)
+            if callee is not None:
+                return OperationValue(callee)
+            if node.name in WORDS:
+                return Word(node.name)
+        return _UNKNOWN
+
+
+_UNKNOWN: Any = object()
+
+
+class _Given(NamedTuple):
+    """The value that a text gives to a parameter."""
+
+    callee: Callee
+    parameter: str
+    value: tree.Expression
+    span: Span

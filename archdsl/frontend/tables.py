@@ -1,0 +1,130 @@
+"""What the cells of a stage table say, row by row. Reads the tree; evaluates nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archdsl.diagnostics import errors
+from archdsl.frontend import ast as tree
+from archdsl.frontend.python_names import submodule_name
+from archdsl.diagnostics.source import Span
+
+SCALING = ("width", "depth", "divisor", "depth_round")
+"""What scales a row, said by the row or for the whole table."""
+
+RESERVED = ("n", *SCALING)
+"""What the table itself reads."""
+
+
+class Entry(NamedTuple):
+    """The expression for a parameter, and the place of the cell."""
+
+    value: tree.Expression
+    span: Span
+    column: Span | None = None
+    """Where the header names it, if it does."""
+
+
+class RowPlan(NamedTuple):
+    """A row: its name in the table, and what it says of which parameter; `-` says nothing.
+
+    `module` is the name as that of a submodule.
+    """
+
+    row: tree.Row
+    name: str
+    module: str
+    entries: dict[str, Entry]
+
+
+def plan(table: tree.Stages) -> list[RowPlan]:
+    """The rows of a table, their cells named by the headers above them."""
+    columns: tuple[tree.Name, ...] = ()
+    plans: list[RowPlan] = []
+    labels: dict[str, tree.Row] = {}
+    modules: set[str] = set()
+    for line in table.table:
+        if isinstance(line, tree.Header):
+            columns = line.columns
+            names = [column.name for column in columns]
+            for i, column in enumerate(columns):
+                if column.name in names[:i]:
+                    first = columns[names.index(column.name)].span
+                    problem = errors.ColumnTwice(column.span, name=column.name)
+                    raise problem.labelled(first, "the first is here")
+            continue
+        name = line.label or f"stage{len(plans) + 1}"
+        if name in tree.SIZES:
+            raise errors.LabelIsSize(line.span, name=name)
+        if name in labels:
+            again = errors.DefinedTwice(line.span, name=name)
+            raise again.labelled(labels[name].span, "the first is here")
+        labels[name] = line
+        module = submodule_name(name)
+        while module in modules:
+            module += "_"
+        modules.add(module)
+        plans.append(RowPlan(line, name, module, _entries(line, columns)))
+    return plans
+
+
+def entries_of(table: tree.Stages, row: tree.Row) -> dict[str, Entry]:
+    """What one row of a table says of which parameter."""
+    columns: tuple[tree.Name, ...] = ()
+    for line in table.table:
+        if line is row:
+            break
+        if isinstance(line, tree.Header):
+            columns = line.columns
+    return _entries(row, columns)
+
+
+def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    position = 0
+    unnamed = [cell for cell in row.cells if cell.name is None]
+    if unnamed and not columns:
+        raise headless(row)
+    if len(unnamed) > len(columns):
+        problem = errors.TooManyCells(
+            unnamed[len(columns)].span, cells=len(unnamed), columns=len(columns)
+        )
+        header = columns[0].span.to(columns[-1].span)
+        raise problem.labelled(header, f"the header has {len(columns)} columns")
+    for cell in row.cells:
+        name, column = cell.name, None
+        if name is None:
+            name, column = columns[position].name, columns[position].span
+            position += 1
+        if cell.value is None:
+            continue
+        if name in entries:
+            again = errors.ArgumentTwice(cell.span, parameter=name)
+            raise again.labelled(entries[name].span, "the first is here")
+        entries[name] = Entry(cell.value, cell.span, column)
+    for argument in row.overrides:
+        if argument.name is None:
+            raise errors.SetByName(argument.span)
+        entries[argument.name] = Entry(argument.value, argument.span)
+    return entries
+
+
+def rows_without_header(table: tree.Stages) -> list[tree.Row]:
+    """The rows of cells that no header names: the first of them is a misspelt one, perhaps."""
+    found = []
+    for line in table.table:
+        if isinstance(line, tree.Header):
+            break
+        if any(cell.name is None for cell in line.cells):
+            found.append(line)
+    return found
+
+
+def headless(row: tree.Row) -> errors.Diagnostic:
+    """What to say of the first row whose cells no header names."""
+    words = [row.name, *(cell.span.text for cell in row.cells)]
+    is_header = all(word.isidentifier() for word in words) and len(words) > 1
+    hint = (
+        f"write block in place of {row.name}" if is_header else "begin it with a line `block ...`"
+    )
+    return errors.NoHeader(row.span, hint=hint)

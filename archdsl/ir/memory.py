@@ -1,0 +1,78 @@
+"""Activation memory: the tensors that operations make, and how many of them are needed at once.
+
+Counted in numbers for one sample, in inference; what a number takes is its type's size. The
+definitions are in docs/costs.md.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from archdsl.ir.graph import Graph, Node, Value
+
+SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of a number by its type."""
+
+
+def made(node: Node) -> int:
+    """How many numbers an operation makes; one that only hands on what it gets makes none."""
+    if node.operation.view:
+        return 0
+    return sum(prod(value.shape) for value in node.outputs)
+
+
+class _Buffer:
+    """Memory that one tensor after the other lies in; `last` is the step that reads it last."""
+
+    __slots__ = ("last", "size")
+
+    def __init__(self, size: int, last: float) -> None:
+        self.size = size
+        self.last = last
+
+
+def peak(graph: Graph) -> int:
+    """The most numbers that inference holds at once, computing in the order of the graph.
+
+    A tensor is held from the operation that makes it, an input from the start, up to the last
+    operation that reads it, an output to the end. An operation that treats each number by itself
+    writes over a tensor that nobody reads after it, as ReLU does in place.
+    """
+    nodes = graph.inference_nodes()
+    last: dict[int, float] = {}
+    for step, node in enumerate(nodes):
+        last.update(dict.fromkeys(map(id, node.inputs), step))
+    for output in graph.outputs:
+        if not output.training:
+            last[id(output.value)] = float("inf")
+    held = {id(v): _Buffer(prod(v.shape), last.get(id(v), -1)) for v in graph.inputs}
+    alive = {id(buffer): buffer for buffer in held.values()}
+    total = most = sum(buffer.size for buffer in alive.values())
+    for step, node in enumerate(nodes):
+        sources = [held[id(value)] for value in node.inputs]
+        for value in node.outputs:
+            until = last.get(id(value), step)
+            buffer = _shared(node, value, sources, step)
+            if buffer is None:
+                buffer = _Buffer(prod(value.shape), until)
+                alive[id(buffer)] = buffer
+                total += buffer.size
+            buffer.last = max(buffer.last, until)
+            held[id(value)] = buffer
+        most = max(most, total)
+        for buffer in [*sources, *(held[id(value)] for value in node.outputs)]:
+            if buffer.last <= step and alive.pop(id(buffer), None) is not None:
+                total -= buffer.size
+    return most
+
+
+def _shared(node: Node, value: Value, sources: list[_Buffer], step: int) -> _Buffer | None:
+    """The memory of an input that an output lies in; none where it takes its own."""
+    if node.operation.view:
+        return sources[0]
+    if node.operation.in_place:
+        size = prod(value.shape)
+        for source in sources:
+            if source.size == size and source.last <= step:
+                return source
+    return None
