@@ -8,9 +8,10 @@ model = network.module()  # where torch is installed
 
 from __future__ import annotations
 
+from archdsl.support.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
     from archdsl.api.network import (
         BlockInfo,
         Network,
@@ -23,13 +24,18 @@ if TYPE_CHECKING:
         load,
         loads,
     )
-
-__version__ = "0.1.0"
+    from archdsl.diagnostics import errors
+    from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+    from archdsl.support import limits
 
 __all__ = [
     "load", "loads", "diff", "Spec", "Network", "Shape", "TensorInfo", "NodeInfo", "BlockInfo",
-    "PartInfo", "Diagnostic", "DiagnosticError", "__version__",
+    "PartInfo", "Diagnostic", "DiagnosticError", "errors", "limits", "__version__",
 ]  # fmt: skip
+
+
+_MODULES = {"errors": "archdsl.diagnostics.errors", "limits": "archdsl.support.limits"}
+"""Public names that are modules."""
 
 
 def __getattr__(name: str) -> object:
@@ -37,8 +43,11 @@ def __getattr__(name: str) -> object:
     if name in __all__:
         from importlib import import_module
 
-        home = "diagnostics" if name.startswith("Diagnostic") else "network"
-        value = getattr(import_module(f"archdsl.{home}"), name)
+        if name in _MODULES:
+            value = import_module(_MODULES[name])
+        else:
+            home = "diagnostics.diagnostic" if name.startswith("Diagnostic") else "api.network"
+            value = getattr(import_module(f"archdsl.{home}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'archdsl' has no attribute {name!r}")

@@ -90,9 +90,9 @@ def report_processes(commands: dict[str, list[str]], rounds: int) -> None:
 def report_elaboration(rounds: int) -> None:
     """Elaborate, check and cost again and again, from one tree."""
     sys.path.insert(0, str(ROOT))
-    from archdsl.ir import costs
-    from archdsl.elaborate.network import elaborate
     from archdsl.api.network import Spec
+    from archdsl.elaborate.network import elaborate
+    from archdsl.ir import costs
 
     spec = Spec.of_text(EFFICIENTNET)
     unit = spec.unit("efficientnet")

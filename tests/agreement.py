@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archdsl.ir import costs
+from archdsl.backends.pytorch.source import generate
+from archdsl.diagnostics.source import Source
 from archdsl.elaborate.network import elaborate
+from archdsl.frontend.program import Program
+from archdsl.ir import costs
 from archdsl.ir.graph import Graph
 from archdsl.ops.initialisation import distribution
-from archdsl.frontend.program import Program
-from archdsl.diagnostics.source import Source
-from archdsl.backends.pytorch.source import generate
 from tests.reference import Reference, State, randomise, weight_names
 
 TOLERANCE = 1e-9

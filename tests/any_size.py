@@ -19,14 +19,14 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from archdsl.api.network import loads
+from archdsl.backends.onnx import export
+from archdsl.backends.pytorch.source import generate
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.ir.graph import Graph
-from archdsl.api.network import loads
-from archdsl.backends.onnx import export
 from archdsl.ops import OPERATIONS
 from archdsl.testing.arguments import call
-from archdsl.backends.pytorch.source import generate
 from tests import agreement, onnx_tools
 from tests.reference import Reference, State
 

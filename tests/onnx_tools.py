@@ -12,9 +12,9 @@ import torch
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from archdsl.ir.graph import Graph
 from archdsl.api.network import loads
 from archdsl.backends.onnx import export
+from archdsl.ir.graph import Graph
 from tests.reference import Reference, randomise, weight_names
 
 Arrays = list[np.ndarray]

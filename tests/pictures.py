@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import archdsl
-from archdsl.ir.graph import Graph
 from archdsl.api.network import Spec
+from archdsl.ir.graph import Graph
 from archdsl.reports.view.boxes import Box, boxes_of
 from archdsl.reports.view.depths import opened
 from archdsl.reports.view.folding import fold

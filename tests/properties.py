@@ -19,18 +19,18 @@ import torch
 from hypothesis import strategies as st
 
 import archdsl
-from archdsl.ir import costs
-from archdsl.diagnostics import errors
 from archdsl import testing
-from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, render
-from archdsl.reports.explain.facts import names
-from archdsl.frontend.formatter import format_text
-from archdsl.ir.graph import Graph
 from archdsl.api.network import Network, Spec
 from archdsl.backends.onnx import export
-from archdsl.diagnostics.json import json_report
-from archdsl.ir import memory, parts as rows
 from archdsl.backends.pytorch.source import generate
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, render
+from archdsl.diagnostics.json import json_report
+from archdsl.frontend.formatter import format_text
+from archdsl.ir import costs, memory
+from archdsl.ir import parts as rows
+from archdsl.ir.graph import Graph
+from archdsl.reports.explain.facts import names
 from archdsl.reports.view.drawing import FORMATS
 from tests import agreement, any_size, onnx_tools, pictures, test_format
 from tests.test_diff import check_pair

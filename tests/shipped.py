@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from archdsl.elaborate.network import elaborate
-from archdsl.ir.graph import Graph
-from archdsl.frontend.program import Program
 from archdsl.diagnostics.source import Source
+from archdsl.elaborate.network import elaborate
+from archdsl.frontend.program import Program
+from archdsl.ir.graph import Graph
 
 FOLDER = Path(__file__).parent.parent / "specs"
 

@@ -27,13 +27,13 @@ EXPLAINED = "".join(part for part in re.split(r"^```.*?^```$", PAGE, flags=re.M 
 MODULES = {
     "archdsl": archdsl.__all__,
     "archdsl.weights": import_module("archdsl.weights").__all__,
-    "archdsl.onnx": import_module("archdsl.onnx").__all__,
+    "archdsl.backends.onnx": import_module("archdsl.backends.onnx").__all__,
     "archdsl.testing": import_module("archdsl.testing").__all__,
-    "archdsl.plot": import_module("archdsl.plot").__all__,
-    "archdsl.bench": import_module("archdsl.bench").__all__,
-    "archdsl.verify": ["OutputReport", "Report", "verify"],
-    "archdsl.limits": ["adjusted", "names"],
-    "archdsl.progress": ["Progress"],
+    "archdsl.tools.plot": import_module("archdsl.tools.plot").__all__,
+    "archdsl.tools.bench": import_module("archdsl.tools.bench").__all__,
+    "archdsl.tools.verify": ["OutputReport", "Report", "verify"],
+    "archdsl.support.limits": ["adjusted", "names"],
+    "archdsl.support.progress": ["Progress"],
 }
 """What users may rely on."""
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.diagnostics import errors
-from archdsl.support import limits, resources
-from archdsl.elaborate.expectations import check
 from archdsl.cli import main
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, render
+from archdsl.diagnostics.source import Source
+from archdsl.elaborate.expectations import check
 from archdsl.elaborate.network import elaborate
 from archdsl.frontend.program import Program
-from archdsl.diagnostics.source import Source
+from archdsl.support import limits, resources
 
 BAD = Path(__file__).parent / "bad"
 CASES = sorted(path.stem for path in BAD.glob("*.arch"))

@@ -7,9 +7,8 @@ import time
 import pytest
 
 import archdsl
-from archdsl.ir import costs
+from archdsl.ir import costs, memory
 from archdsl.ir.graph import Graph, Scope
-from archdsl.ir import memory
 
 # design/NETWORKS.md: parameters and MACs of the public implementations; depths as the papers say.
 KNOWN = [

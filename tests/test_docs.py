@@ -14,20 +14,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from archdsl.ops import numbers
-from archdsl.frontend import tables, ast as tree
-from archdsl.elaborate.expectations import check as promised
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.source import Source
+from archdsl.elaborate.expectations import check as promised
 from archdsl.elaborate.network import elaborate
+from archdsl.frontend import ast, tables
+from archdsl.frontend.ast import walk
+from archdsl.frontend.parser import parse
+from archdsl.frontend.program import Program, standard_names
 from archdsl.ir.graph import Frame, Graph, Node, Scope
-from archdsl.ops import OPERATIONS, WORDS
+from archdsl.ops import OPERATIONS, WORDS, numbers
 from archdsl.ops.base import REQUIRED
 from archdsl.ops.initialisation import SCHEMES
 from archdsl.ops.kinds import describe
-from archdsl.frontend.parser import parse
-from archdsl.frontend.program import Program, standard_names
-from archdsl.diagnostics.source import Source
-from archdsl.frontend.ast import walk
 
 DOC = Path(__file__).parent.parent / "docs" / "language.md"
 TEXT = DOC.read_text(encoding="utf-8") if DOC.exists() else ""
@@ -238,34 +237,34 @@ def scopes_of(graph: Graph) -> list[Scope]:
 
 
 def _in_body(
-    graph: Graph, body: tuple[tree.Statement, ...], frame: Frame, source: Source
+    graph: Graph, body: tuple[ast.Statement, ...], frame: Frame, source: Source
 ) -> Iterator[Facts]:
     for statement in body:
-        if isinstance(statement, tree.Repeat):
+        if isinstance(statement, ast.Repeat):
             for inner in frame.loops.get(id(statement), [])[:1]:
                 yield from _in_body(graph, statement.body, inner, source)
         if statement.span.source is not source:
             continue
-        if isinstance(statement, tree.Let):
+        if isinstance(statement, ast.Let):
             yield from _facts(graph, statement, frame, frame.names[statement.name])
-        elif isinstance(statement, tree.Assign):
+        elif isinstance(statement, ast.Assign):
             values = [frame.names[target.name] for target in statement.targets]
             yield from _facts(graph, statement, frame, values)
-        elif isinstance(statement, tree.Return):
+        elif isinstance(statement, ast.Return):
             if frame.scope.parent is None:
                 values = [output.value for output in graph.outputs]
             else:
                 values = list(frame.scope.outputs)
             yield from _facts(graph, statement, frame, values)
         for table in walk(statement):
-            for stage in frame.loops.get(id(table), []) if isinstance(table, tree.Stages) else ():
+            for stage in frame.loops.get(id(table), []) if isinstance(table, ast.Stages) else ():
                 line = source.position(stage.row.span.start)[0]
                 inside = [r.made for r in stage.repeats]
                 nodes = [n for n in graph.nodes if any(_belongs(n, made) for made in inside)]
                 yield Facts(line, stage.output, nodes)
 
 
-def _facts(graph: Graph, statement: tree.Statement, frame: Frame, value: Any) -> Iterator[Facts]:
+def _facts(graph: Graph, statement: ast.Statement, frame: Frame, value: Any) -> Iterator[Facts]:
     """The same for the first and the last line of a statement."""
     span = statement.span
     if isinstance(value, list) and len(value) == 1:
@@ -314,12 +313,12 @@ def test_every_construct_has_an_example() -> None:
             continue
         used |= {type(node).__name__ for node in walk(file)}
     abstract = {"Node", "Expression", "Statement"}
-    classes = {name for name, item in vars(tree).items() if _is_node(item)}
+    classes = {name for name, item in vars(ast).items() if _is_node(item)}
     assert classes - abstract - used == set()
 
 
 def _is_node(item: object) -> bool:
-    return isinstance(item, type) and issubclass(item, tree.Node)
+    return isinstance(item, type) and issubclass(item, ast.Node)
 
 
 def section(title: str) -> str:
@@ -349,7 +348,7 @@ def test_every_primitive_is_described(name: str) -> None:
         node.name
         for example in inside
         for node in walk(parse(Source("example", complete(example).text)))
-        if isinstance(node, tree.Call | tree.Row)
+        if isinstance(node, ast.Call | ast.Row)
     }
     signs = {"add": "+", "sub": "-", "mul": "*"}
     assert name in calls or signs.get(name, "?") in "".join(e.text for e in inside)
@@ -410,7 +409,7 @@ def library_table() -> str:
         ]
         head = re.search(rf"^block ({path.stem}(?:\(.*?\))?) as \w+ \{{$", path.read_text(), re.M)
         assert head is not None
-        doc = next(line.text for line in definition.body if isinstance(line, tree.Doc))
+        doc = next(line.text for line in definition.body if isinstance(line, ast.Doc))
         rows.append(f"| `{head[1]}` | {doc.removesuffix('.')} |")
     return "\n".join(rows) + "\n"
 

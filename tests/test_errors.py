@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from archdsl.diagnostics import catalog as explanations
 from archdsl.cli import main
+from archdsl.diagnostics import catalog as explanations
 from archdsl.diagnostics.diagnostic import Diagnostic
 from tests.conftest import ROOT
 
@@ -146,7 +146,11 @@ def test_pages_say_why(code: str) -> None:
 
 
 def test_codes_are_unique() -> None:
-    classes = [kind for kind in Diagnostic.__subclasses__() if kind.__module__ == "archdsl.diagnostics.errors"]
+    classes = [
+        kind
+        for kind in Diagnostic.__subclasses__()
+        if kind.__module__ == "archdsl.diagnostics.errors"
+    ]
     assert sorted(kind.code for kind in classes) == list(KINDS)
 
 

@@ -24,8 +24,8 @@ from markdown_it import MarkdownIt
 from pylatexenc.latex2text import LatexNodes2Text
 
 import archdsl
-from archdsl.support import escaping
 from archdsl.backends.pytorch.docstrings import Docstring, check_docstrings
+from archdsl.support import escaping
 
 PIECES = (
     '"', "'", '"""', "'''", "\\", "\\\\", "\\N", "\\N{DASH}", "\\u", "\\x", "\\n", "\n", "\r\n",

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import archdsl
+from archdsl.api.network import Spec
 from archdsl.ops import numbers
 from archdsl.reports.explain import facts as explain
 from archdsl.reports.explain.facts import Fact, Section
-from archdsl.api.network import Spec
 from tests.conftest import Command
 from tests.shipped import SHIPPED
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.diagnostics.source import Source, Span
+from archdsl.frontend import ast
 from archdsl.frontend.formatter import format_text
 from archdsl.frontend.parser import parse
-from archdsl.diagnostics.source import Source, Span
 from archdsl.testing.layouts import respaced, untidy
 from tests.conftest import ROOT, Command
 
@@ -41,7 +41,7 @@ TEXTS = texts()
 
 def bare(node: Any) -> Any:
     """A tree without places."""
-    if isinstance(node, tree.Node):
+    if isinstance(node, ast.Node):
         content = {name: bare(value) for name, value in vars(node).items()}
         return (type(node).__name__, {k: v for k, v in content.items() if v is not Span})
     if isinstance(node, Span):

@@ -26,10 +26,10 @@ import pytest
 import torch
 
 from archdsl import cli
-from archdsl.support import limits
+from archdsl.api.network import Spec
 from archdsl.cli.output import CLOSED_PIPE, WRONG_COMMAND, WRONG_SPEC
 from archdsl.diagnostics.diagnostic import DiagnosticError, render
-from archdsl.api.network import Spec
+from archdsl.support import limits
 from tests import onnx_tools
 
 ROOT = Path(__file__).parent.parent

@@ -9,14 +9,14 @@ import pytest
 
 import archdsl
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.diagnostics.source import Source
 from archdsl.elaborate.network import elaborate
-from archdsl.ir.graph import Graph
+from archdsl.frontend import ast
 from archdsl.frontend.parser import parse
 from archdsl.frontend.program import Program
-from archdsl.diagnostics.source import Source
+from archdsl.ir.graph import Graph
+from archdsl.support import limits
 
 
 def build(text: str, arch: str | None = None, variant: str | None = None, **values: Any) -> Graph:
@@ -606,7 +606,7 @@ def test_independent_mistakes_of_rows_are_all_told() -> None:
 
 def test_choices_are_kept_in_the_tree() -> None:
     file = parse(Source("spec", "arch a {\n b = x -> stages {\n block k\n conv {3, 5}\n }\n}"))
-    choices = [n for n in tree.walk(file) if isinstance(n, tree.Choice)]
+    choices = [n for n in ast.walk(file) if isinstance(n, ast.Choice)]
     assert [len(choice.items) for choice in choices] == [2]
 
 
@@ -899,7 +899,7 @@ def test_extends_replaces_lines() -> None:
     graph = build(PARENT + "arch child extends parent {\n stem = image -> conv(4)\n}")
     assert convs(graph)[0].c == 4 and graph.unit.docs == ("The parent.",)
     assert graph.class_name == "Child" and not any(
-        isinstance(s, tree.Expect) for s in graph.unit.body
+        isinstance(s, ast.Expect) for s in graph.unit.body
     )
 
 
@@ -1137,7 +1137,7 @@ def test_every_node_has_its_place() -> None:
         for file in files:
             with open(os.path.join(root, file), encoding="utf-8") as stream:
                 source = Source(file, stream.read())
-            for node in tree.walk(parse(source)):
+            for node in ast.walk(parse(source)):
                 assert node.span.source is source
                 assert 0 <= node.span.start <= node.span.end <= len(source.text)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from archdsl import cli
-from archdsl.frontend import library
 from archdsl.api.network import Spec, shipped_names
+from archdsl.frontend import library
 from archdsl.frontend.program import standard_names
 
 SPECS = Path(__file__).parent.parent / "specs"

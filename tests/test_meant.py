@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 import archdsl
+from archdsl.api.network import Spec
 from archdsl.diagnostics import foreign as meant
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.elaborate.expressions import CONSTANTS
-from archdsl.api.network import Spec
-from archdsl.ops.numbers import FUNCTIONS
-from archdsl.ops import OPERATIONS, WORDS
 from archdsl.frontend.program import standard_names
+from archdsl.ops import OPERATIONS, WORDS
+from archdsl.ops.numbers import FUNCTIONS
 
 LINES = list(meant.lines())
 KNOWN = {*OPERATIONS, *standard_names()}

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from archdsl.frontend import python_names
-from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.ops.numbers import FUNCTIONS
-from archdsl.ops import OPERATIONS, WORDS
 from archdsl.backends.pytorch.source import generate
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.frontend import python_names
+from archdsl.ops import OPERATIONS, WORDS
+from archdsl.ops.numbers import FUNCTIONS
 from tests import onnx_tools, properties
 from tests.agreement import agree, build, load, same_network
 

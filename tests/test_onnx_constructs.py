@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.api.network import Spec
 from archdsl.backends.onnx.opsets import NEWEST, OLDEST
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.weights.sources import declared
 from tests.onnx_tools import checked, close, inputs_of, run, weights_in
 from tests.reference import randomise

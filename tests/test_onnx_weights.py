@@ -18,11 +18,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archdsl.diagnostics import errors
-from archdsl.support import atomic as whole
-from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.api.network import load, loads
 from archdsl.backends.onnx import write as writing
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support import atomic as whole
 from tests.conftest import Command
 from tests.onnx_tools import checked, close, inputs_of, run, state_of, stored, weights_in
 

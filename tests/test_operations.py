@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from archdsl.diagnostics import diagnostic as diagnostics, errors
+from archdsl.diagnostics import diagnostic as diagnostics
+from archdsl.diagnostics import errors
 from archdsl.ops import OPERATIONS, WORDS, Operation, Shape, Word
 from archdsl.ops.base import REQUIRED
 from archdsl.ops.initialisation import BIAS_INIT, INIT, SCHEMES, VECTOR_INIT, distribution

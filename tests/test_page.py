@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 
 import archdsl
-from archdsl.support import escaping
 from archdsl.ir.graph import Graph
 from archdsl.ir.parts import DEPTHS
 from archdsl.reports.view.boxes import boxes_of
 from archdsl.reports.view.depths import opened
 from archdsl.reports.view.drawing import draw
 from archdsl.reports.view.geometry import Geometry
+from archdsl.support import escaping
 from tests.pictures import ALL, CONSTRUCTS, graph, title
 from tests.test_escaping import PIECES
 from tests.test_view import HOSTILE

@@ -14,9 +14,9 @@ import torch
 
 import archdsl
 from archdsl.api.network import PartInfo
-from archdsl.ops import OPERATIONS
 from archdsl.ir import receptive
 from archdsl.ir.receptive import Sight
+from archdsl.ops import OPERATIONS
 from archdsl.testing.arguments import call
 
 # Araujo et al., Distill 2019, and the sum over the layers for the others.

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
-from archdsl.support import resources
 from archdsl.cli import main
+from archdsl.support import resources
 from tests.test_bad_input import BAD
 
 SCHEMA = json.loads(Path(resources.ERRORS, "report.schema.json").read_text(encoding="utf-8"))

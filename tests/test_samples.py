@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from archdsl.elaborate import samples
-from archdsl.cli import main
 from archdsl.api.network import Spec
+from archdsl.cli import main
+from archdsl.elaborate import samples
 from archdsl.testing import specs
 from tests.conftest import ROOT
 

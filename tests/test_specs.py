@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import pytest
 
 import archdsl
-from archdsl.elaborate.expectations import check
-from archdsl.ir.costs import Total
-from archdsl.elaborate.network import elaborate
-from archdsl.ir.graph import Graph
-from archdsl.frontend.program import Program, standard_names
 from archdsl.diagnostics.source import Source
+from archdsl.elaborate.expectations import check
+from archdsl.elaborate.network import elaborate
+from archdsl.frontend.program import Program, standard_names
+from archdsl.ir.costs import Total
+from archdsl.ir.graph import Graph
 
 SPECS = Path(__file__).parent.parent / "specs"
 

@@ -11,8 +11,8 @@ import torch
 
 import archdsl
 from archdsl import DiagnosticError
-from archdsl.frontend.library import entries
 from archdsl.api.network import Network
+from archdsl.frontend.library import entries
 from archdsl.tools.verify import verify
 from tests.conftest import Command
 

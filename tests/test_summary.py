@@ -14,11 +14,12 @@ import pandas
 import pytest
 
 import archdsl
+from archdsl.api.network import PartInfo
 from archdsl.cli import summary as command_line
 from archdsl.diagnostics.diagnostic import printable
-from archdsl.api.network import PartInfo
+from archdsl.ir import memory
+from archdsl.ir import parts as rows
 from archdsl.reports.summary import forms
-from archdsl.ir import memory, parts as rows
 from archdsl.reports.summary import text as summary
 from tests.conftest import Command
 from tests.shipped import SHIPPED

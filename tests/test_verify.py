@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from archdsl import cli
-from archdsl.diagnostics import errors
 from archdsl.api.network import Network, load, loads
+from archdsl.diagnostics import errors
 from archdsl.tools.verify import Report, verify
 from archdsl.tools.verify.state import problems_of
 from tests.onnx_tools import stored

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl.support import resources
-from archdsl.cli import main
 from archdsl.api.network import Spec
+from archdsl.cli import main
+from archdsl.support import resources
 
 UNUSED = "arch net(spare=1) {\n  input image: 3x8x8\n  y = image -> conv(4)\n  return y\n}\n"
 ROOT = Path(resources.SPECS).parent

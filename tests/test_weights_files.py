@@ -26,7 +26,7 @@ import archdsl
 from archdsl import cli
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.weights import convert
-from archdsl.weights.sources import open_file
+from archdsl.weights.files import open_file
 from tests.conftest import ROOT
 
 NET = """

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archdsl.frontend import tables
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.frontend import tables
+from archdsl.ir.receptive import MOST, sights
 from archdsl.ops.base import Word
 from archdsl.ops.reach import LONGEST
-from archdsl.ir.receptive import MOST, sights
 from archdsl.reports.view import geometry
 from archdsl.weights.sources import Declared, Drawn
 from tests.properties import network

@@ -17,13 +17,13 @@ import onnx
 import torch
 
 import archdsl
-from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.ir.graph import Graph
 from archdsl.api.load_source import import_class
 from archdsl.api.network import Network
 from archdsl.backends.onnx import export
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.ir import parts as rows
+from archdsl.ir.graph import Graph
 from archdsl.reports.view.drawing import FORMATS
 from tests import agreement, onnx_tools
 from tests.properties import network

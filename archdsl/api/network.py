@@ -14,23 +14,24 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits, resources
-from archdsl.frontend import ast as tree
-from archdsl.elaborate.expectations import check, check_class_name, check_variants
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
-from archdsl.elaborate.network import elaborate
-from archdsl.ir.graph import Graph, Value, tensors
-from archdsl.frontend.parser import parse_expression
-from archdsl.support.progress import Progress, untold
-from archdsl.frontend.program import Program, Unit, nearest, read, standard_names
 from archdsl.diagnostics.source import Source, Span
-from archdsl.support.atomic import write
+from archdsl.diagnostics.spelling import nearest
+from archdsl.diagnostics.writing import write
+from archdsl.elaborate.expectations import check, check_class_name, check_variants
+from archdsl.elaborate.network import elaborate
+from archdsl.frontend import ast
+from archdsl.frontend.parser import parse_expression
+from archdsl.frontend.program import Program, Unit, read, standard_names
+from archdsl.ir.graph import Graph, Value, tensors
+from archdsl.support import limits, resources
+from archdsl.support.progress import Progress, untold
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.reports.diff.compare import Difference
     from archdsl.frontend.standalone import Shapes
+    from archdsl.reports.diff.compare import Difference
 
 Shape = tuple[int | str, ...]
 """The batch, which is the letter "N", the channels, then the sizes of the spatial axes."""
@@ -140,7 +141,7 @@ class Spec:
     def _repr_html_(self) -> str:
         from archdsl.api.notebook import spec_html
 
-        return spec_html(self)
+        return spec_html(self.name, {arch: self.variants(arch) for arch in self.archs}, self.blocks)
 
     @classmethod
     def open(cls, name: str) -> Spec:
@@ -263,7 +264,7 @@ class Spec:
         already."""
         return Network(self, self.choose(arch), variant, self._values(parameters), input)
 
-    def expression(self, source: Source) -> tree.Expression:
+    def expression(self, source: Source) -> ast.Expression:
         """A value written in the language; names mean what they mean in the spec."""
         with all_mistakes():
             expression = parse_expression(source)
@@ -277,7 +278,7 @@ class Spec:
             if isinstance(value, str):
                 value = self.expression(Source(f"<{name}>", value))
             with all_mistakes():
-                values[name] = value if isinstance(value, tree.Expression) else _plain(value)
+                values[name] = value if isinstance(value, ast.Expression) else _plain(value)
         return values
 
 
@@ -298,10 +299,10 @@ class Network:
         self._variant = variant
         self._parameters = parameters
         self._input = input
-        settings: dict[str, tree.Expression] = {}
+        settings: dict[str, ast.Expression] = {}
         arguments: dict[str, tuple[Any, None]] = {}
         for name, value in parameters.items():
-            if isinstance(value, tree.Expression):
+            if isinstance(value, ast.Expression):
                 settings[name] = value
             else:
                 arguments[name] = (value, None)
@@ -320,9 +321,23 @@ class Network:
         return f"<Network {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
 
     def _repr_html_(self) -> str:
-        from archdsl.api.notebook import network_html
+        from archdsl.api.notebook import Stage, network_html
 
-        return network_html(self)
+        def shapes(tensors: dict[str, Shape]) -> str:
+            return ", ".join(f"{name} {'x'.join(map(str, s))}" for name, s in tensors.items())
+
+        summary = (
+            f"{self.params:,} parameters, {self.macs:,} MACs, depth {self.depth};"
+            f" {shapes(self.inputs)} \N{RIGHTWARDS ARROW} {shapes(self.outputs)}"
+        )
+        stages = [
+            Stage(
+                part.name, part.kind, "x".join(map(str, part.shape[1:])), part.params,
+                None if part.training else part.macs,
+            )
+            for part in self.table()
+        ]  # fmt: skip
+        return network_html(self.graph, summary, self.params, self.macs, stages)
 
     # Others like it
 
@@ -449,7 +464,8 @@ class Network:
         memory is that of activations of `dtype` for `batch` samples. pandas takes the list as it
         is: `DataFrame(network.table())`.
         """
-        from archdsl.ir import memory, receptive, parts as rows
+        from archdsl.ir import memory, receptive
+        from archdsl.ir import parts as rows
 
         with all_mistakes():
             _one_of(depth, rows.DEPTHS)
@@ -516,7 +532,8 @@ class Network:
         `depth`, `batch` and `dtype` are as for `table`. `sort` is params, macs, memory, field or
         name; `format` text, json, csv, markdown or latex; `width` the columns of a text.
         """
-        from archdsl.ir import memory, parts as rows
+        from archdsl.ir import memory
+        from archdsl.ir import parts as rows
         from archdsl.reports.summary.forms import FORMS
         from archdsl.reports.summary.text import SORTS, WIDTH, Summary
 
@@ -629,8 +646,8 @@ def diff(a: Network, b: Network, *, batch: int = 1, dtype: str = "float32") -> D
 
     `batch` and `dtype` are those of the activations whose memory is compared.
     """
-    from archdsl.reports.diff.compare import difference
     from archdsl.ir import memory
+    from archdsl.reports.diff.compare import difference
 
     with all_mistakes():
         _one_of(dtype, memory.SIZES)

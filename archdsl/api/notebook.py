@@ -7,14 +7,12 @@ an image of its own, so that its styles and names stay within it.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from archdsl.ir.graph import Graph
 from archdsl.support.escaping import printable
-
-if TYPE_CHECKING:
-    from archdsl.api.network import Network, PartInfo, Shape, Spec
 
 MOST = 40
 """Rows of a table; of more, the first are shown. A network of more stages has no picture."""
@@ -32,16 +30,29 @@ _BAR = "background:linear-gradient(90deg,rgba(0,114,178,.35) {share:.1f}%,transp
 """The share of a cell lies behind its number."""
 
 
-def network_html(network: Network) -> str:
-    """A network: what it is, what its stages cost, and its picture."""
-    title = f"<b>{_text(network.class_name)}</b> ({_text(network.name)})"
-    docs = "".join(f"<br>{_text(line)}" for line in network.doc.splitlines())
-    costs = (
-        f"{network.params:,} parameters, {network.macs:,} MACs, depth {network.depth};"
-        f" {_shapes(network.inputs)} &rarr; {_shapes(network.outputs)}"
-    )
-    parts = network.table()
-    content = _stages(parts, network) + _picture(network, len(parts))
+class Stage(NamedTuple):
+    """A row of the table of a network; `macs` is none where a stage only serves training."""
+
+    name: str
+    kind: str
+    shape: str
+    params: int
+    macs: int | None
+
+
+def network_html(graph: Graph, summary: str, params: int, macs: int, stages: list[Stage]) -> str:
+    """A network: what it is, what its stages cost, and its picture.
+
+    Args:
+        graph: the network.
+        summary: its costs, inputs and outputs in a line.
+        params, macs: those of the whole network.
+        stages: the rows of its table.
+    """
+    title = f"<b>{_text(graph.class_name)}</b> ({_text(graph.name)})"
+    docs = "".join(f"<br>{_text(line)}" for doc in graph.unit.docs for line in doc.splitlines())
+    costs = _text(summary)
+    content = _stages(stages, params, macs) + _picture(graph, len(stages))
     return (
         f'{_THEMES}<div class="archdsl"><div>{title}{docs}<br>{costs}</div>'
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;margin-top:6px">'
@@ -49,27 +60,27 @@ def network_html(network: Network) -> str:
     )
 
 
-def spec_html(spec: Spec) -> str:
+def spec_html(name: str, archs: Mapping[str, Iterable[str]], blocks: Iterable[str]) -> str:
     """A spec: its archs with their variants, and its blocks."""
-    entries = [("arch", name, ", ".join(spec.variants(name))) for name in spec.archs]
-    entries += [("block", name, "") for name in spec.blocks]
+    entries = [("arch", arch, ", ".join(variants)) for arch, variants in archs.items()]
+    entries += [("block", block, "") for block in blocks]
     rows = [f"<tr>{_words(entry)}</tr>" for entry in entries[:MOST]]
     if len(entries) > MOST:
         rows.append(_more(f"and {len(entries) - MOST:,} more", 3))
     return (
-        f'<div class="archdsl"><b>{_text(spec.name)}</b>{_table(("", "", "variants"), rows)}</div>'
+        f'<div class="archdsl"><b>{_text(name)}</b>{_table(("", "", "variants"), rows)}</div>'
     )
 
 
-def _stages(parts: list[PartInfo], network: Network) -> str:
+def _stages(stages: list[Stage], params: int, macs: int) -> str:
     rows = []
-    for part in parts[:MOST]:
-        params = _number(part.params, network.params)
-        macs = f"<td {_RIGHT}>training</td>" if part.training else _number(part.macs, network.macs)
-        words = (part.name, part.kind, "x".join(map(str, part.shape[1:])))
-        rows.append(f"<tr>{_words(words)}{params}{macs}</tr>")
-    if len(parts) > MOST:
-        told = f"and {len(parts) - MOST:,} more stages; <code>summary()</code> shows all"
+    for stage in stages[:MOST]:
+        own = _number(stage.params, params)
+        training = f"<td {_RIGHT}>training</td>"
+        own += training if stage.macs is None else _number(stage.macs, macs)
+        rows.append(f"<tr>{_words((stage.name, stage.kind, stage.shape))}{own}</tr>")
+    if len(stages) > MOST:
+        told = f"and {len(stages) - MOST:,} more stages; <code>summary()</code> shows all"
         rows.append(_more(told, 5))
     return _table(("stage", "", "output", "parameters", "MACs"), rows)
 
@@ -98,21 +109,17 @@ def _number(number: int, total: int) -> str:
     return f'<td {_RIGHT[:-1]};{_BAR.format(share=share)}">{number:,}</td>'
 
 
-def _picture(network: Network, stages: int) -> str:
+def _picture(graph: Graph, stages: int) -> str:
     if stages > MOST:
         return ""
     from archdsl.reports.view.svg import picture
 
-    content = b64encode(picture(network.graph).encode()).decode()
-    told = _text(f"The stages of {network.name}")
+    content = b64encode(picture(graph).encode()).decode()
+    told = _text(f"The stages of {graph.name}")
     return (
         '<div style="max-height:460px;max-width:100%;overflow:auto" tabindex="0">'
         f'<img alt="{told}" src="data:image/svg+xml;base64,{content}" style="max-width:none"></div>'
     )
-
-
-def _shapes(shapes: dict[str, Shape]) -> str:
-    return ", ".join(f"{_text(name)} {'x'.join(map(str, s))}" for name, s in shapes.items())
 
 
 def _text(text: str) -> str:

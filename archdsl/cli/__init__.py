@@ -16,8 +16,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from archdsl.support.version import __version__
-from archdsl.support import limits
 from archdsl.cli.options import FORMATS, add_common
 from archdsl.cli.output import (
     CLOSED_PIPE,
@@ -32,7 +30,9 @@ from archdsl.cli.output import (
 )
 from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support import limits
 from archdsl.support.escaping import printable
+from archdsl.support.version import __version__
 
 COMMANDS = {
     "build": "write the PyTorch module of a network",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl.diagnostics import errors
-from archdsl.support import limits
+from archdsl.api.network import Network, Spec
 from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_selection, chosen_network, heeded, open_spec
 from archdsl.cli.output import WRONG_SPEC, counted, identity, report, say, write_out
 from archdsl.cli.progress import progress
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.support import limits
 from archdsl.support.escaping import printable
-from archdsl.api.network import Network, Spec
 
 EPILOG = """\
 Checks each arch of each file as it stands and in each of its variants; with --arch, --variant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from archdsl.diagnostics import errors
+from archdsl.api.network import Network, diff
 from archdsl.cli.options import (
     add_deny,
     add_format,
@@ -16,8 +16,8 @@ from archdsl.cli.options import (
     positive,
 )
 from archdsl.cli.output import FINE, WRONG_COMMAND, report, write_out
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.api.network import Network, diff
 from archdsl.diagnostics.source import Source, Span
 
 EPILOG = """\

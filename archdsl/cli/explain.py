@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
-from archdsl.diagnostics import catalog as explanations
 from archdsl.cli.options import add_selection, chosen_network, open_spec
 from archdsl.cli.output import FINE, WRONG_COMMAND, say, write_out
+from archdsl.diagnostics import catalog as explanations
 
 EPILOG = """\
 Of a network: where each parameter and each number of its tables came from, how it was scaled and

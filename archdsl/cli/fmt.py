@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
+from archdsl.api.network import all_mistakes
 from archdsl.cli.folders import found_specs
 from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.support.escaping import printable
 from archdsl.frontend.formatter import format_text
-from archdsl.api.network import all_mistakes
 from archdsl.frontend.program import read
+from archdsl.support.escaping import printable
 
 EPILOG = """\
 Rewrites the files whose layout differs; of a folder all *.arch files in it and below it, but for

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from archdsl.diagnostics import errors
 from archdsl.cli.output import FINE, report
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from archdsl.frontend import library
 from archdsl.cli.output import FINE, write_out
+from archdsl.frontend import library
 
 EPILOG = """\
 Each can be used by its name: archdsl build NAME, archdsl show NAME.

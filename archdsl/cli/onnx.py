@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl.diagnostics import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, natural, open_spec
 from archdsl.cli.output import FINE, counted, keep_inputs, write_out
 from archdsl.cli.progress import progress
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 
 EPILOG = """\

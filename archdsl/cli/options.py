@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from archdsl.diagnostics import errors
-from archdsl.support import limits
 from archdsl.cli.output import report
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.diagnostics.source import Source, Span
+from archdsl.support import limits
 
 if TYPE_CHECKING:
-    from archdsl.frontend import ast as tree
     from archdsl.api.network import Network, Spec
+    from archdsl.frontend import ast
 
 
 def add_spec(command: argparse.ArgumentParser) -> None:
@@ -152,7 +152,7 @@ def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
             place = option_place("--variant", options.variant)
             problem = errors.NoVariant(place, name=arch, variant=options.variant, hint=hint)
             raise DiagnosticError([problem])
-    settings: dict[str, tree.Expression] = {
+    settings: dict[str, ast.Expression] = {
         name: spec.expression(Source(f"--set {name}", text)) for name, text in options.set
     }
     network = spec.network(arch, options.variant, settings, given_shapes(options))

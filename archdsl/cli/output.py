@@ -153,6 +153,6 @@ def keep_inputs(
 
 def replace_file(path: str, text: str) -> None:
     """Write a file whole or not at all."""
-    from archdsl.support.atomic import write
+    from archdsl.diagnostics.writing import write
 
     write(path, text.encode())

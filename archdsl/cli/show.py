@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl.frontend import library
 from archdsl.cli.output import FINE, write_out
+from archdsl.frontend import library
 
 EPILOG = """\
 examples:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from archdsl.diagnostics import errors
 from archdsl.cli.onnx import add_form_options, add_graph_options
 from archdsl.cli.options import (
     add_selection,
@@ -17,6 +16,7 @@ from archdsl.cli.options import (
 )
 from archdsl.cli.output import FINE, WRONG_SPEC, write_out
 from archdsl.cli.progress import progress
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from archdsl.diagnostics import errors
 from archdsl.cli.options import add_selection, add_spec, chosen_network, open_spec, option_place
 from archdsl.cli.output import FINE, write_file, write_out
+from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.ir.parts import DEPTHS
 from archdsl.reports.view.drawing import FORMATS, draw, format_of

@@ -10,8 +10,8 @@ import os
 import re
 
 from archdsl.diagnostics import errors
-from archdsl.support import resources
 from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.support import resources
 
 SUBJECTS = {
     "A0": "Files and text",

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from archdsl.support.escaping import printable
 from archdsl.diagnostics.source import Span
+from archdsl.support.escaping import printable
 
 if TYPE_CHECKING:
     from typing_extensions import Self

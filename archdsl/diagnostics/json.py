@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archdsl.support.version import __version__
 from archdsl.diagnostics.diagnostic import Diagnostic
 from archdsl.diagnostics.source import Span
+from archdsl.support.version import __version__
 
 VERSION = 1
 """Of the form. It grows where a program that reads it would have to change."""

@@ -12,12 +12,12 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from archdsl.support.version import __version__
-from archdsl.diagnostics.diagnostic import Diagnostic, Edit
-from archdsl.support.escaping import sarif
 from archdsl.diagnostics.catalog import explanation, kinds, page, title
+from archdsl.diagnostics.diagnostic import Diagnostic, Edit
 from archdsl.diagnostics.json import shortest
 from archdsl.diagnostics.source import Source, Span
+from archdsl.support.escaping import sarif
+from archdsl.support.version import __version__
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.ops import numbers
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic
-from archdsl.elaborate.expressions import Callee, Evaluator, OperationValue, Poison, Poisoned
-from archdsl.ir.graph import Frame, Node, RowRepeat, Scope, Value
-from archdsl.ops.numbers import is_function
-from archdsl.ops import OPERATIONS, WORDS, Operation
-from archdsl.ops.kinds import describe
-from archdsl.frontend.python_names import submodule_name
-from archdsl.frontend.program import Program, Unit
 from archdsl.diagnostics.source import Span
+from archdsl.elaborate.expressions import Callee, Evaluator, OperationValue, Poison, Poisoned
+from archdsl.frontend import ast
+from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.python_names import submodule_name
+from archdsl.frontend.scopes import names_of
+from archdsl.ir.graph import Frame, Node, RowRepeat, Scope, Value
+from archdsl.ops import OPERATIONS, WORDS, Operation, numbers
+from archdsl.ops.kinds import describe
+from archdsl.ops.numbers import is_function
+from archdsl.support import limits
 
 if TYPE_CHECKING:
     from archdsl.frontend.scopes import Names
@@ -47,7 +47,7 @@ def signature_of(callee: Callee) -> Signature:
         return _signature(callee)
     found: Signature | None = callee.facts.get("signature")
     if found is None:
-        optional = [isinstance(t, tree.Parameter) and t.default is not None for t in callee.tensors]
+        optional = [isinstance(t, ast.Parameter) and t.default is not None for t in callee.tensors]
         tensors = tuple(tensor.name for tensor in callee.tensors)
         numbers = tuple(parameter.name for parameter in callee.numbers)
         found = Signature(tensors, optional.count(False), False, numbers)
@@ -88,7 +88,7 @@ class Bound(NamedTuple):
 
     parameter: str
     slot: int
-    expression: tree.Expression
+    expression: ast.Expression
     words: tuple[str, ...]
     span: Span
 
@@ -100,7 +100,7 @@ class Call:
 
     def __init__(
         self,
-        node: tree.Call,
+        node: ast.Call,
         callee: Callee,
         arguments: tuple[Bound, ...],
         name: tuple[str, ...],
@@ -125,7 +125,7 @@ class Call:
         given = sorted((a.slot, a.span) for a in self.arguments if a.slot >= 0)
         return [flowing] * (flowing is not None) + [span for _, span in given]
 
-    def written(self, parameter: str) -> tree.Expression | None:
+    def written(self, parameter: str) -> ast.Expression | None:
         """The argument for a parameter as it is written."""
         given = [a.expression for a in self.arguments if a.parameter == parameter]
         return given[-1] if given else None
@@ -137,7 +137,7 @@ class Origin(Protocol):
     def place(self, parameter: str) -> Span | None:
         """Where the argument for a parameter is written."""
 
-    def written(self, parameter: str) -> tree.Expression | None:
+    def written(self, parameter: str) -> ast.Expression | None:
         """The argument for a parameter as it is written."""
 
 
@@ -166,7 +166,7 @@ class Caller(Evaluator):
     def _body(self, unit: Unit, frame: Frame) -> list[Any] | None:
         raise NotImplementedError
 
-    def _stages(self, table: tree.Stages, source: Any, frame: Frame) -> Value:
+    def _stages(self, table: ast.Stages, source: Any, frame: Frame) -> Value:
         raise NotImplementedError
 
     def record(self, problem: Diagnostic, scope: Scope) -> None:
@@ -179,14 +179,14 @@ class Caller(Evaluator):
 
     # From the text to a call
 
-    def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
+    def _flow(self, expression: ast.Flow, frame: Frame) -> Any:
         value = self.evaluate(expression.source, frame)
         run, trace, taps = Run(expression.source.span), frame.trace, None
         for step in expression.steps:
-            if type(step) is tree.Call:
+            if type(step) is ast.Call:
                 value = self._step(step, frame, value, run)
             else:
-                assert isinstance(step, tree.Stages)
+                assert isinstance(step, ast.Stages)
                 value = self._stages(step, value, frame)
                 run.mixed, taps = True, self.taps[id(value), id(frame.scope)]
             trace[id(step)] = value
@@ -195,7 +195,7 @@ class Caller(Evaluator):
             self.taps.setdefault((id(value), id(frame.scope)), taps)
         return value
 
-    def _step(self, call: tree.Call, frame: Frame, flowing: Any, run: Run) -> Any:
+    def _step(self, call: ast.Call, frame: Frame, flowing: Any, run: Run) -> Any:
         """A call with the value that a flow brings as its first tensor."""
         value: Any = frame.names.get(call.name)
         callee = value.callee if type(value) is OperationValue else None
@@ -210,7 +210,7 @@ class Caller(Evaluator):
         tensors, arguments = self._arguments(planned, [flowing], bound, frame)
         return self._perform(planned, tensors, arguments, frame, run)
 
-    def _call(self, call: tree.Call, frame: Frame) -> Any:
+    def _call(self, call: ast.Call, frame: Frame) -> Any:
         """A call outside a flow: arithmetic, an operation applied, or an operation as a value."""
         name = call.name
         value: Any = frame.names.get(name)
@@ -231,7 +231,7 @@ class Caller(Evaluator):
         tensors, arguments = self._arguments(planned, [], bound, frame)
         return self._perform(planned, tensors, arguments, frame, Run())
 
-    def _plain(self, call: tree.Call, frame: Frame) -> Callable[..., Any] | None:
+    def _plain(self, call: ast.Call, frame: Frame) -> Callable[..., Any] | None:
         """For a call of a function on numbers, or a word with arguments: what evaluates it."""
         if self._find(call, frame) is not None:
             return None
@@ -239,7 +239,7 @@ class Caller(Evaluator):
             return Caller._function
         return Caller._word if call.name in WORDS else None
 
-    def _function(self, call: tree.Call, frame: Frame) -> Any:
+    def _function(self, call: ast.Call, frame: Frame) -> Any:
         values = []
         for argument in call.arguments:
             if argument.name is not None:
@@ -266,16 +266,16 @@ class Caller(Evaluator):
             )
             self.warn(warning, frame.scope)
 
-    def _find(self, call: tree.Call | tree.Row, frame: Frame) -> Callee | None:
+    def _find(self, call: ast.Call | ast.Row, frame: Frame) -> Callee | None:
         """The block or primitive of a name."""
         block = frame.scope.unit.blocks.get(id(call))
         name = call.name
         return block or self.program.find(name, call.span.source) or OPERATIONS.get(name)
 
-    def _callee(self, call: tree.Call | tree.Row, frame: Frame) -> Callee | OperationValue:
+    def _callee(self, call: ast.Call | ast.Row, frame: Frame) -> Callee | OperationValue:
         """What a called name means: a parameter's operation, else a block, else a primitive."""
         name = call.name
-        span = call.name_span if isinstance(call, tree.Row) else name_span(call)
+        span = call.name_span if isinstance(call, ast.Row) else name_span(call)
         value = frame.names.get(name)
         if isinstance(value, OperationValue):
             return value
@@ -288,14 +288,14 @@ class Caller(Evaluator):
             raise errors.NotAnOperation(span, name=name, what=numbers.kind_of(value))
         self._unknown("operation", name, frame, span)
 
-    def _plan(self, call: tree.Call, callee: Callee | None, frame: Frame, flowing: int) -> Call:
+    def _plan(self, call: ast.Call, callee: Callee | None, frame: Frame, flowing: int) -> Call:
         """Match the arguments of a call with the parameters of what it calls."""
         key = (id(call), callee)
         if callee is None:
             found = self._callee(call, frame)
             assert not isinstance(found, OperationValue)
             callee = found
-        names = frame.scope.unit.names
+        names = names_of(frame.scope.unit)
         bound, changed, problems = bind(call, callee, names, flowing)
         for problem in problems[:-1]:
             self.record(problem, frame.scope)
@@ -397,14 +397,14 @@ class Caller(Evaluator):
 
         `places` are those of the tensors, if each has one, and `span` that of the operation.
         """
-        from archdsl.elaborate import provenance as reasons  # only a mistake needs it
+        from archdsl.elaborate import provenance  # only a mistake needs it
 
         inputs = [tensor for tensor in tensors if type(tensor) is Value]
         if not len(places) == len(inputs) == len(tensors):
-            places = reasons.places_in(frame, inputs)
+            places = provenance.places_in(frame, inputs)
         for each in (problem, *problem.others):
             each.span = (each.argument and origin.place(each.argument)) or span
-            reasons.explain(each, frame, [*zip(inputs, places)], origin.place, origin.written)
+            provenance.explain(each, frame, [*zip(inputs, places)], origin.place, origin.written)
         for each in problem.others:
             self.record(each, frame.scope)
 
@@ -412,7 +412,7 @@ class Caller(Evaluator):
         self,
         inputs: tuple[Value, ...],
         frame: Frame,
-        call: tree.Call,
+        call: ast.Call,
         name: tuple[str, ...],
         run: Run,
     ) -> tuple[tuple[Value, ...], tuple[str, ...]]:
@@ -522,7 +522,7 @@ class Caller(Evaluator):
             value = tensors[i] if i < len(tensors) else None
             if type(value) is not Value:
                 if value is None:
-                    if not isinstance(slot, tree.Parameter) or slot.default is None:
+                    if not isinstance(slot, ast.Parameter) or slot.default is None:
                         if i < len(tensors):
                             raise errors.AbsentTensor(span, what=f"`{unit.name}`")
                         raise errors.MissingTensor(span, callee=unit.name, tensor=slot.name)
@@ -559,7 +559,7 @@ class Caller(Evaluator):
         return scope
 
     def _default_value(
-        self, parameter: tree.Parameter, expression: tree.Expression, scope: Scope
+        self, parameter: ast.Parameter, expression: ast.Expression, scope: Scope
     ) -> Any:
         try:
             value = self.evaluate(expression, scope.frame)
@@ -573,7 +573,7 @@ class Caller(Evaluator):
 
 
 def bind(
-    call: tree.Call, callee: Callee, names: Names, flowing: int
+    call: ast.Call, callee: Callee, names: Names, flowing: int
 ) -> tuple[list[Bound], list[Bound], list[Diagnostic]]:
     """Match the arguments of a call with the parameters of what it calls, of which `flowing`
     tensors are there already: the arguments, those that a `set` gives, and what is wrong."""
@@ -591,7 +591,7 @@ def bind(
         if (
             name is None
             and room
-            and (names.is_tensor(expression) or isinstance(expression, tree.Absent))
+            and (names.is_tensor(expression) or isinstance(expression, ast.Absent))
         ):
             name = signature.tensors[0 if signature.variadic else slot]
             item = Bound(name, slot, expression, (), span)
@@ -622,7 +622,7 @@ def bind(
 
 
 def by_name(
-    arguments: Iterable[tree.Argument], callee: Callee
+    arguments: Iterable[ast.Argument], callee: Callee
 ) -> tuple[list[Bound], list[Diagnostic]]:
     """Arguments that are given by name only, as by `set`, and what is wrong with them."""
     bound: list[Bound] = []
@@ -674,7 +674,7 @@ def tensor_as_number(callee: Callee, parameter: str, span: Span) -> Diagnostic:
     return errors.TensorAsNumber(span, callee=callee.name, parameter=parameter, hint=hint)
 
 
-def name_span(call: tree.Call) -> Span:
+def name_span(call: ast.Call) -> Span:
     """The place of the name in a call."""
     return call.span._replace(end=call.span.start + len(call.name))
 

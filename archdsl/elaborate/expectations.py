@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.ir import costs
 from archdsl.diagnostics import errors
-from archdsl.ops import numbers
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
-from archdsl.elaborate.network import Elaborator, variant_cells
-from archdsl.ir.graph import Frame, Graph
-from archdsl.ops.kinds import describe
-from archdsl.frontend.python_names import is_class
-from archdsl.frontend.program import Unit
 from archdsl.diagnostics.source import Span
+from archdsl.elaborate.elaborator import Elaborator
+from archdsl.elaborate.variants import variant_cells
+from archdsl.frontend import ast
+from archdsl.frontend.program import Unit
+from archdsl.frontend.python_names import is_class
+from archdsl.ir import costs
+from archdsl.ir.graph import Frame, Graph
+from archdsl.ops import numbers
+from archdsl.ops.kinds import describe
 
 MEASURES = ("params", "macs", "depth")
 
@@ -106,27 +107,27 @@ class Expectations:
         return frozenset(
             operand.name
             for condition in self._conditions()
-            if isinstance(condition, tree.Comparison) and "==" in condition.operators
+            if isinstance(condition, ast.Comparison) and "==" in condition.operators
             for operand in condition.operands
-            if isinstance(operand, tree.Name)
+            if isinstance(operand, ast.Name)
         )
 
-    def _conditions(self) -> list[tree.Expression]:
+    def _conditions(self) -> list[ast.Expression]:
         """Those of `expect` for the spec as it stands, those of its row for a variant."""
         unit, variant = self.graph.unit, self.graph.variant
         if variant is None:
-            expects = [line for line in unit.body if isinstance(line, tree.Expect)]
+            expects = [line for line in unit.body if isinstance(line, ast.Expect)]
             return [condition for line in expects for condition in line.conditions]
         assert unit.variants is not None
         row = next(row for row in unit.variants.rows if row.name == variant)
         return [
-            tree.Comparison(cell.span, ("==",), (tree.Name(cell.span, name), cell))
+            ast.Comparison(cell.span, ("==",), (ast.Name(cell.span, name), cell))
             for name, cell in variant_cells(unit, row).items()
             if name in ("params", "macs")
         ]
 
-    def _check(self, condition: tree.Expression) -> None:
-        if not isinstance(condition, tree.Comparison):
+    def _check(self, condition: ast.Expression) -> None:
+        if not isinstance(condition, ast.Comparison):
             raise errors.WrongExpectation(condition.span)
         operands = condition.operands
         for sign, left, right in zip(condition.operators, operands, operands[1:]):
@@ -143,19 +144,19 @@ class Expectations:
                     difference=round(actual - stated),
                 )
 
-    def _value(self, operand: tree.Expression) -> Any:
-        if isinstance(operand, tree.Name) and operand.name in MEASURES:
+    def _value(self, operand: ast.Expression) -> Any:
+        if isinstance(operand, ast.Name) and operand.name in MEASURES:
             return getattr(self.total, operand.name)
         value = self._elaborator.evaluate(operand, self._frame)
         if not numbers.is_number(value):
             raise errors.WrongExpectation
         return value
 
-    def _text(self, operand: tree.Expression) -> str:
-        if isinstance(operand, tree.Name) and operand.name in MEASURES:
+    def _text(self, operand: ast.Expression) -> str:
+        if isinstance(operand, ast.Name) and operand.name in MEASURES:
             return operand.name
         return describe(self._value(operand))
 
 
-def _is_measure(operand: tree.Expression) -> bool:
-    return isinstance(operand, tree.Name) and operand.name in MEASURES
+def _is_measure(operand: ast.Expression) -> bool:
+    return isinstance(operand, ast.Name) and operand.name in MEASURES

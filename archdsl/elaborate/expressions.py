@@ -9,18 +9,18 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.ops import numbers
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.diagnostics.source import Span
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.frontend import ast
+from archdsl.frontend.program import Program, Unit, standard_names
 from archdsl.ir.graph import Frame, Node, Scope, Value
-from archdsl.ops import OPERATIONS, WORDS, Operation, Word, shape_text
+from archdsl.ops import OPERATIONS, WORDS, Operation, Word, numbers, shape_text
 from archdsl.ops.base import REQUIRED, tensor_text
 from archdsl.ops.initialisation import SCHEMES
 from archdsl.ops.kinds import whole
+from archdsl.support import limits
 from archdsl.support.records import Record
-from archdsl.frontend.program import Program, Unit, did_you_mean, nearest, standard_names
-from archdsl.diagnostics.source import Span
 
 if TYPE_CHECKING:
     from archdsl.diagnostics.foreign import Answer
@@ -79,24 +79,24 @@ class Evaluator:
         self.taps: dict[tuple[int, int], dict[str, Value]] = {}
         """For the ids of a table's last value and of its scope: the value of each row. Blocks that
         are given the value see none."""
-        self._handlers: dict[type[tree.Expression], Callable[[Any, Frame], Any]] = {
-            tree.Text: self._text,
-            tree.Truth: self._truth,
-            tree.Absent: self._absent,
-            tree.Name: self._outside_name,
-            tree.Field: self._field,
-            tree.Item: self._item,
-            tree.Negation: self._negation,
-            tree.Minus: self._minus,
-            tree.Binary: self._binary,
-            tree.Comparison: self._comparison,
-            tree.Tuple: self._tuple,
-            tree.List: self._list,
-            tree.Choice: self._choice,
-            tree.Call: self._call,
-            tree.Flow: self._flow,
-            tree.Guard: self._guard,
-            tree.Conditional: self._conditional,
+        self._handlers: dict[type[ast.Expression], Callable[[Any, Frame], Any]] = {
+            ast.Text: self._text,
+            ast.Truth: self._truth,
+            ast.Absent: self._absent,
+            ast.Name: self._outside_name,
+            ast.Field: self._field,
+            ast.Item: self._item,
+            ast.Negation: self._negation,
+            ast.Minus: self._minus,
+            ast.Binary: self._binary,
+            ast.Comparison: self._comparison,
+            ast.Tuple: self._tuple,
+            ast.List: self._list,
+            ast.Choice: self._choice,
+            ast.Call: self._call,
+            ast.Flow: self._flow,
+            ast.Guard: self._guard,
+            ast.Conditional: self._conditional,
         }
 
     def spend(self, amount: int, span: Span) -> None:
@@ -108,9 +108,9 @@ class Evaluator:
     def evaluate(self, expression: Any, frame: Frame) -> Any:
         """The value of an expression; kept in the frame's trace."""
         kind = type(expression)
-        if kind is tree.Number:  # first what most expressions are
+        if kind is ast.Number:  # first what most expressions are
             value = expression.value
-        elif kind is tree.Name and expression.name in frame.names:
+        elif kind is ast.Name and expression.name in frame.names:
             value = frame.names[expression.name]
             if type(value) is Poison:
                 raise Poisoned
@@ -119,10 +119,10 @@ class Evaluator:
         frame.trace[id(expression)] = value
         return value
 
-    def _call(self, expression: tree.Call, frame: Frame) -> Any:
+    def _call(self, expression: ast.Call, frame: Frame) -> Any:
         raise NotImplementedError
 
-    def _flow(self, expression: tree.Flow, frame: Frame) -> Any:
+    def _flow(self, expression: ast.Flow, frame: Frame) -> Any:
         raise NotImplementedError
 
     def _node(
@@ -138,16 +138,16 @@ class Evaluator:
 
     # Names and words
 
-    def _truth(self, expression: tree.Truth, frame: Frame) -> bool:
+    def _truth(self, expression: ast.Truth, frame: Frame) -> bool:
         return expression.value
 
-    def _text(self, expression: tree.Text, frame: Frame) -> NoReturn:
+    def _text(self, expression: ast.Text, frame: Frame) -> NoReturn:
         raise errors.TextAsValue(expression.span)
 
-    def _absent(self, expression: tree.Absent, frame: Frame) -> None:
+    def _absent(self, expression: ast.Absent, frame: Frame) -> None:
         return None
 
-    def _outside_name(self, expression: tree.Name, frame: Frame) -> Any:
+    def _outside_name(self, expression: ast.Name, frame: Frame) -> Any:
         """A name that is no value here: an operation, or a word."""
         name, facts = expression.name, frame.facts
         fact = facts.get(id(expression))
@@ -168,16 +168,16 @@ class Evaluator:
         values = {n for n, v in frame.names.items() if kind == "value" or type(v) is OperationValue}
         raise unknown_name(self.program, kind, name, span, values)
 
-    def argument(self, expression: tree.Expression, frame: Frame, words: Iterable[str]) -> Any:
+    def argument(self, expression: ast.Expression, frame: Frame, words: Iterable[str]) -> Any:
         """An argument's value; a name among `words` is that word, unless a value here has it."""
-        if words and isinstance(expression, tree.Name | tree.Call):
+        if words and isinstance(expression, ast.Name | ast.Call):
             if expression.name in words and expression.name not in frame.names:
-                if isinstance(expression, tree.Call):
+                if isinstance(expression, ast.Call):
                     return self._word(expression, frame)
                 return Word(expression.name)
         return self.evaluate(expression, frame)
 
-    def _word(self, expression: tree.Call, frame: Frame) -> Word:
+    def _word(self, expression: ast.Call, frame: Frame) -> Word:
         """A word with arguments: `kaiming_normal(fan_out)`."""
         scheme = SCHEMES.get(expression.name)
         names = [parameter.name for parameter in scheme.parameters] if scheme else []
@@ -216,7 +216,7 @@ class Evaluator:
 
     # Parts of values
 
-    def _field(self, expression: tree.Field, frame: Frame) -> Any:
+    def _field(self, expression: ast.Field, frame: Frame) -> Any:
         of = self.evaluate(expression.of, frame)
         name = expression.name
         if type(of) is not Value:
@@ -237,7 +237,7 @@ class Evaluator:
         hint = did_you_mean(nearest(name, taps)) or f"it has {', '.join(known)}"
         raise errors.UnknownField(expression.span, name=name, hint=hint)
 
-    def _item(self, expression: tree.Item, frame: Frame) -> Any:
+    def _item(self, expression: ast.Item, frame: Frame) -> Any:
         of = self.evaluate(expression.of, frame)
         index = self.evaluate(expression.index, frame)
         if not isinstance(of, list | tuple):
@@ -251,12 +251,12 @@ class Evaluator:
                 raise problem.labelled(expression.of.span, f"this has {len(of)}")
         return of[position]
 
-    def _tuple(self, expression: tree.Tuple, frame: Frame) -> Any:
+    def _tuple(self, expression: ast.Tuple, frame: Frame) -> Any:
         items = tuple([self.evaluate(item, frame) for item in expression.items])
         self.bound_extent(items, expression.span)
         return items
 
-    def _list(self, expression: tree.List, frame: Frame) -> Any:
+    def _list(self, expression: ast.List, frame: Frame) -> Any:
         items = [self.evaluate(item, frame) for item in expression.items]
         self.bound_extent(items, expression.span)
         return items
@@ -268,22 +268,22 @@ class Evaluator:
         if count > limits.ITEMS:
             raise errors.TooManyItems(span, count=count, limit=limits.ITEMS)
 
-    def _choice(self, expression: tree.Choice, frame: Frame) -> NoReturn:
+    def _choice(self, expression: ast.Choice, frame: Frame) -> NoReturn:
         raise errors.OpenChoice(expression.span)
 
     # Conditions
 
-    def truth(self, expression: tree.Expression, frame: Frame) -> bool:
+    def truth(self, expression: ast.Expression, frame: Frame) -> bool:
         """The value of a condition."""
         value = self.evaluate(expression, frame)
         if value is True or value is False:
             return value is True
         raise errors.NotACondition(expression.span, what=numbers.kind_of(value))
 
-    def _negation(self, expression: tree.Negation, frame: Frame) -> bool:
+    def _negation(self, expression: ast.Negation, frame: Frame) -> bool:
         return not self.truth(expression.operand, frame)
 
-    def _comparison(self, expression: tree.Comparison, frame: Frame) -> bool:
+    def _comparison(self, expression: ast.Comparison, frame: Frame) -> bool:
         operands = expression.operands
         left = self.evaluate(operands[0], frame)
         for i, sign in enumerate(expression.operators, 1):
@@ -297,14 +297,14 @@ class Evaluator:
             left = right
         return True
 
-    def _conditional(self, expression: tree.Conditional, frame: Frame) -> Any:
+    def _conditional(self, expression: ast.Conditional, frame: Frame) -> Any:
         if self.truth(expression.condition, frame):
             return self.evaluate(expression.value, frame)
         return self.evaluate(expression.otherwise, frame)
 
-    def _guard(self, expression: tree.Guard, frame: Frame) -> Any:
+    def _guard(self, expression: ast.Guard, frame: Frame) -> Any:
         flow = expression.value
-        if not isinstance(flow, tree.Flow) or not _is_source(flow.source):
+        if not isinstance(flow, ast.Flow) or not _is_source(flow.source):
             raise errors.GuardWithoutSource(expression.span)
         if self.truth(expression.condition, frame):
             return self.evaluate(flow, frame)
@@ -312,7 +312,7 @@ class Evaluator:
 
     # Arithmetic
 
-    def _minus(self, expression: tree.Minus, frame: Frame) -> Any:
+    def _minus(self, expression: ast.Minus, frame: Frame) -> Any:
         value = self.evaluate(expression.operand, frame)
         if type(value) is Value:
             return self._apply("mul", (value,), {"number": -1}, frame, expression.span)
@@ -321,7 +321,7 @@ class Evaluator:
         with Place(expression.span):
             return numbers.calculate("-", 0, value)
 
-    def _binary(self, expression: tree.Binary, frame: Frame) -> Any:
+    def _binary(self, expression: ast.Binary, frame: Frame) -> Any:
         sign = expression.operator
         if sign == "and" or sign == "or":
             if self.truth(expression.left, frame) is (sign == "or"):
@@ -343,7 +343,7 @@ class Evaluator:
             raise _operands(problem, expression, left, right) from None
 
     def _tensor_arithmetic(
-        self, expression: tree.Binary, left: Any, right: Any, frame: Frame
+        self, expression: ast.Binary, left: Any, right: Any, frame: Frame
     ) -> Any:
         sign, span = expression.operator, expression.span
         if left is None or right is None:
@@ -382,7 +382,7 @@ class Evaluator:
     def warn(self, warning: Diagnostic, scope: Scope) -> None:
         raise NotImplementedError
 
-    def _check_arms(self, expression: tree.Binary, right: Value, frame: Frame) -> None:
+    def _check_arms(self, expression: ast.Binary, right: Value, frame: Frame) -> None:
         """Warn where a sum has a tensor twice because a guard that does not hold gives its source:
         the arm does not go away."""
         arms = [expression.right, *_addends(expression.left)]
@@ -441,21 +441,21 @@ def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> erro
     return problem
 
 
-def _is_source(expression: tree.Expression) -> bool:
+def _is_source(expression: ast.Expression) -> bool:
     """Whether a guard can leave a line with this: it has been computed before."""
-    if isinstance(expression, tree.Item | tree.Field):
+    if isinstance(expression, ast.Item | ast.Field):
         return _is_source(expression.of)
-    return isinstance(expression, tree.Name)
+    return isinstance(expression, ast.Name)
 
 
 ADDENDS = 8
 """How many arms of a sum are compared with one another."""
 
 
-def _addends(expression: tree.Expression) -> list[tree.Expression]:
+def _addends(expression: ast.Expression) -> list[ast.Expression]:
     """What a sum is made of, as written; of a long one the last arms."""
-    found: list[tree.Expression] = []
-    while isinstance(expression, tree.Binary) and expression.operator == "+":
+    found: list[ast.Expression] = []
+    while isinstance(expression, ast.Binary) and expression.operator == "+":
         if len(found) == ADDENDS:
             return found
         found.append(expression.right)
@@ -463,20 +463,20 @@ def _addends(expression: tree.Expression) -> list[tree.Expression]:
     return [*found, expression]
 
 
-def _untaken(name: tree.Expression, frame: Frame) -> tree.Flow | None:
+def _untaken(name: ast.Expression, frame: Frame) -> ast.Flow | None:
     """The flow of the line of this name, if a guard left it out."""
-    if not isinstance(name, tree.Name):
+    if not isinstance(name, ast.Name):
         return None
     for line in frame.scope.unit.body:
-        if isinstance(line, tree.Assign) and isinstance(line.value, tree.Guard):
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Guard):
             if any(target.name == name.name for target in line.targets):
                 guard = line.value
                 if frame.trace.get(id(guard.condition)) is False:
-                    return guard.value if isinstance(guard.value, tree.Flow) else None
+                    return guard.value if isinstance(guard.value, ast.Flow) else None
     return None
 
 
-def _operands(problem: Diagnostic, expression: tree.Binary, left: Any, right: Any) -> Diagnostic:
+def _operands(problem: Diagnostic, expression: ast.Binary, left: Any, right: Any) -> Diagnostic:
     """A mistake of arithmetic, with what its operands are."""
     if isinstance(problem, errors.WrongOperands):
         problem.labelled(expression.left.span, f"this is {numbers.kind_of(left)}")

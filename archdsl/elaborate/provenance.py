@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic, Note
+from archdsl.diagnostics.source import Span
+from archdsl.frontend import ast
 from archdsl.ir.graph import Frame, Node, Scope, Value
-from archdsl.ops.numbers import PLAIN, is_function
 from archdsl.ops import shape_text
 from archdsl.ops.base import axis_text, tensor_text
 from archdsl.ops.kinds import describe, describe_apart
-from archdsl.diagnostics.source import Span
+from archdsl.ops.numbers import PLAIN, is_function
 
 _LABELS = 3
 """How many `let` lines are followed."""
@@ -29,7 +29,7 @@ def explain(
     frame: Frame,
     tensors: Sequence[tuple[Value, Span | None]],
     place: Callable[[str], Span | None] = lambda name: None,
-    written: Callable[[str], tree.Expression | None] = lambda name: None,
+    written: Callable[[str], ast.Expression | None] = lambda name: None,
 ) -> None:
     """Label what led to a mistake of an operation: its tensors, each with its place, and arguments.
 
@@ -58,7 +58,7 @@ def show_argument(problem: Diagnostic, parameter: str, scope: Scope) -> None:
             problem.notes.insert(0, Note(problem.span, text, label=True))
 
 
-def show_condition(problem: Diagnostic, condition: tree.Expression, frame: Frame) -> None:
+def show_condition(problem: Diagnostic, condition: ast.Expression, frame: Frame) -> None:
     """Show a condition with its numbers put in, where that says more than the text."""
     try:
         text = _term(condition, frame)
@@ -93,15 +93,15 @@ def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
     return f"this value is {tensor_text(shape) if len(shape) == 1 else shape_text(shape)}"
 
 
-def _channels(value: Value, frame: Frame) -> tree.Expression | None:
+def _channels(value: Value, frame: Frame) -> ast.Expression | None:
     """What the text says of the channels of a tensor, where it was made in this text."""
     node: Node | None = value.node
     while node is not None and "c" not in node.operation.parameters and len(node.inputs) == 1:
         node = node.inputs[0].node
     if node is None or node.scope is not frame.scope or node.outputs[0].shape[0] != value.shape[0]:
         return None
-    for call in tree.walk(frame.scope.unit.body):
-        if isinstance(call, tree.Call) and call.span == node.span:
+    for call in ast.walk(frame.scope.unit.body):
+        if isinstance(call, ast.Call) and call.span == node.span:
             return next((a.value for a in call.arguments if a.name in ("c", None)), None)
     return None
 
@@ -109,7 +109,7 @@ def _channels(value: Value, frame: Frame) -> tree.Expression | None:
 # Arithmetic
 
 
-def _show_arithmetic(problem: Diagnostic, expression: tree.Expression, frame: Frame) -> None:
+def _show_arithmetic(problem: Diagnostic, expression: ast.Expression, frame: Frame) -> None:
     """Say how an argument came to its value: in the sentence, and at the `let` lines it needs."""
     if "value" in problem.values:
         problem.values["value"] = _with_reason(problem.values["value"], expression, frame)
@@ -121,11 +121,11 @@ def _show_arithmetic(problem: Diagnostic, expression: tree.Expression, frame: Fr
             _label(problem, span, f"{text} = {describe(_value(let.value, frame))}")
 
 
-def _with_reason(shown: str, expression: tree.Expression | None, frame: Frame) -> str:
+def _with_reason(shown: str, expression: ast.Expression | None, frame: Frame) -> str:
     """A value with the arithmetic that leads to it, if this is what it leads to."""
     if expression is None or describe(_value(expression, frame)) != shown:
         return shown
-    while isinstance(expression, tree.Name):
+    while isinstance(expression, ast.Name):
         let = _let(expression.name, frame)
         if let is None:
             return shown
@@ -134,7 +134,7 @@ def _with_reason(shown: str, expression: tree.Expression | None, frame: Frame) -
     return f"{text} = {shown}" if text else shown
 
 
-def _value(expression: tree.Expression, frame: Frame | None) -> Any:
+def _value(expression: ast.Expression, frame: Frame | None) -> Any:
     """What an expression came to, in this frame or one around it; else its own text."""
     while frame is not None:
         if id(expression) in frame.trace:
@@ -143,14 +143,14 @@ def _value(expression: tree.Expression, frame: Frame | None) -> Any:
     return expression.span.text
 
 
-def _let(name: str, frame: Frame) -> tree.Let | None:
-    nodes = tree.walk(frame.scope.unit.body)
-    return next((n for n in nodes if isinstance(n, tree.Let) and n.name == name), None)
+def _let(name: str, frame: Frame) -> ast.Let | None:
+    nodes = ast.walk(frame.scope.unit.body)
+    return next((n for n in nodes if isinstance(n, ast.Let) and n.name == name), None)
 
 
-def _lets(expression: tree.Expression, frame: Frame) -> Iterator[tree.Let]:
+def _lets(expression: ast.Expression, frame: Frame) -> Iterator[ast.Let]:
     """The `let` lines that an expression needs, those that they need included."""
-    names = [node.name for node in tree.walk(expression) if isinstance(node, tree.Name)]
+    names = [node.name for node in ast.walk(expression) if isinstance(node, ast.Name)]
     seen: set[str] = set()
     while names:
         name = names.pop(0)
@@ -158,15 +158,15 @@ def _lets(expression: tree.Expression, frame: Frame) -> Iterator[tree.Let]:
         seen.add(name)
         if let is not None:
             yield let
-            names += [node.name for node in tree.walk(let.value) if isinstance(node, tree.Name)]
+            names += [node.name for node in ast.walk(let.value) if isinstance(node, ast.Name)]
 
 
-def _worked(expression: tree.Expression, frame: Frame) -> str:
+def _worked(expression: ast.Expression, frame: Frame) -> str:
     """Arithmetic with its numbers put in: `6 * 40`; empty for what is none, or is too long."""
-    if isinstance(expression, tree.Conditional):
+    if isinstance(expression, ast.Conditional):
         holds = _value(expression.condition, frame) is True
         return _worked(expression.value if holds else expression.otherwise, frame)
-    if not isinstance(expression, tree.Binary | tree.Call):
+    if not isinstance(expression, ast.Binary | ast.Call):
         return ""
     try:
         text = _term(expression, frame)
@@ -179,11 +179,11 @@ class _NoArithmetic(Exception):
     """There is something in an expression that is no number."""
 
 
-def _term(node: tree.Expression, frame: Frame) -> str:
-    if isinstance(node, tree.Binary):
+def _term(node: ast.Expression, frame: Frame) -> str:
+    if isinstance(node, ast.Binary):
         sign = node.operator if node.operator == "^" else f" {node.operator} "
         text = f"{_term(node.left, frame)}{sign}{_term(node.right, frame)}"
-    elif isinstance(node, tree.Comparison):
+    elif isinstance(node, ast.Comparison):
         terms = [_term(operand, frame) for operand in node.operands]
         if len(set(terms)) < len(terms):  # numbers that differ are told apart
             values = [_value(operand, frame) for operand in node.operands]
@@ -194,13 +194,13 @@ def _term(node: tree.Expression, frame: Frame) -> str:
         text = terms[0]
         for sign, term in zip(node.operators, terms[1:], strict=True):
             text += f" {sign} {term}"
-    elif isinstance(node, tree.Minus):
+    elif isinstance(node, ast.Minus):
         text = f"-{_term(node.operand, frame)}"
-    elif isinstance(node, tree.Call) and is_function(node.name):
+    elif isinstance(node, ast.Call) and is_function(node.name):
         inside = ", ".join(_term(argument.value, frame) for argument in node.arguments)
         return f"{node.name}({inside})"
     else:
-        value = node.value if isinstance(node, tree.Number) else _value(node, frame)
+        value = node.value if isinstance(node, ast.Number) else _value(node, frame)
         if type(value) not in PLAIN:
             raise _NoArithmetic
         return describe(value)

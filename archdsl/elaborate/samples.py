@@ -13,14 +13,14 @@ from math import isqrt
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic, Note
-from archdsl.elaborate.network import Elaborator, Stop
+from archdsl.elaborate.elaborator import Elaborator, Stop
 from archdsl.elaborate.expressions import Poison, Poisoned
+from archdsl.frontend import ast
+from archdsl.frontend.program import Program, Unit
 from archdsl.ir.graph import Scope, Value
 from archdsl.ops import Shape, shape_text
-from archdsl.frontend.program import Program, Unit
+from archdsl.support import limits
 
 MOST = 150
 """Samples for one block."""
@@ -128,8 +128,8 @@ def _numbers(unit: Unit, problems: list[Diagnostic]) -> set[int]:
     found = {int(n) for problem in problems for n in re.findall(r"\d+", problem.title[:500])}
     found |= {
         node.value
-        for node in tree.walk(unit.body)
-        if isinstance(node, tree.Number) and isinstance(node.value, int)
+        for node in ast.walk(unit.body)
+        if isinstance(node, ast.Number) and isinstance(node.value, int)
     }
     roots = {isqrt(n) for n in found if isqrt(n) ** 2 == n}
     return {n for n in found | roots if 1 < n <= LARGEST}
@@ -148,7 +148,7 @@ def _inputs(unit: Unit, shape: Shape) -> Iterator[list[Any]]:
         rows += [smaller, larger, gates, gates[::-1], [shape, *[shape[:1]] * (count - 1)], wider]
     for row in rows:
         yield [Value(sizes, None) for sizes in row]
-    optional = [isinstance(t, tree.Parameter) and t.default is not None for t in unit.tensors]
+    optional = [isinstance(t, ast.Parameter) and t.default is not None for t in unit.tensors]
     if any(optional):
         yield [None if absent else Value(shape, None) for absent in optional]
     yield [[Value(shape, None), Value(shape, None)] for _ in range(count)]

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import tables, ast as tree
-from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_of
 from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.diagnostics.source import Span
+from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_of
 from archdsl.elaborate.expressions import CONSTANTS, Callee, OperationValue, told, unknown_name
-from archdsl.ops.numbers import is_function
+from archdsl.elaborate.tables import cell_mistakes, shared_arguments, shared_mistakes
+from archdsl.frontend import ast, tables
+from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.scopes import names_of
 from archdsl.ops import OPERATIONS, WORDS, Operation, Word
 from archdsl.ops.kinds import describe
-from archdsl.frontend.program import Program, Unit
-from archdsl.diagnostics.source import Span
-from archdsl.elaborate.tables import cell_mistakes, shared_arguments, shared_mistakes
+from archdsl.ops.numbers import is_function
 
 IN_TABLES = ("index", "total", "rep", "up")
 """What a table knows beside its parameters: its counters, and a word for rounding."""
@@ -41,14 +42,14 @@ class _Text:
         self._unit = unit
         self._program = program
         defaults = tuple(p.default for p in unit.parameters)
-        kept = tuple(s for s in unit.body if not isinstance(s, tree.Expect | tree.Variants))
-        self._nodes = list(tree.walk((defaults, kept)))
+        kept = tuple(s for s in unit.body if not isinstance(s, ast.Expect | ast.Variants))
+        self._nodes = list(ast.walk((defaults, kept)))
         parameters = {parameter.name for parameter in unit.parameters}
-        lets = {node.name for node in self._nodes if isinstance(node, tree.Let)}
-        lets |= {node.variable for node in self._nodes if isinstance(node, tree.Repeat)}
+        lets = {node.name for node in self._nodes if isinstance(node, ast.Let)}
+        lets |= {node.variable for node in self._nodes if isinstance(node, ast.Repeat)}
         self._held = parameters | lets
         """The names that may hold operations."""
-        self._values = self._held | unit.names.tensors
+        self._values = self._held | names_of(unit).tensors
         self._given: list[_Given] = []
         self._problems: list[Diagnostic] = []
         self._match()
@@ -58,31 +59,31 @@ class _Text:
         in_tables: set[int] = set()
         columns: set[int] = set()
         for node in self._nodes:
-            if isinstance(node, tree.Stages):
-                in_tables |= {id(inner) for inner in tree.walk(node)}
+            if isinstance(node, ast.Stages):
+                in_tables |= {id(inner) for inner in ast.walk(node)}
                 # What may be a header with another first word is told of as such.
                 first = tables.rows_without_header(node)[:1]
-                columns |= {id(n) for row in first for n in tree.walk(row)}
-            elif isinstance(node, tree.Header):
+                columns |= {id(n) for row in first for n in ast.walk(row)}
+            elif isinstance(node, ast.Header):
                 columns |= set(map(id, node.columns))
         for node in self._nodes:
-            if not isinstance(node, tree.Name | tree.Call | tree.Row) or node.name in self._values:
+            if not isinstance(node, ast.Name | ast.Call | ast.Row) or node.name in self._values:
                 continue
             name, source = node.name, node.span.source
             if id(node) in columns or id(node) in self._unit.blocks:
                 continue
             if name in WORDS or name in OPERATIONS:
                 continue
-            if isinstance(node, tree.Name):
+            if isinstance(node, ast.Name):
                 if name == "training" or (name in IN_TABLES and id(node) in in_tables):
                     continue
                 if self._program.find(name, source) is None:
                     yield self._unknown_value(node)
             elif not is_function(name) and self._program.find(name, source) is None:
-                span = node.name_span if isinstance(node, tree.Row) else name_span(node)
+                span = node.name_span if isinstance(node, ast.Row) else name_span(node)
                 yield unknown_name(self._program, "operation", name, span, self._held)
 
-    def _unknown_value(self, node: tree.Name) -> Diagnostic:
+    def _unknown_value(self, node: ast.Name) -> Diagnostic:
         """What to say of a name without a value: a word, perhaps, that a parameter asks for."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
@@ -112,27 +113,27 @@ class _Text:
         steps: set[int] = set()
         defaults: set[int] = set()
         for node in self._nodes:  # outer ones come first
-            if isinstance(node, tree.Flow):
+            if isinstance(node, ast.Flow):
                 steps |= set(map(id, node.steps))
-            elif isinstance(node, tree.Default):
+            elif isinstance(node, ast.Default):
                 defaults.add(id(node.call))
                 self._match_default(node.call)
-            elif isinstance(node, tree.Call) and id(node) not in defaults:
+            elif isinstance(node, ast.Call) and id(node) not in defaults:
                 self._match_call(node, int(id(node) in steps))
-            elif isinstance(node, tree.Stages):
+            elif isinstance(node, ast.Stages):
                 self._match_table(node)
 
-    def _match_call(self, call: tree.Call, flowing: int) -> None:
+    def _match_call(self, call: ast.Call, flowing: int) -> None:
         callee = self._callee(call)
         meant = None if callee else self._meant(call)
         if found := callee or meant:
-            bound, changed, problems = bind(call, found, self._unit.names, flowing)
+            bound, changed, problems = bind(call, found, names_of(self._unit), flowing)
             if meant:  # others have other parameters, in another order
                 problems = [p for p in problems if isinstance(p, errors.UnknownParameter)]
                 bound = [item for item in bound if item.span.text.startswith(item.parameter)]
             self._take(found, [*bound, *changed], problems)
 
-    def _meant(self, call: tree.Call) -> type[Operation] | None:
+    def _meant(self, call: ast.Call) -> type[Operation] | None:
         """The primitive that another framework calls as this call does."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
@@ -143,12 +144,12 @@ class _Text:
             return None
         return OPERATIONS.get(answer.ours.partition("(")[0])
 
-    def _match_default(self, call: tree.Call) -> None:
+    def _match_default(self, call: ast.Call) -> None:
         callee = self._callee(call)
         if callee is not None:
             self._take(callee, *by_name(call.arguments, callee))
 
-    def _match_table(self, table: tree.Stages) -> None:
+    def _match_table(self, table: ast.Stages) -> None:
         shared, problems = shared_arguments(table)
         self._problems += problems
         try:
@@ -176,7 +177,7 @@ class _Text:
             if item.slot < 0
         ]
 
-    def _callee(self, call: tree.Call | tree.Row) -> Callee | None:
+    def _callee(self, call: ast.Call | ast.Row) -> Callee | None:
         """What a call calls; none where only its evaluation can tell."""
         name = call.name
         if name in self._held:
@@ -188,7 +189,7 @@ class _Text:
 
     def _wrong_value(self, given: _Given, callee: type[Operation]) -> Iterator[Diagnostic]:
         """What is wrong with a value that is written out, for every number of axes."""
-        if isinstance(given.value, tree.Text):
+        if isinstance(given.value, ast.Text):
             yield errors.TextAsValue(given.value.span)
             return
         parameter = callee.parameters[given.parameter]
@@ -213,20 +214,20 @@ class _Text:
                 problem.values["hint"] = answer.help if answer else ""
             yield problem
 
-    def _literal(self, node: tree.Expression, words: tuple[str, ...]) -> Any:
+    def _literal(self, node: ast.Expression, words: tuple[str, ...]) -> Any:
         """The value of an expression that has the same one everywhere."""
-        if isinstance(node, tree.Number | tree.Truth):
+        if isinstance(node, ast.Number | ast.Truth):
             return node.value
-        if isinstance(node, tree.Absent):
+        if isinstance(node, ast.Absent):
             return None
-        if isinstance(node, tree.Minus) and isinstance(node.operand, tree.Number):
+        if isinstance(node, ast.Minus) and isinstance(node.operand, ast.Number):
             return -node.operand.value
-        if isinstance(node, tree.Tuple | tree.List):
+        if isinstance(node, ast.Tuple | ast.List):
             items = [self._literal(item, ()) for item in node.items]
             if any(item is _UNKNOWN for item in items):
                 return _UNKNOWN
-            return items if isinstance(node, tree.List) else tuple(items)
-        if isinstance(node, tree.Name) and node.name not in self._values:
+            return items if isinstance(node, ast.List) else tuple(items)
+        if isinstance(node, ast.Name) and node.name not in self._values:
             if node.name in words:
                 return Word(node.name)
             callee = self._program.find(node.name, node.span.source) or OPERATIONS.get(node.name)
@@ -245,5 +246,5 @@ class _Given(NamedTuple):
 
     callee: Callee
     parameter: str
-    value: tree.Expression
+    value: ast.Expression
     span: Span

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.ops import numbers
-from archdsl.frontend import tables, ast as tree
+from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.diagnostics.source import Span
 from archdsl.elaborate.calls import (
     Caller,
     round_work,
@@ -17,13 +16,14 @@ from archdsl.elaborate.calls import (
     unknown_parameter,
     words_of,
 )
-from archdsl.diagnostics.diagnostic import Diagnostic
 from archdsl.elaborate.expressions import Callee, OperationValue, Place, Poisoned
-from archdsl.ir.graph import Frame, RowRepeat, Stage, Value
-from archdsl.ops import OPERATIONS, Word
-from archdsl.ops.kinds import describe, whole
+from archdsl.frontend import ast, tables
 from archdsl.frontend.program import Unit
-from archdsl.diagnostics.source import Span
+from archdsl.frontend.scopes import names_of
+from archdsl.ir.graph import Frame, RowRepeat, Stage, Value
+from archdsl.ops import OPERATIONS, Word, numbers
+from archdsl.ops.kinds import describe, whole
+from archdsl.support import limits
 
 DIVISOR = 8
 """What scaled channels are a multiple of, where neither row nor table says."""
@@ -55,7 +55,7 @@ class Row:
         """The cell for a parameter."""
         return next((entry.span for name, entry, _ in self.entries if name == parameter), None)
 
-    def written(self, parameter: str) -> tree.Expression | None:
+    def written(self, parameter: str) -> ast.Expression | None:
         """What the cell for a parameter says."""
         return next((entry.value for name, entry, _ in self.entries if name == parameter), None)
 
@@ -71,7 +71,7 @@ class Use(NamedTuple):
 class Table(NamedTuple):
     """A table of the text: its rows, and the arguments that all of them share."""
 
-    node: tree.Stages
+    node: ast.Stages
     plans: list[tables.RowPlan]
     shared: dict[str, tables.Entry]
 
@@ -79,7 +79,7 @@ class Table(NamedTuple):
 class Stager(Caller):
     """Evaluates stage tables."""
 
-    def _stages(self, table: tree.Stages, source: Any, frame: Frame) -> Value:
+    def _stages(self, table: ast.Stages, source: Any, frame: Frame) -> Value:
         if not isinstance(source, Value):
             if source is None:
                 raise errors.AbsentTensor(table.span, what="`stages`")
@@ -87,7 +87,7 @@ class Stager(Caller):
         value: Value = source
         uses = self._uses(table, frame)
         total = sum(use.repeats for use in uses if isinstance(use.row.callee, Unit))
-        name = frame.scope.unit.names.scopes.get(id(table), ("stages",))
+        name = names_of(frame.scope.unit).scopes.get(id(table), ("stages",))
         if frame.rounds:
             name = (name[0], *frame.rounds, *name[1:])
         taps: dict[str, Value] = {}
@@ -116,7 +116,7 @@ class Stager(Caller):
         self.taps[place] = {**self.taps.get(place, {}), **taps}
         return value
 
-    def _uses(self, node: tree.Stages, frame: Frame) -> list[Use]:
+    def _uses(self, node: ast.Stages, frame: Frame) -> list[Use]:
         """The rows, with their mistakes that can be seen before any of them runs."""
         table: Table | None = frame.facts.get(id(node))
         if table is None:
@@ -157,7 +157,7 @@ class Stager(Caller):
             frame.facts[key] = True
         return problems
 
-    def _table(self, node: tree.Stages) -> Table:
+    def _table(self, node: ast.Stages) -> Table:
         shared, problems = shared_arguments(node)
         if problems:
             raise problems[0]
@@ -323,7 +323,7 @@ def cell_mistakes(
     return found
 
 
-def shared_arguments(table: tree.Stages) -> tuple[dict[str, tables.Entry], list[Diagnostic]]:
+def shared_arguments(table: ast.Stages) -> tuple[dict[str, tables.Entry], list[Diagnostic]]:
     """The arguments of `stages(...)`, and what is wrong with how they are given."""
     shared: dict[str, tables.Entry] = {}
     problems: list[Diagnostic] = []

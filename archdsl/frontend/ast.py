@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.support.records import Record
 from archdsl.diagnostics.source import Span
+from archdsl.support.records import Record
 
 
 class Node(Record):

@@ -17,9 +17,9 @@ from itertools import groupby, zip_longest
 
 from lark import Token
 
+from archdsl.diagnostics.source import Source
 from archdsl.frontend.layout import BODY, BRACKET, CLOSERS, EXPECTS_VALUE, OPENERS, TABLE
 from archdsl.frontend.parser import lex, parse
-from archdsl.diagnostics.source import Source
 
 STEP = "  "
 BETWEEN_COLUMNS = "  "

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from lark import Token
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
 from archdsl.diagnostics.source import Source, Span
+from archdsl.support import limits
 
 # A line that starts with one of these continues the one above.
 CONTINUES = {"ARROW", "SIGN", "TIMES", "COMPARE", "POWER", "IF", "ELSE", "AND", "OR"}
@@ -128,8 +128,6 @@ class Layout:
     def _unclosed(
         self, stack: list[tuple[Token, str]], noticed: Token | None = None
     ) -> errors.Diagnostic:
-        from archdsl.frontend.recovery import never_closed  # only a mistake needs it
-
         at = None if noticed is None else noticed.start_pos
         return never_closed(self._span(stack[-1][0]), at)
 
@@ -140,3 +138,14 @@ class Layout:
 
     def _span(self, token: Token) -> Span:
         return Span(self.source, token.start_pos or 0, token.end_pos or 0)
+
+
+def never_closed(span: Span, noticed: int | None = None) -> errors.Diagnostic:
+    """A bracket without its end; `noticed` is where something stands that is not in it."""
+    text = span.source.text
+    closer = PAIRS[span.text]
+    hint = f"add the missing `{closer}`"
+    if text[: span.start].rstrip().endswith("stages") and span.text == "(":
+        noticed, hint = None, "a table stands in braces: stages { ... }"
+    at = len(text) if noticed is None else noticed
+    return errors.NeverClosed(span, opener=span.text, closer=closer, hint=hint, noticed=at)

@@ -7,11 +7,12 @@ import textwrap
 from typing import NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.support import resources
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.frontend.parser import parse
-from archdsl.frontend.program import did_you_mean, nearest, read
+from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.frontend.ast import Definition, Doc, Variants
+from archdsl.frontend.parser import parse
+from archdsl.frontend.program import read
+from archdsl.support import resources
 
 
 class Entry(NamedTuple):

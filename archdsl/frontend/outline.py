@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.source import Span
+from archdsl.frontend import ast
 
 
 class Outline:
@@ -26,25 +26,25 @@ class Outline:
         """For the id of each call that took the place of a body: what it calls."""
         self.labels: set[str] = set()
 
-    def body(self, statements: tuple[tree.Statement, ...]) -> tuple[tree.Statement, ...]:
+    def body(self, statements: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:
         """The statements, with a call in each labelled repeat in the place of its body."""
-        done: list[tree.Statement] = []
+        done: list[ast.Statement] = []
         for statement in statements:
-            if isinstance(statement, tree.Repeat):
+            if isinstance(statement, ast.Repeat):
                 tensors, numbers = set(self.tensors), set(self.numbers)
                 done.append(self._repeat(statement))
                 self.tensors, self.numbers = tensors, numbers
                 continue
             done.append(statement)
-            if isinstance(statement, tree.Assign):
+            if isinstance(statement, ast.Assign):
                 self.tensors.update(target.name for target in statement.targets)
-                if isinstance(statement.value, tree.Absent):
+                if isinstance(statement.value, ast.Absent):
                     self.optional.update(target.name for target in statement.targets)
-            elif isinstance(statement, tree.Let):
+            elif isinstance(statement, ast.Let):
                 self.numbers.add(statement.name)
         return tuple(done)
 
-    def _repeat(self, repeat: tree.Repeat) -> tree.Repeat:
+    def _repeat(self, repeat: ast.Repeat) -> ast.Repeat:
         label = repeat.label
         if label is not None:
             if label in self.labels:
@@ -54,13 +54,13 @@ class Outline:
         self.numbers.add(repeat.variable)
         if label is None or not changed:
             body = self.body(repeat.body)
-            return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, body)
+            return ast.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, body)
         taps = self._taps(repeat.body)
         if taps:
             names = {field: name for name, field in taps.items()}
             repeat = _replaced(repeat, names)
         for statement in repeat.body:
-            if isinstance(statement, tree.Let) and statement.name in self.numbers:
+            if isinstance(statement, ast.Let) and statement.name in self.numbers:
                 raise errors.NumberCarried(statement.span, name=statement.name, label=label)
         free = _free(repeat.body, set(), self.numbers)
         tensors = {n: span for n, span in free.items() if n in self.tensors or n in taps}
@@ -72,29 +72,29 @@ class Outline:
             repeat.span,
             (
                 *(self._tensor(name, span) for name, span in tensors.items()),
-                *(tree.Parameter(span, name, None, None) for name, span in numbers.items()),
+                *(ast.Parameter(span, name, None, None) for name, span in numbers.items()),
             ),
-            (*inside.body(repeat.body), tree.Return(repeat.span, results)),
+            (*inside.body(repeat.body), ast.Return(repeat.span, results)),
             inside.blocks,
         )
         given = (*_names(tensors), *_names(numbers))
         arguments = tuple(
-            tree.Argument(n.span, n.name, _read(n, *taps[n.name]) if n.name in taps else n)
+            ast.Argument(n.span, n.name, _read(n, *taps[n.name]) if n.name in taps else n)
             for n in given
         )
-        call = tree.Call(repeat.span, label, arguments)
+        call = ast.Call(repeat.span, label, arguments)
         self.blocks[id(call)] = block
-        line = tree.Assign(repeat.span, results, call)
-        return tree.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, (line,))
+        line = ast.Assign(repeat.span, results, call)
+        return ast.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, (line,))
 
-    def _taps(self, body: tuple[tree.Statement, ...]) -> dict[str, tuple[str, str]]:
+    def _taps(self, body: tuple[ast.Statement, ...]) -> dict[str, tuple[str, str]]:
         """Names for the taps that a body reads of the tables around it: each is a parameter."""
-        taken = {node.name for node in tree.walk(body) if isinstance(node, tree.Name)}
+        taken = {node.name for node in ast.walk(body) if isinstance(node, ast.Name)}
         taken |= {*self.tensors, *self.numbers, *_assigned(body)}
         outer = self.tensors - {*_assigned(body)}
         found: dict[tuple[str, str], str] = {}
-        for node in tree.walk(body):
-            if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
+        for node in ast.walk(body):
+            if isinstance(node, ast.Field) and isinstance(node.of, ast.Name):
                 field = (node.of.name, node.name)
                 if node.of.name in outer and not node.is_size and field not in found:
                     name = "_".join(field)
@@ -104,9 +104,9 @@ class Outline:
                     found[field] = name
         return {name: field for field, name in found.items()}
 
-    def _tensor(self, name: str, span: Span) -> tree.Parameter:
-        default = tree.Absent(span) if name in self.optional else None
-        return tree.Parameter(span, name, "tensor", default)
+    def _tensor(self, name: str, span: Span) -> ast.Parameter:
+        default = ast.Absent(span) if name in self.optional else None
+        return ast.Parameter(span, name, "tensor", default)
 
 
 class Outlined:
@@ -116,8 +116,8 @@ class Outlined:
         self,
         name: str,
         span: Span,
-        parameters: tuple[tree.Parameter, ...],
-        body: tuple[tree.Statement, ...],
+        parameters: tuple[ast.Parameter, ...],
+        body: tuple[ast.Statement, ...],
         blocks: dict[int, Outlined],
     ) -> None:
         self.name = name
@@ -127,53 +127,53 @@ class Outlined:
         self.blocks = blocks
 
 
-def _read(name: tree.Name, of: str, label: str) -> tree.Field:
-    return tree.Field(name.span, tree.Name(name.span, of), label)
+def _read(name: ast.Name, of: str, label: str) -> ast.Field:
+    return ast.Field(name.span, ast.Name(name.span, of), label)
 
 
 def _replaced(node: Any, names: dict[tuple[str, str], str]) -> Any:
     """A piece of text with names in the place of taps."""
-    if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
+    if isinstance(node, ast.Field) and isinstance(node.of, ast.Name):
         name = names.get((node.of.name, node.name))
-        return node if name is None else tree.Name(node.span, name)
-    if isinstance(node, tree.Node):
+        return node if name is None else ast.Name(node.span, name)
+    if isinstance(node, ast.Node):
         return type(node)(*(_replaced(getattr(node, field), names) for field in node.fields))
     return tuple(_replaced(item, names) for item in node) if type(node) is tuple else node
 
 
-def _names(spans: dict[str, Span]) -> tuple[tree.Name, ...]:
-    return tuple(tree.Name(span, name) for name, span in spans.items())
+def _names(spans: dict[str, Span]) -> tuple[ast.Name, ...]:
+    return tuple(ast.Name(span, name) for name, span in spans.items())
 
 
-def _assigned(body: tuple[tree.Statement, ...]) -> Iterator[str]:
+def _assigned(body: tuple[ast.Statement, ...]) -> Iterator[str]:
     for statement in body:
-        if isinstance(statement, tree.Assign):
+        if isinstance(statement, ast.Assign):
             yield from (target.name for target in statement.targets)
-        elif isinstance(statement, tree.Repeat):
+        elif isinstance(statement, ast.Repeat):
             yield from _assigned(statement.body)
 
 
 def _free(
-    body: tuple[tree.Statement, ...], bound: set[str], numbers: set[str]
+    body: tuple[ast.Statement, ...], bound: set[str], numbers: set[str]
 ) -> dict[str, Span]:
     """The names that statements read before they give them values, and where first; those of
     `numbers` may hold an operation, and be called."""
     found: dict[str, Span] = {}
 
     def reads(node: Any) -> None:
-        for inner in tree.walk(node):
-            if isinstance(inner, tree.Name | tree.Call | tree.Row) and inner.name not in bound:
-                if isinstance(inner, tree.Name) or inner.name in numbers:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name | ast.Call | ast.Row) and inner.name not in bound:
+                if isinstance(inner, ast.Name) or inner.name in numbers:
                     found.setdefault(inner.name, inner.span)
 
     for statement in body:
-        if isinstance(statement, tree.Assign):
+        if isinstance(statement, ast.Assign):
             reads(statement.value)
             bound |= {target.name for target in statement.targets}
-        elif isinstance(statement, tree.Let):
+        elif isinstance(statement, ast.Let):
             reads(statement.value)
             bound.add(statement.name)
-        elif isinstance(statement, tree.Repeat):
+        elif isinstance(statement, ast.Repeat):
             reads((statement.start, statement.stop))
             inside = _free(statement.body, bound | {statement.variable}, numbers)
             # What the inner repeat changes must be there before, for it may have no rounds.

@@ -12,14 +12,14 @@ import lark
 from lark import Lark, Token
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits, resources
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.frontend.layout import Layout
 from archdsl.diagnostics.source import Source, Span
+from archdsl.frontend import ast
+from archdsl.frontend.layout import Layout
+from archdsl.support import limits, resources
 
 
-def parse(source: Source) -> tree.File:
+def parse(source: Source) -> ast.File:
     """The tree of a file. Raises `DiagnosticError` with the mistakes of its syntax."""
     problems: list[errors.Diagnostic] = []
     text: str | None = source.text
@@ -27,7 +27,7 @@ def parse(source: Source) -> tree.File:
     most = min(limits.MISTAKES, 300_000 // (len(source.text) + 1) + 1)
     while text is not None and len(problems) < most:
         try:
-            file: tree.File = _parse(source, "start", text)
+            file: ast.File = _parse(source, "start", text)
         except errors.Diagnostic as problem:
             from archdsl.frontend.recovery import mended  # only a mistake needs it
 
@@ -40,9 +40,9 @@ def parse(source: Source) -> tree.File:
     raise DiagnosticError(problems)
 
 
-def parse_expression(source: Source) -> tree.Expression:
+def parse_expression(source: Source) -> ast.Expression:
     """The tree of an expression by itself: what an option of the command line says."""
-    expression: tree.Expression = _parse(source, "alone", source.text)
+    expression: ast.Expression = _parse(source, "alone", source.text)
     return expression
 
 
@@ -124,44 +124,44 @@ class Builder(lark.Transformer[Any, Any]):
 
     # Files and definitions
 
-    def start(self, children: Children) -> tree.File:
-        uses = tuple(child for child in children if isinstance(child, tree.Use))
-        definitions = tuple(child for child in children if isinstance(child, tree.Definition))
-        return tree.File(Span(self.source, 0, 0), uses, definitions)
+    def start(self, children: Children) -> ast.File:
+        uses = tuple(child for child in children if isinstance(child, ast.Use))
+        definitions = tuple(child for child in children if isinstance(child, ast.Definition))
+        return ast.File(Span(self.source, 0, 0), uses, definitions)
 
-    def alone(self, children: Children) -> tree.Expression:
-        expression: tree.Expression = children[0]
+    def alone(self, children: Children) -> ast.Expression:
+        expression: ast.Expression = children[0]
         return expression
 
-    def use(self, children: Children) -> tree.Use:
-        return tree.Use(self._at(children[0]), _unquoted(children[0]))
+    def use(self, children: Children) -> ast.Use:
+        return ast.Use(self._at(children[0]), _unquoted(children[0]))
 
-    def definition(self, children: Children) -> tree.Definition:
+    def definition(self, children: Children) -> ast.Definition:
         kind, name, *parts = children
         body = parts.pop()
         parameters = extends = class_name = None
         for part in parts:
-            if isinstance(part, tree.Name):
+            if isinstance(part, ast.Name):
                 extends = part
             elif isinstance(part, Token):
                 class_name = str(part)
             else:
                 parameters = part
-        return tree.Definition(
+        return ast.Definition(
             self._at(name), str(kind), str(name), parameters, extends, class_name, body
         )
 
-    def extends(self, children: Children) -> tree.Name:
+    def extends(self, children: Children) -> ast.Name:
         return self.name(children)
 
     def class_name(self, children: Children) -> Token:
         name: Token = children[0]
         return name
 
-    def parameters(self, children: Children) -> tuple[tree.Parameter, ...]:
+    def parameters(self, children: Children) -> tuple[ast.Parameter, ...]:
         return tuple(children[:-1])
 
-    def parameter(self, children: Children) -> tree.Parameter:
+    def parameter(self, children: Children) -> ast.Parameter:
         name, kind, default = children[0], None, None
         for child in children[1:]:
             if isinstance(child, Token):
@@ -170,43 +170,43 @@ class Builder(lark.Transformer[Any, Any]):
                     raise errors.UnknownKind(self._at(child), kind=kind)
             else:
                 default = child
-        return tree.Parameter(self._at(name), str(name), kind, default)
+        return ast.Parameter(self._at(name), str(name), kind, default)
 
-    def body(self, children: Children) -> tuple[tree.Statement, ...]:
+    def body(self, children: Children) -> tuple[ast.Statement, ...]:
         return tuple(children[:-1])
 
     # Statements
 
-    def doc(self, children: Children) -> tree.Doc:
-        return tree.Doc(self._at(children[0]), _unquoted(children[0]))
+    def doc(self, children: Children) -> ast.Doc:
+        return ast.Doc(self._at(children[0]), _unquoted(children[0]))
 
-    def input_(self, children: Children) -> tree.Input:
+    def input_(self, children: Children) -> ast.Input:
         name, *sizes = children
         if len(sizes) == 1 and isinstance(sizes[0], Token):
             at, sizes = self._at(sizes[0]), str(sizes[0]).split("x")
-            sizes = [tree.Number(at, _number(at, size)) for size in sizes]
-        return tree.Input(self._at(name), str(name), tuple(sizes))
+            sizes = [ast.Number(at, _number(at, size)) for size in sizes]
+        return ast.Input(self._at(name), str(name), tuple(sizes))
 
-    def let(self, children: Children) -> tree.Let:
-        return tree.Let(self._at(children[0]), str(children[0]), children[1])
+    def let(self, children: Children) -> ast.Let:
+        return ast.Let(self._at(children[0]), str(children[0]), children[1])
 
-    def require(self, children: Children) -> tree.Require:
+    def require(self, children: Children) -> ast.Require:
         condition, message = children
-        return tree.Require(condition.span, condition, _unquoted(message), self._at(message))
+        return ast.Require(condition.span, condition, _unquoted(message), self._at(message))
 
-    def warn(self, children: Children) -> tree.Warn:
+    def warn(self, children: Children) -> ast.Warn:
         condition, message = children
-        return tree.Warn(condition.span, condition, _unquoted(message), self._at(message))
+        return ast.Warn(condition.span, condition, _unquoted(message), self._at(message))
 
-    def expect(self, children: Children) -> tree.Expect:
-        return tree.Expect(self._at(children[0], children[-1]), tuple(children))
+    def expect(self, children: Children) -> ast.Expect:
+        return ast.Expect(self._at(children[0], children[-1]), tuple(children))
 
-    def default(self, children: Children) -> tree.Default:
-        return tree.Default(children[0].span, children[0])
+    def default(self, children: Children) -> ast.Default:
+        return ast.Default(children[0].span, children[0])
 
-    def variants(self, children: Children) -> tree.Variants:
-        columns: tuple[tree.Name, ...] = ()
-        rows: list[tree.Variant] = []
+    def variants(self, children: Children) -> ast.Variants:
+        columns: tuple[ast.Name, ...] = ()
+        rows: list[ast.Variant] = []
         header: Span | None = None
         for name, *cells in children:
             at = self._at(name, (cells or [name])[-1])
@@ -219,176 +219,176 @@ class Builder(lark.Transformer[Any, Any]):
             else:
                 columns, header = tuple(map(self._column, cells)), at
         if not children:
-            return tree.Variants(Span(self.source, 0, 0), (), ())
+            return ast.Variants(Span(self.source, 0, 0), (), ())
         first, last = children[0][0], children[-1][-1]
-        return tree.Variants(self._at(first, last), columns, tuple(rows))
+        return ast.Variants(self._at(first, last), columns, tuple(rows))
 
     def variant(self, children: Children) -> Children:
         return children
 
-    def _variant(self, span: Span, name: str, cells: Children) -> tree.Variant:
+    def _variant(self, span: Span, name: str, cells: Children) -> ast.Variant:
         for cell in cells:
             if isinstance(cell, Token):
                 raise errors.ReservedWord(self._at(cell), word=str(cell))
-        return tree.Variant(span, name, tuple(cells))
+        return ast.Variant(span, name, tuple(cells))
 
-    def _column(self, cell: tree.Cell | Token) -> tree.Name:
+    def _column(self, cell: ast.Cell | Token) -> ast.Name:
         if isinstance(cell, Token):
             return self.name([cell])
-        if cell.name is None and isinstance(cell.value, tree.Name):
+        if cell.name is None and isinstance(cell.value, ast.Name):
             return cell.value
         raise errors.NotAColumn(cell.span, text=cell.span.text)
 
-    def set_(self, children: Children) -> tree.Set:
+    def set_(self, children: Children) -> ast.Set:
         path, (arguments, end) = children
         span = self._at(path[0], end)
-        return tree.Set(span, tuple(map(str, path)), self._at(path[0], path[-1]), arguments)
+        return ast.Set(span, tuple(map(str, path)), self._at(path[0], path[-1]), arguments)
 
     def path(self, children: Children) -> Children:
         return children
 
-    def assign(self, children: Children) -> tree.Assign:
+    def assign(self, children: Children) -> ast.Assign:
         *names, value = children
         targets = tuple(self.name([name]) for name in names)
-        return tree.Assign(self._at(names[0], value), targets, value)
+        return ast.Assign(self._at(names[0], value), targets, value)
 
-    def return_(self, children: Children) -> tree.Return:
-        return tree.Return(self._at(children[0], children[-1]), tuple(children))
+    def return_(self, children: Children) -> ast.Return:
+        return ast.Return(self._at(children[0], children[-1]), tuple(children))
 
-    def repeat(self, children: Children) -> tree.Repeat:
+    def repeat(self, children: Children) -> ast.Repeat:
         *names, start, stop, body = children
         label, variable = names if len(names) == 2 else (None, names[0])
         label = None if label is None else str(label)
-        return tree.Repeat(self._at(names[0], stop), label, str(variable), start, stop, body)
+        return ast.Repeat(self._at(names[0], stop), label, str(variable), start, stop, body)
 
     # Expressions
 
-    def guard(self, children: Children) -> tree.Guard:
-        return tree.Guard(self._at(children[0], children[1]), *children)
+    def guard(self, children: Children) -> ast.Guard:
+        return ast.Guard(self._at(children[0], children[1]), *children)
 
-    def conditional(self, children: Children) -> tree.Conditional:
-        return tree.Conditional(self._at(children[0], children[2]), *children)
+    def conditional(self, children: Children) -> ast.Conditional:
+        return ast.Conditional(self._at(children[0], children[2]), *children)
 
-    def flow(self, children: Children) -> tree.Flow:
+    def flow(self, children: Children) -> ast.Flow:
         source, step = children
         span = self._at(source, step)
-        if isinstance(source, tree.Flow):
-            return tree.Flow(span, source.source, (*source.steps, step))
-        return tree.Flow(span, source, (step,))
+        if isinstance(source, ast.Flow):
+            return ast.Flow(span, source.source, (*source.steps, step))
+        return ast.Flow(span, source, (step,))
 
-    def step_name(self, children: Children) -> tree.Call:
-        return tree.Call(self._at(children[0]), str(children[0]), (), False)
+    def step_name(self, children: Children) -> ast.Call:
+        return ast.Call(self._at(children[0]), str(children[0]), (), False)
 
-    def call(self, children: Children) -> tree.Call:
+    def call(self, children: Children) -> ast.Call:
         name, (arguments, end) = children
-        return tree.Call(self._at(name, end), str(name), arguments)
+        return ast.Call(self._at(name, end), str(name), arguments)
 
-    def arguments(self, children: Children) -> tuple[tuple[tree.Argument, ...], Token]:
+    def arguments(self, children: Children) -> tuple[tuple[ast.Argument, ...], Token]:
         *arguments, end = children
         return tuple(arguments), end
 
-    def argument(self, children: Children) -> tree.Argument:
+    def argument(self, children: Children) -> ast.Argument:
         *name, value = children
         span = self._at((name or [value])[0], value)
-        return tree.Argument(span, str(name[0]) if name else None, value)
+        return ast.Argument(span, str(name[0]) if name else None, value)
 
-    def _binary(self, operator: str, children: Children) -> tree.Binary:
+    def _binary(self, operator: str, children: Children) -> ast.Binary:
         left, right = children[0], children[-1]
-        return tree.Binary(self._at(left, right), operator, left, right)
+        return ast.Binary(self._at(left, right), operator, left, right)
 
-    def or_(self, children: Children) -> tree.Binary:
+    def or_(self, children: Children) -> ast.Binary:
         return self._binary("or", children)
 
-    def and_(self, children: Children) -> tree.Binary:
+    def and_(self, children: Children) -> ast.Binary:
         return self._binary("and", children)
 
-    def power(self, children: Children) -> tree.Binary:
+    def power(self, children: Children) -> ast.Binary:
         return self._binary("^", children)
 
-    def sum(self, children: Children) -> tree.Binary:
+    def sum(self, children: Children) -> ast.Binary:
         return self._binary(str(children[1]), children)
 
     product = sum
 
-    def not_(self, children: Children) -> tree.Negation:
+    def not_(self, children: Children) -> ast.Negation:
         sign, operand = children
-        return tree.Negation(self._at(sign, operand), operand)
+        return ast.Negation(self._at(sign, operand), operand)
 
-    def comparison(self, children: Children) -> tree.Comparison:
+    def comparison(self, children: Children) -> ast.Comparison:
         operators = tuple(map(str, children[1::2]))
-        return tree.Comparison(self._at(children[0], children[-1]), operators, tuple(children[::2]))
+        return ast.Comparison(self._at(children[0], children[-1]), operators, tuple(children[::2]))
 
-    def negative(self, children: Children) -> tree.Expression:
+    def negative(self, children: Children) -> ast.Expression:
         sign, operand = children
         if sign == "+":
-            expression: tree.Expression = operand
+            expression: ast.Expression = operand
             return expression
-        return tree.Minus(self._at(sign, operand), operand)
+        return ast.Minus(self._at(sign, operand), operand)
 
-    def field(self, children: Children) -> tree.Field:
+    def field(self, children: Children) -> ast.Field:
         of, name = children
-        return tree.Field(self._at(of, name), of, str(name))
+        return ast.Field(self._at(of, name), of, str(name))
 
-    def item_of(self, children: Children) -> tree.Item:
+    def item_of(self, children: Children) -> ast.Item:
         of, index, end = children
-        return tree.Item(self._at(of, end), of, index)
+        return ast.Item(self._at(of, end), of, index)
 
-    def number(self, children: Children) -> tree.Number:
+    def number(self, children: Children) -> ast.Number:
         span = self._at(children[0])
-        return tree.Number(span, _number(span, str(children[0])))
+        return ast.Number(span, _number(span, str(children[0])))
 
-    def text(self, children: Children) -> tree.Text:
-        return tree.Text(self._at(children[0]), _unquoted(children[0]))
+    def text(self, children: Children) -> ast.Text:
+        return ast.Text(self._at(children[0]), _unquoted(children[0]))
 
-    def truth(self, children: Children) -> tree.Truth:
-        return tree.Truth(self._at(children[0]), children[0] == "true")
+    def truth(self, children: Children) -> ast.Truth:
+        return ast.Truth(self._at(children[0]), children[0] == "true")
 
-    def absent(self, children: Children) -> tree.Absent:
-        return tree.Absent(self._at(children[0]))
+    def absent(self, children: Children) -> ast.Absent:
+        return ast.Absent(self._at(children[0]))
 
-    def name(self, children: Children) -> tree.Name:
-        return tree.Name(self._at(children[0]), str(children[0]))
+    def name(self, children: Children) -> ast.Name:
+        return ast.Name(self._at(children[0]), str(children[0]))
 
-    def group(self, children: Children) -> tree.Expression:
+    def group(self, children: Children) -> ast.Expression:
         first, expression, last = children
-        whole: tree.Expression = expression.replace(span=self._at(first, last))
+        whole: ast.Expression = expression.replace(span=self._at(first, last))
         return whole
 
-    def tuple_(self, children: Children) -> tree.Tuple:
-        return tree.Tuple(self._at(children[0], children[-1]), tuple(children[1:-1]))
+    def tuple_(self, children: Children) -> ast.Tuple:
+        return ast.Tuple(self._at(children[0], children[-1]), tuple(children[1:-1]))
 
-    def list_(self, children: Children) -> tree.List:
-        return tree.List(self._at(children[0], children[-1]), tuple(children[1:-1]))
+    def list_(self, children: Children) -> ast.List:
+        return ast.List(self._at(children[0], children[-1]), tuple(children[1:-1]))
 
-    def choice(self, children: Children) -> tree.Choice:
-        return tree.Choice(self._at(children[0], children[-1]), tuple(children[1:-1]))
+    def choice(self, children: Children) -> ast.Choice:
+        return ast.Choice(self._at(children[0], children[-1]), tuple(children[1:-1]))
 
     # Tables
 
-    def stages(self, children: Children) -> tree.Stages:
+    def stages(self, children: Children) -> ast.Stages:
         first, *table = children
-        arguments: tuple[tree.Argument, ...] = ()
+        arguments: tuple[ast.Argument, ...] = ()
         if table and isinstance(table[0], tuple) and isinstance(table[0][0], tuple):
             arguments = table.pop(0)[0]
         end = table.pop()
-        return tree.Stages(self._at(first, end), arguments, tuple(table))
+        return ast.Stages(self._at(first, end), arguments, tuple(table))
 
-    def header(self, children: Children) -> tree.Header:
-        return tree.Header(self._at(children[0], children[-1]), tuple(children[1:]))
+    def header(self, children: Children) -> ast.Header:
+        return ast.Header(self._at(children[0], children[-1]), tuple(children[1:]))
 
-    def column(self, children: Children) -> tree.Name:
+    def column(self, children: Children) -> ast.Name:
         return self.name(children)
 
-    def row(self, children: Children) -> tree.Row:
+    def row(self, children: Children) -> ast.Row:
         names = [child for child in children if isinstance(child, Token)]
-        cells = tuple(child for child in children if isinstance(child, tree.Cell))
+        cells = tuple(child for child in children if isinstance(child, ast.Cell))
         label = str(names[0]) if len(names) == 2 else None
         span = self._at(names[0], (cells or names)[-1])
-        return tree.Row(span, label, str(names[-1]), self._at(names[-1]), cells)
+        return ast.Row(span, label, str(names[-1]), self._at(names[-1]), cells)
 
-    def cell(self, children: Children) -> tree.Cell:
+    def cell(self, children: Children) -> ast.Cell:
         *name, value = children
         if isinstance(value, Token):
-            return tree.Cell(self._at(value), None, None)
+            return ast.Cell(self._at(value), None, None)
         span = self._at((name or [value])[0], value)
-        return tree.Cell(span, str(name[0]) if name else None, value)
+        return ast.Cell(span, str(name[0]) if name else None, value)

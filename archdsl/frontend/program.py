@@ -7,22 +7,22 @@ arch with its parents merged in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits, resources
-from archdsl.frontend import ast as tree
+from archdsl.diagnostics.source import Source, Span
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.frontend import ast
+from archdsl.frontend.ast import walk as walk
 from archdsl.frontend.outline import Outline, Outlined
 from archdsl.frontend.parser import parse
 from archdsl.frontend.python_names import class_name
+from archdsl.support import limits, resources
 from archdsl.support.records import Record
-from archdsl.diagnostics.source import Source, Span
-from archdsl.frontend.ast import walk as walk
 
-if TYPE_CHECKING:
-    from archdsl.frontend.scopes import Names
+T = TypeVar("T")
 
 
 class Unit(Record):
@@ -32,16 +32,16 @@ class Unit(Record):
     name: str
     class_name: str
     docs: tuple[str, ...]
-    parameters: tuple[tree.Parameter, ...]
-    body: tuple[tree.Statement, ...]
-    inputs: tuple[tree.Input, ...]
+    parameters: tuple[ast.Parameter, ...]
+    body: tuple[ast.Statement, ...]
+    inputs: tuple[ast.Input, ...]
     aliases: tuple[tuple[str, str], ...]
     """Names that parents gave to inputs, and the names that the inputs have now."""
-    variants: tree.Variants | None
+    variants: ast.Variants | None
     span: Span
     program: Program
     """What knows the blocks that its text can call."""
-    written: tuple[tree.Statement, ...] = ()
+    written: tuple[ast.Statement, ...] = ()
     """The body before its labelled repeats became blocks."""
     blocks: dict[int, Unit] = {}
     """For the id of a call in a labelled repeat: the block that it calls."""
@@ -54,11 +54,15 @@ class Unit(Record):
     __eq__ = object.__eq__
 
     @cached_property
-    def names(self) -> Names:
-        """The names in the network that its text makes."""
-        from archdsl.frontend.scopes import Names
+    def _derived(self) -> dict[Any, Any]:
+        return {}
 
-        return Names(self)
+    def derived(self, make: Callable[[Unit], T]) -> T:
+        """What a function makes of the unit, worked out once."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        found: T = self._derived[make]
+        return found
 
     @cached_property
     def size(self) -> int:
@@ -71,12 +75,12 @@ class Unit(Record):
         return {}
 
     @cached_property
-    def tensors(self) -> tuple[tree.Parameter | tree.Input, ...]:
+    def tensors(self) -> tuple[ast.Parameter | ast.Input, ...]:
         """What flows in: the inputs of an arch; of a block its tensor parameters, or `x`."""
         return self.inputs or tuple(p for p in self.parameters if p.kind == "tensor")
 
     @cached_property
-    def numbers(self) -> tuple[tree.Parameter, ...]:
+    def numbers(self) -> tuple[ast.Parameter, ...]:
         """The parameters that are not tensors."""
         return tuple(p for p in self.parameters if p.kind != "tensor")
 
@@ -87,7 +91,7 @@ class Module:
     def __init__(self, source: Source, path: str | None) -> None:
         self.source = source
         self.path = path
-        self.own: dict[str, tree.Definition] = {}
+        self.own: dict[str, ast.Definition] = {}
         self.used: dict[str, Module] = {}
 
 
@@ -179,7 +183,7 @@ class Program:
                 module.used[name] = used
         return module
 
-    def _use(self, use: tree.Use, module: Module, chain: tuple[str, ...]) -> Module:
+    def _use(self, use: ast.Use, module: Module, chain: tuple[str, ...]) -> Module:
         path, name = self._find_file(use, module)
         if path in chain:
             folder = os.path.dirname(chain[0])
@@ -190,7 +194,7 @@ class Program:
             return self._by_path[path]
         return self._load(read(path, name, use.span), path, chain)
 
-    def _find_file(self, use: tree.Use, module: Module) -> tuple[str, str]:
+    def _find_file(self, use: ast.Use, module: Module) -> tuple[str, str]:
         """The real path of a used file, and what people know it by.
 
         It is beside the user's file and in its tree, or shipped.
@@ -231,7 +235,7 @@ class Program:
                 return self._merge(library.own[name], library, chain)
         return None
 
-    def _merge(self, definition: tree.Definition, module: Module, chain: tuple[str, ...]) -> Unit:
+    def _merge(self, definition: ast.Definition, module: Module, chain: tuple[str, ...]) -> Unit:
         cached = self._units.get((id(module), definition.name))
         if cached is not None:
             return cached
@@ -243,7 +247,7 @@ class Program:
         return unit
 
     def _parent(
-        self, child: tree.Definition, name: tree.Name, module: Module, chain: tuple[str, ...]
+        self, child: ast.Definition, name: ast.Name, module: Module, chain: tuple[str, ...]
     ) -> Unit:
         link = f"{module.source.name}:{child.name}"
         if link in chain:
@@ -282,35 +286,35 @@ class Merger:
     """Merges a definition into the one it extends."""
 
     def __init__(
-        self, program: Program, definition: tree.Definition, parent: Unit | None
+        self, program: Program, definition: ast.Definition, parent: Unit | None
     ) -> None:
         self.program = program
         self.definition = definition
         self.parent = parent
-        self.body: list[tree.Statement] = list(parent.written) if parent else []
+        self.body: list[ast.Statement] = list(parent.written) if parent else []
         self.mistakes: list[errors.Diagnostic] = list(parent.mistakes) if parent else []
 
     def unit(self) -> Unit:
         """The merged unit."""
         definition, parent = self.definition, self.parent
         docs: list[str] = []
-        inputs: list[tree.Input] = []
+        inputs: list[ast.Input] = []
         variants = _inherited(parent.variants) if parent and parent.variants else None
-        sets: list[tree.Set] = []
-        own: list[tree.Statement] = []
-        self.body = [s for s in self.body if not isinstance(s, tree.Expect)]
+        sets: list[ast.Set] = []
+        own: list[ast.Statement] = []
+        self.body = [s for s in self.body if not isinstance(s, ast.Expect)]
         for statement in definition.body:
-            if isinstance(statement, tree.Doc):
+            if isinstance(statement, ast.Doc):
                 docs.append(statement.text)
-            elif isinstance(statement, tree.Input):
+            elif isinstance(statement, ast.Input):
                 if definition.kind != "arch":
                     raise errors.InputInBlock(statement.span, name=statement.name)
                 inputs.append(statement)
-            elif isinstance(statement, tree.Variants):
+            elif isinstance(statement, ast.Variants):
                 if definition.kind != "arch":
                     raise errors.VariantsInBlock(statement.span)
                 variants = statement
-            elif isinstance(statement, tree.Set):
+            elif isinstance(statement, ast.Set):
                 sets.append(statement)
             else:
                 own.append(statement)
@@ -342,8 +346,8 @@ class Merger:
             mistakes=tuple(self.mistakes),
         )
 
-    def _parameters(self) -> tuple[tree.Parameter, ...]:
-        merged: dict[str, tree.Parameter] = {}
+    def _parameters(self) -> tuple[ast.Parameter, ...]:
+        merged: dict[str, ast.Parameter] = {}
         if self.parent:
             merged = {p.name: p for p in self.parent.parameters}
         seen: dict[str, Span] = {}
@@ -354,17 +358,17 @@ class Merger:
             if parameter.kind == "tensor":
                 if self.definition.kind == "arch":
                     raise errors.TensorOfArch(parameter.span, name=parameter.name)
-                if not isinstance(parameter.default, tree.Absent | None):
+                if not isinstance(parameter.default, ast.Absent | None):
                     raise errors.TensorDefault(parameter.default.span, name=parameter.name)
             merged[parameter.name] = parameter
         if self.definition.kind == "block" and not any(p.kind for p in merged.values()):
-            x = tree.Parameter(self.definition.span, "x", "tensor", None)
+            x = ast.Parameter(self.definition.span, "x", "tensor", None)
             if "x" in merged:
                 raise errors.DefinedTwice(merged["x"].span, name="x")
             return (x, *merged.values())
         return tuple(merged.values())
 
-    def _aliases(self, inputs: list[tree.Input]) -> tuple[tuple[str, str], ...]:
+    def _aliases(self, inputs: list[ast.Input]) -> tuple[tuple[str, str], ...]:
         parent = self.parent
         if parent is None:
             return ()
@@ -379,7 +383,7 @@ class Merger:
         older = [(alias, renamed[name]) for alias, name in parent.aliases]
         return (*older, *((old, new) for old, new in renamed.items() if old != new))
 
-    def _place(self, own: list[tree.Statement]) -> None:
+    def _place(self, own: list[ast.Statement]) -> None:
         """Put statements in the places of the parent's lines of the same names, or where needed.
 
         A new line stands before the first that mentions what it names; one that names nothing
@@ -390,8 +394,8 @@ class Merger:
             return
         body = self.body
         at = {_line_key(line): i for i, line in enumerate(body)}
-        end = next((i for i, line in enumerate(body) if isinstance(line, tree.Return)), len(body))
-        added: list[tree.Statement] = []
+        end = next((i for i, line in enumerate(body) if isinstance(line, ast.Return)), len(body))
+        added: list[ast.Statement] = []
         for statement in own:
             key = _line_key(statement)
             if key is not None and key in at:
@@ -402,18 +406,18 @@ class Merger:
             return
         bound: dict[str, int] = {}
         needed: dict[str, int] = {}
-        lets = {line.name for line in (*body, *own) if isinstance(line, tree.Let)}
+        lets = {line.name for line in (*body, *own) if isinstance(line, ast.Let)}
         for i in reversed(range(end)):
             needed.update(dict.fromkeys(mentioned_names(body[i], lets), i))
             for name in bound_names(body[i]):
                 bound.setdefault(name, i)
         new = {name for statement in added for name in bound_names(statement)}
-        first: dict[int, list[tree.Statement]] = {}
-        before: dict[int, list[tree.Statement]] = {}
+        first: dict[int, list[ast.Statement]] = {}
+        before: dict[int, list[ast.Statement]] = {}
         # From the last to the first, so that each finds those that need it.
         for statement in reversed(added):
             names, mentioned = bound_names(statement), mentioned_names(statement, lets)
-            if names or isinstance(statement, tree.Return):
+            if names or isinstance(statement, ast.Return):
                 place = min((needed[name] for name in names if name in needed), default=end)
             else:
                 alike = (i for i in range(end) if type(body[i]) is type(statement))
@@ -430,7 +434,7 @@ class Merger:
             if line is not None:
                 self.body.append(line)
 
-    def _check_order(self, given: list[tree.Parameter | tree.Input]) -> None:
+    def _check_order(self, given: list[ast.Parameter | ast.Input]) -> None:
         """Every name once, and `return` last."""
         named: dict[str, Span] = {}
 
@@ -442,12 +446,12 @@ class Merger:
         for item in given:
             name_it(item.name, item.span)
         for i, line in enumerate(self.body):
-            if isinstance(line, tree.Return):
+            if isinstance(line, ast.Return):
                 if i + 1 < len(self.body):
                     problem = errors.AfterReturn(self.body[i + 1].span)
                     raise problem.labelled(line.span, "this returns")
                 return
-            if isinstance(line, tree.Assign):
+            if isinstance(line, ast.Assign):
                 for target in line.targets:
                     name_it(target.name, target.span)
             else:
@@ -456,7 +460,7 @@ class Merger:
         definition = self.definition
         raise errors.NoReturn(definition.span, kind=definition.kind, name=definition.name)
 
-    def _set_all(self, sets: list[tree.Set]) -> None:
+    def _set_all(self, sets: list[ast.Set]) -> None:
         lines: dict[str, list[int]] = {}
         for i, line in enumerate(self.body):
             names = line_name(line) or ()
@@ -490,47 +494,47 @@ def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
     return errors.DefinedTwice(span, name=name).labelled(first, "the first is here")
 
 
-def line_name(statement: tree.Statement) -> tuple[str, ...] | None:
+def line_name(statement: ast.Statement) -> tuple[str, ...] | None:
     """What a line is known by: the names on its left, a repeat's label; `out` for a `return`."""
-    if isinstance(statement, tree.Assign):
+    if isinstance(statement, ast.Assign):
         return tuple(target.name for target in statement.targets)
-    if isinstance(statement, tree.Let):
+    if isinstance(statement, ast.Let):
         return (statement.name,)
-    if isinstance(statement, tree.Repeat) and statement.label is not None:
+    if isinstance(statement, ast.Repeat) and statement.label is not None:
         return (statement.label,)
-    if isinstance(statement, tree.Return):
+    if isinstance(statement, ast.Return):
         return ("out",)
     return None
 
 
-def _line_key(statement: tree.Statement) -> object:
+def _line_key(statement: ast.Statement) -> object:
     """What a line of a child must have in common with the one of its parent that it replaces."""
     name = line_name(statement)
-    return None if name is None else (isinstance(statement, tree.Return), name)
+    return None if name is None else (isinstance(statement, ast.Return), name)
 
 
-def bound_names(statement: tree.Statement) -> set[str]:
+def bound_names(statement: ast.Statement) -> set[str]:
     """The names that a statement gives values to."""
-    if isinstance(statement, tree.Repeat):
+    if isinstance(statement, ast.Repeat):
         return {name for inner in statement.body for name in bound_names(inner)}
     return set(line_name(statement) or ())
 
 
-def mentioned_names(node: tree.Node, lets: set[str]) -> set[str]:
+def mentioned_names(node: ast.Node, lets: set[str]) -> set[str]:
     """The names of values that occur in a piece of a spec. What is called may be one of `lets`, but
     is no line: a line can be called like a primitive."""
-    names = {n.name for n in walk(node) if isinstance(n, tree.Name)}
-    names |= {n.name for n in walk(node) if isinstance(n, tree.Call | tree.Row) and n.name in lets}
-    if isinstance(node, tree.Assign):
+    names = {n.name for n in walk(node) if isinstance(n, ast.Name)}
+    names |= {n.name for n in walk(node) if isinstance(n, ast.Call | ast.Row) and n.name in lets}
+    if isinstance(node, ast.Assign):
         targets = {target.name for target in node.targets}
-        inside = {n.name for n in walk(node.value) if isinstance(n, tree.Name)}
+        inside = {n.name for n in walk(node.value) if isinstance(n, ast.Name)}
         return (names - targets) | (inside & targets)
     return names
 
 
 def _outline(
-    parameters: tuple[tree.Parameter, ...],
-    inputs: list[tree.Input],
+    parameters: tuple[ast.Parameter, ...],
+    inputs: list[ast.Input],
     aliases: tuple[tuple[str, str], ...],
 ) -> Outline:
     tensors = [p for p in parameters if p.kind == "tensor"]
@@ -566,18 +570,18 @@ def _blocks(outlined: dict[int, Outlined], program: Program) -> dict[int, Unit]:
 # `set`
 
 
-def _override(line: tree.Statement, path: list[str], statement: tree.Set) -> tree.Statement | None:
+def _override(line: ast.Statement, path: list[str], statement: ast.Set) -> ast.Statement | None:
     """The line with the arguments of a row or a step changed; none where the path leads nowhere."""
     value = getattr(line, "value", None)
     values = [value] if value is not None else list(getattr(line, "values", ()))
     for flow in values:
-        while isinstance(flow, tree.Guard | tree.Conditional):
+        while isinstance(flow, ast.Guard | ast.Conditional):
             flow = flow.value
-        if not isinstance(flow, tree.Flow):
+        if not isinstance(flow, ast.Flow):
             continue
         for i, step in enumerate(flow.steps):
-            changed: tree.Call | tree.Stages | None = None
-            if isinstance(step, tree.Stages):
+            changed: ast.Call | ast.Stages | None = None
+            if isinstance(step, ast.Stages):
                 inside = path[1:] if path and path[0] == str(i) else path
                 changed = _override_row(step, inside, statement)
             elif path == [str(i)] or (not path and len(flow.steps) == 1):
@@ -585,45 +589,45 @@ def _override(line: tree.Statement, path: list[str], statement: tree.Set) -> tre
             if changed is not None:
                 steps = (*flow.steps[:i], changed, *flow.steps[i + 1 :])
                 new = _swap(line, flow, flow.replace(steps=steps))
-                assert isinstance(new, tree.Statement)
+                assert isinstance(new, ast.Statement)
                 return new
     return None
 
 
-def _override_row(table: tree.Stages, path: list[str], statement: tree.Set) -> tree.Stages | None:
+def _override_row(table: ast.Stages, path: list[str], statement: ast.Set) -> ast.Stages | None:
     number = 0
     for i, row in enumerate(table.table):
-        if isinstance(row, tree.Row):
+        if isinstance(row, ast.Row):
             number += 1
             if path in ([f"stage{number}"], [row.label]):
                 changed = row.replace(overrides=(*row.overrides, *statement.arguments))
-                new: tree.Stages = table.replace(
+                new: ast.Stages = table.replace(
                     table=(*table.table[:i], changed, *table.table[i + 1 :])
                 )
                 return new
     return None
 
 
-def _settable(line: tree.Statement) -> list[str]:
+def _settable(line: ast.Statement) -> list[str]:
     names = line_name(line)
-    values = [n for n in walk(line) if isinstance(n, tree.Flow)]
+    values = [n for n in walk(line) if isinstance(n, ast.Flow)]
     if not names or not values:
         return []
     paths = []
     for i, step in enumerate(values[0].steps):
-        if isinstance(step, tree.Stages):
-            rows = [row for row in step.table if isinstance(row, tree.Row)]
+        if isinstance(step, ast.Stages):
+            rows = [row for row in step.table if isinstance(row, ast.Row)]
             paths += [f"{names[0]}.{row.label or f'stage{n}'}" for n, row in enumerate(rows, 1)]
         else:
             paths.append(names[0] if len(values[0].steps) == 1 else f"{names[0]}.{i}")
     return paths
 
 
-def _swap(node: object, old: tree.Node, new: tree.Node) -> object:
+def _swap(node: object, old: ast.Node, new: ast.Node) -> object:
     """A node with one node in it exchanged for another."""
     if node is old:
         return new
-    if isinstance(node, tree.Node):
+    if isinstance(node, ast.Node):
         changes = {}
         for name in node.fields:
             value = getattr(node, name)
@@ -680,37 +684,20 @@ def standard_names() -> frozenset[str]:
     return _standard
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name most like `name`, capitals aside; empty where none is like it."""
-    from difflib import get_close_matches  # only a mistake needs it
-
-    # Those with no letters in common are not like it, and looking closely takes long.
-    lower = name.lower()[:80]
-    letters = set(lower)
-    alike = {k.lower(): k for k in known if 2 * len(letters & set(k.lower())) >= len(letters)}
-    found = get_close_matches(lower, sorted(alike)[:500], n=1, cutoff=0.6)
-    return alike[found[0]] if found else ""
-
-
-def did_you_mean(near: str) -> str:
-    """The help for an unknown name."""
-    return f"did you mean `{near}`?" if near else ""
-
-
-def _inherited(variants: tree.Variants) -> tree.Variants:
+def _inherited(variants: ast.Variants) -> ast.Variants:
     """Variants for a child: what a row says of parameters. What it costs is the parent's alone."""
 
-    def cell(cell: tree.Cell, place: int) -> tree.Cell:
+    def cell(cell: ast.Cell, place: int) -> ast.Cell:
         columns = variants.columns
         name = cell.name or (columns[place].name if place < len(columns) else None)
         value = None if name in ("params", "macs", "as") else cell.value
-        return tree.Cell(cell.span, cell.name, value)
+        return ast.Cell(cell.span, cell.name, value)
 
     rows = (
-        tree.Variant(row.span, row.name, tuple(cell(c, i) for i, c in enumerate(row.cells)))
+        ast.Variant(row.span, row.name, tuple(cell(c, i) for i, c in enumerate(row.cells)))
         for row in variants.rows
     )
-    return tree.Variants(variants.span, variants.columns, tuple(rows))
+    return ast.Variants(variants.span, variants.columns, tuple(rows))
 
 
 def _within(path: str, folder: str) -> bool:

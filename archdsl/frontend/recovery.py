@@ -11,10 +11,10 @@ import lark
 from lark import Token
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import hints as habits
-from archdsl.frontend.layout import BODY, BRACKET, PAIRS, TABLE, Layout
-from archdsl.frontend.program import did_you_mean, nearest
 from archdsl.diagnostics.source import Source, Span
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.frontend import hints
+from archdsl.frontend.layout import BODY, BRACKET, PAIRS, TABLE, Layout, never_closed
 
 # What a person calls the terminals. Those not here are called by their text.
 WORDS = {
@@ -86,7 +86,7 @@ def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
         hint = f"sizes that are not all numbers are separated by commas: {apart}"
         return errors.WrongNumber(span, text=word[0], hint=hint).replace(span, apart)
     where = _where(layout)
-    hint = habits.advice(text, start, where)
+    hint = hints.advice(text, start, where)
     return errors.UnknownCharacter(span, character=_shown(span.text), hint=hint, where=where)
 
 
@@ -97,8 +97,8 @@ def _shown(character: str) -> str:
 def _where(layout: Layout, token: Token | None = None) -> str:
     """Where in a file the reading is, before a token that may have opened a bracket."""
     holds = [holds for opener, holds in layout.stack if opener is not token]
-    names = {BODY: habits.BODY, TABLE: habits.TABLE, BRACKET: habits.BRACKET}
-    return names[holds[-1]] if holds else habits.OUTSIDE
+    names = {BODY: hints.BODY, TABLE: hints.TABLE, BRACKET: hints.BRACKET}
+    return names[holds[-1]] if holds else hints.OUTSIDE
 
 
 def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) -> errors.Diagnostic:
@@ -133,17 +133,6 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
     return errors.UnexpectedText(
         span, expected=expected, after=after, found=found, hint=hint, where=where
     )
-
-
-def never_closed(span: Span, noticed: int | None = None) -> errors.Diagnostic:
-    """A bracket without its end; `noticed` is where something stands that is not in it."""
-    text = span.source.text
-    closer = PAIRS[span.text]
-    hint = f"add the missing `{closer}`"
-    if text[: span.start].rstrip().endswith("stages") and span.text == "(":
-        noticed, hint = None, "a table stands in braces: stages { ... }"
-    at = len(text) if noticed is None else noticed
-    return errors.NeverClosed(span, opener=span.text, closer=closer, hint=hint, noticed=at)
 
 
 def _starts_line(source: Source, offset: int) -> bool:
@@ -201,7 +190,7 @@ def _indentation(text: str, token: Token) -> int:
 
 
 def _expected(accepted: set[str], line: list[Token], where: str) -> str:
-    if where == habits.TABLE and not line and "NAME" in accepted:
+    if where == hints.TABLE and not line and "NAME" in accepted:
         return "a row, a header or `}`" if "KIND" in accepted else "a row or `}`"
     if accepted >= VALUES | {"LSQUARE"} or VALUES <= accepted and "LET" not in accepted:
         return "a value" if "RPAR" not in accepted else "a value or `)`"
@@ -213,7 +202,7 @@ def _expected(accepted: set[str], line: list[Token], where: str) -> str:
         return "`{`"
     if "STAGES" in accepted:
         return "an operation"
-    if where == habits.BRACKET and "COMMA" in accepted:
+    if where == hints.BRACKET and "COMMA" in accepted:
         accepted = accepted & {"COMMA", "RPAR", "RSQUARE", "RBRACE"}
     elif "EQUAL" in accepted and len(line) == 1:
         return "`=`"
@@ -247,7 +236,7 @@ def _hint(
     start = token.start_pos or 0
     if not str(token).strip() and line:
         start = line[-1].end_pos or 0
-    known = habits.advice(source.text, start, where)
+    known = hints.advice(source.text, start, where)
     if known:
         return known
     if expected in ("a name", "a value", "a statement") and _is_word(token):
@@ -261,7 +250,7 @@ def _hint(
     ):
         near = did_you_mean(nearest(str(line[0]), KEYWORDS))
         return near or "a line is `name = value`; a comment starts with `#`"
-    if where == habits.BRACKET and "COMMA" in accepted and token.type in (*VALUES, "TEXT"):
+    if where == hints.BRACKET and "COMMA" in accepted and token.type in (*VALUES, "TEXT"):
         return f"a comma before `{token}`?"
     arrows = [item for item in line if item.type == "ARROW"]
     if arrows and "ARROW" in accepted and token.type in ("SIGN", "TIMES", "POWER"):
@@ -290,11 +279,11 @@ def mended(text: str, problem: errors.Diagnostic) -> str | None:
     first = text.count("\n", 0, span.start)
     if isinstance(problem, errors.RowBeforeHeader):
         last = next((i for i in range(first, len(lines)) if "}" in lines[i]), first + 1) - 1
-    elif problem.values.get("where") == habits.OUTSIDE:
+    elif problem.values.get("where") == hints.OUTSIDE:
         after = range(first + 1, len(lines))
         last = next((i for i in after if OUTERMOST.match(lines[i])), len(lines)) - 1
     else:
-        in_table = problem.values.get("where") == habits.TABLE
+        in_table = problem.values.get("where") == hints.TABLE
         while first > 0 and CONTINUES.match(lines[first]) and not in_table:
             first -= 1
         last = _last_line(lines, first, in_table)

@@ -12,18 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.frontend import ast as tree
-from archdsl.ops.numbers import is_function
-from archdsl.ops import OPERATIONS
-from archdsl.frontend.python_names import submodule_name
-from archdsl.frontend.program import Unit, bound_names
+from archdsl.frontend import ast
 from archdsl.frontend.ast import walk
+from archdsl.frontend.program import Unit, bound_names
+from archdsl.frontend.python_names import submodule_name
+from archdsl.ops import OPERATIONS
+from archdsl.ops.numbers import is_function
 
 NUMBERS = (
-    tree.Number, tree.Truth, tree.Text, tree.Tuple, tree.Binary, tree.Minus, tree.Negation,
-    tree.Comparison, tree.Field,
+    ast.Number, ast.Truth, ast.Text, ast.Tuple, ast.Binary, ast.Minus, ast.Negation,
+    ast.Comparison, ast.Field,
 )  # fmt: skip
 """Expressions that are no operations, whatever is in them."""
+
+
+def names_of(unit: Unit) -> Names:
+    """The names in the network that the text of a unit makes."""
+    return unit.derived(Names)
 
 
 class Names:
@@ -34,7 +39,7 @@ class Names:
         self.tensors = {parameter.name for parameter in unit.tensors}
         self.tensors |= {alias for alias, _ in unit.aliases}
         for node in _statements(unit.body):
-            if isinstance(node, tree.Assign):
+            if isinstance(node, ast.Assign):
                 self.tensors |= {target.name for target in node.targets}
         self.early = set(_early(unit.body, self.tensors, {t.name for t in unit.tensors}))
         """Ids of the names that lines read before the line that has the name: they mean an
@@ -42,7 +47,7 @@ class Names:
         self.values = {parameter.name: parameter.default for parameter in unit.numbers}
         """What the text says of each parameter and `let`."""
         for inner in walk(unit.body):
-            if isinstance(inner, tree.Let):
+            if isinstance(inner, ast.Let):
                 self.values[inner.name] = inner.value
         self.scopes: dict[int, tuple[str, ...]] = {}
         """For the id of each step's node: the scope that it makes inside its unit."""
@@ -51,58 +56,58 @@ class Names:
         self._named = {n for statement in unit.body for n in bound_names(statement)}
         taken: set[str] = set()
         for node in _statements(unit.body):
-            if isinstance(node, tree.Assign):
+            if isinstance(node, ast.Assign):
                 self._name_line([node.value], tuple(t.name for t in node.targets), taken)
-            elif isinstance(node, tree.Return):
+            elif isinstance(node, ast.Return):
                 self._name_line(list(node.values), (), taken)
         self.live = _live(unit)
 
-    def is_tensor(self, expression: tree.Expression) -> bool:
+    def is_tensor(self, expression: ast.Expression) -> bool:
         """Whether an expression stands for tensors, by its form."""
-        if isinstance(expression, tree.Name):
+        if isinstance(expression, ast.Name):
             return expression.name in self.tensors and id(expression) not in self.early
-        if isinstance(expression, tree.Field):
+        if isinstance(expression, ast.Field):
             return not expression.is_size and self.is_tensor(expression.of)
-        if isinstance(expression, tree.Item):
+        if isinstance(expression, ast.Item):
             return self.is_tensor(expression.of)
-        if isinstance(expression, tree.Flow):
+        if isinstance(expression, ast.Flow):
             return True
-        if isinstance(expression, tree.List | tree.Tuple):
+        if isinstance(expression, ast.List | ast.Tuple):
             return any(map(self.is_tensor, expression.items))
-        if isinstance(expression, tree.Binary):
+        if isinstance(expression, ast.Binary):
             return self.is_tensor(expression.left) or self.is_tensor(expression.right)
-        if isinstance(expression, tree.Guard):
+        if isinstance(expression, ast.Guard):
             return self.is_tensor(expression.value)
-        if isinstance(expression, tree.Minus):
+        if isinstance(expression, ast.Minus):
             return self.is_tensor(expression.operand)
-        if isinstance(expression, tree.Conditional):
+        if isinstance(expression, ast.Conditional):
             return self.is_tensor(expression.value) or self.is_tensor(expression.otherwise)
-        if isinstance(expression, tree.Call):
+        if isinstance(expression, ast.Call):
             return not self.is_function(expression) and self.takes_tensors(expression)
         return False
 
-    def for_training(self, expression: tree.Expression) -> bool:
+    def for_training(self, expression: ast.Expression) -> bool:
         """Whether a returned value is there in training only: `value if training`."""
         return (
-            isinstance(expression, tree.Guard)
-            and isinstance(expression.condition, tree.Name)
+            isinstance(expression, ast.Guard)
+            and isinstance(expression.condition, ast.Name)
             and expression.condition.name == "training"
             and "training" not in self.values
         )
 
     # What a called name means
 
-    def is_function(self, call: tree.Call) -> bool:
+    def is_function(self, call: ast.Call) -> bool:
         """Whether a call is one of a function on numbers."""
         return is_function(call.name) and self._is_primitive(call)
 
-    def is_operator(self, call: tree.Call) -> bool:
+    def is_operator(self, call: ast.Call) -> bool:
         """Whether a call is one of a primitive that only joins, parts or rearranges tensors, and is
         no step of a run."""
         operation = OPERATIONS.get(call.name)
         return operation is not None and operation.operator and self._is_primitive(call)
 
-    def _is_primitive(self, call: tree.Call) -> bool:
+    def _is_primitive(self, call: ast.Call) -> bool:
         """Whether neither a parameter nor a block has the name of a call."""
         if call.name in self.values and self._holds_operation(call.name, set()):
             return False
@@ -113,30 +118,30 @@ class Names:
         """Whether a parameter or a `let` may hold an operation, by the text."""
         seen.add(name)
         value = self.values[name]
-        if value is None or isinstance(value, tree.Absent):
+        if value is None or isinstance(value, ast.Absent):
             return not self._is_number(name)
         return self._means_operation(value, seen)
 
-    def _means_operation(self, value: tree.Expression, seen: set[str]) -> bool:
+    def _means_operation(self, value: ast.Expression, seen: set[str]) -> bool:
         if isinstance(value, NUMBERS):
             return False
-        if isinstance(value, tree.Conditional):
+        if isinstance(value, ast.Conditional):
             arms = (value.value, value.otherwise)
             return any(self._means_operation(arm, seen) for arm in arms)
-        if isinstance(value, tree.Item):
+        if isinstance(value, ast.Item):
             return self._means_operation(value.of, seen)
-        if isinstance(value, tree.List):
+        if isinstance(value, ast.List):
             return any(self._means_operation(item, seen) for item in value.items)
-        if isinstance(value, tree.Name) and value.name in self.values:
+        if isinstance(value, ast.Name) and value.name in self.values:
             return value.name not in seen and self._holds_operation(value.name, seen)
-        return not (isinstance(value, tree.Call) and self.is_function(value))
+        return not (isinstance(value, ast.Call) and self.is_function(value))
 
     def _is_number(self, name: str) -> bool:
         """Whether a parameter of which nothing is said is a number of the primitive that it is
         called like, as in `split(split)`."""
-        calls = (node for node in walk(self.unit.body) if isinstance(node, tree.Call))
+        calls = (node for node in walk(self.unit.body) if isinstance(node, ast.Call))
         return any(
-            isinstance(inner, tree.Name) and inner.name == name
+            isinstance(inner, ast.Name) and inner.name == name
             for call in calls
             if call.name == name
             for inner in walk(call.arguments)
@@ -144,12 +149,12 @@ class Names:
 
     # Tensors in calls
 
-    def takes_tensors(self, call: tree.Call) -> bool:
+    def takes_tensors(self, call: ast.Call) -> bool:
         """Whether a call has tensors among its arguments."""
         return any(self.is_tensor(argument.value) for argument in call.arguments)
 
     def _name_line(
-        self, values: list[tree.Expression], targets: tuple[str, ...], taken: set[str]
+        self, values: list[ast.Expression], targets: tuple[str, ...], taken: set[str]
     ) -> None:
         block = self.unit.blocks.get(id(values[0]))
         if block is not None:  # the body of a labelled repeat
@@ -159,7 +164,7 @@ class Names:
             taken.add(name)
             self.scopes[id(values[0])] = (name,)
             return
-        runs: list[tuple[int, list[tree.Call | tree.Stages]]] = []
+        runs: list[tuple[int, list[ast.Call | ast.Stages]]] = []
         count = 0
         for value in values:
             count = self._collect(value, count, runs)
@@ -170,7 +175,7 @@ class Names:
             name = own or "_".join(targets) or "out"
             if number < count:
                 name = f"{name}_{number}"
-            elif not own and len(run) == len(last) == 1 and isinstance(run[0], tree.Call):
+            elif not own and len(run) == len(last) == 1 and isinstance(run[0], ast.Call):
                 name = run[0].name
             if (number, name) not in chosen:
                 # A line has its name before all that are made up, and the first line before others.
@@ -186,19 +191,19 @@ class Names:
                 self.scopes[id(step)] = (name,) if len(run) == 1 else (name, str(i))
 
     def _collect(
-        self, value: object, count: int, runs: list[tuple[int, list[tree.Call | tree.Stages]]]
+        self, value: object, count: int, runs: list[tuple[int, list[ast.Call | ast.Stages]]]
     ) -> int:
         """Gather the runs in a value, in order of computation; alternatives share numbers."""
-        if isinstance(value, tree.Guard):
+        if isinstance(value, ast.Guard):
             return self._collect(value.value, count, runs)
-        if isinstance(value, tree.Conditional):
+        if isinstance(value, ast.Conditional):
             one = self._collect(value.value, count, runs)
             return max(one, self._collect(value.otherwise, count, runs))
-        if isinstance(value, tree.Flow):
+        if isinstance(value, ast.Flow):
             count = self._collect(value.source, count, runs)
-            run: list[tree.Call | tree.Stages] = []
+            run: list[ast.Call | ast.Stages] = []
             for step in value.steps:
-                if isinstance(step, tree.Call) and (
+                if isinstance(step, ast.Call) and (
                     self.takes_tensors(step) or self.is_operator(step)
                 ):
                     count = self._close(run, count, runs)
@@ -207,14 +212,14 @@ class Names:
                 else:
                     run.append(step)
             return self._close(run, count, runs)
-        if isinstance(value, tree.Call):
+        if isinstance(value, ast.Call):
             for argument in value.arguments:
                 if self.is_tensor(argument.value):
                     count = self._collect(argument.value, count, runs)
             if self.takes_tensors(value) and not self.is_operator(value):
                 return self._close([value], count, runs)
             return count
-        if isinstance(value, tree.Node):
+        if isinstance(value, ast.Node):
             for name in value.fields:
                 count = self._collect(getattr(value, name), count, runs)
         elif type(value) is tuple:
@@ -224,9 +229,9 @@ class Names:
 
     def _close(
         self,
-        run: list[tree.Call | tree.Stages],
+        run: list[ast.Call | ast.Stages],
         count: int,
-        runs: list[tuple[int, list[tree.Call | tree.Stages]]],
+        runs: list[tuple[int, list[ast.Call | ast.Stages]]],
     ) -> int:
         if not run:
             return count
@@ -234,30 +239,30 @@ class Names:
         return count + 1
 
 
-def _statements(body: tuple[tree.Statement, ...]) -> list[tree.Statement]:
+def _statements(body: tuple[ast.Statement, ...]) -> list[ast.Statement]:
     """The statements of a body and of its repeats, in order."""
-    found: list[tree.Statement] = []
+    found: list[ast.Statement] = []
     for statement in body:
         found.append(statement)
-        if isinstance(statement, tree.Repeat):
+        if isinstance(statement, ast.Repeat):
             found += _statements(statement.body)
     return found
 
 
 def _early(
-    body: tuple[tree.Statement, ...], tensors: set[str], bound: set[str]
+    body: tuple[ast.Statement, ...], tensors: set[str], bound: set[str]
 ) -> Iterator[int]:
     """Ids of the names of lines that are read where no line above gives them a value."""
     bound = set(bound)
     for statement in body:
-        nested = statement.body if isinstance(statement, tree.Repeat) else ()
+        nested = statement.body if isinstance(statement, ast.Repeat) else ()
         inside = set(map(id, walk(nested)))
         for node in walk(statement):
-            if isinstance(node, tree.Name) and node.name in tensors - bound:
+            if isinstance(node, ast.Name) and node.name in tensors - bound:
                 if id(node) not in inside:
                     yield id(node)
         yield from _early(nested, tensors, bound)
-        if isinstance(statement, tree.Assign):
+        if isinstance(statement, ast.Assign):
             bound |= {target.name for target in statement.targets}
 
 
@@ -272,17 +277,17 @@ def _live(unit: Unit) -> set[int]:
         for statement in reversed(statements):
             if id(statement) in live:
                 continue
-            if isinstance(statement, tree.Repeat):
+            if isinstance(statement, ast.Repeat):
                 needed = bool(bound_names(statement) & wanted)
                 nodes = [statement.start, statement.stop]
-            elif isinstance(statement, tree.Assign):
+            elif isinstance(statement, ast.Assign):
                 needed = any(target.name in wanted for target in statement.targets)
                 nodes = [statement.value]
             else:
-                needed = isinstance(statement, tree.Return)
+                needed = isinstance(statement, ast.Return)
                 nodes = list(getattr(statement, "values", ()))
             if needed:
                 live.add(id(statement))
-                wanted |= {n.name for e in nodes for n in walk(e) if isinstance(n, tree.Name)}
+                wanted |= {n.name for e in nodes for n in walk(e) if isinstance(n, ast.Name)}
                 changed = True
     return live

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import ast as tree
-from archdsl.frontend.program import Unit, nearest
 from archdsl.diagnostics.source import Source, Span
+from archdsl.diagnostics.spelling import nearest
+from archdsl.frontend import ast
+from archdsl.frontend.program import Unit
 
 Shapes = str | Sequence[int] | Mapping[str, str | Sequence[int]]
 """`64x56x56`, `(64, 56, 56)`, or these by the names of the block's tensors."""
@@ -21,7 +22,7 @@ def by_name(unit: Unit, given: Shapes) -> dict[str, str | Sequence[int]]:
     """The shapes by the names of a block's tensors. Raises a diagnostic."""
     if isinstance(given, Mapping):
         return dict(given)
-    needed = [p.name for p in unit.tensors if isinstance(p, tree.Parameter) and p.default is None]
+    needed = [p.name for p in unit.tensors if isinstance(p, ast.Parameter) and p.default is None]
     if len(needed) == 1:
         return {needed[0]: given}
     raise errors.NeedsShapes(block=unit.name, names=_several(needed), example=_example(needed))
@@ -65,7 +66,7 @@ def _place(text: str) -> Span:
     return Span(Source("--input", text), 0, len(text))
 
 
-def _input(name: str, shape: str | Sequence[int]) -> tree.Input:
+def _input(name: str, shape: str | Sequence[int]) -> ast.Input:
     text = shape if isinstance(shape, str) else "x".join(map(str, shape))
     place = _place(text)
     sizes: list[Any] = []
@@ -74,6 +75,6 @@ def _input(name: str, shape: str | Sequence[int]) -> tree.Input:
         if not (part.isascii() and part.isdecimal() and int(part[:10]) > 0):
             raise errors.NotAShape(place, text=text)
         span = Span(place.source, start, start + len(part))
-        sizes.append(tree.Number(span, int(part)))
+        sizes.append(ast.Number(span, int(part)))
         start += len(part) + 1
-    return tree.Input(place, name, tuple(sizes))
+    return ast.Input(place, name, tuple(sizes))

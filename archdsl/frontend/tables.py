@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import ast as tree
-from archdsl.frontend.python_names import submodule_name
 from archdsl.diagnostics.source import Span
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import submodule_name
 
 SCALING = ("width", "depth", "divisor", "depth_round")
 """What scales a row, said by the row or for the whole table."""
@@ -19,7 +19,7 @@ RESERVED = ("n", *SCALING)
 class Entry(NamedTuple):
     """The expression for a parameter, and the place of the cell."""
 
-    value: tree.Expression
+    value: ast.Expression
     span: Span
     column: Span | None = None
     """Where the header names it, if it does."""
@@ -31,20 +31,20 @@ class RowPlan(NamedTuple):
     `module` is the name as that of a submodule.
     """
 
-    row: tree.Row
+    row: ast.Row
     name: str
     module: str
     entries: dict[str, Entry]
 
 
-def plan(table: tree.Stages) -> list[RowPlan]:
+def plan(table: ast.Stages) -> list[RowPlan]:
     """The rows of a table, their cells named by the headers above them."""
-    columns: tuple[tree.Name, ...] = ()
+    columns: tuple[ast.Name, ...] = ()
     plans: list[RowPlan] = []
-    labels: dict[str, tree.Row] = {}
+    labels: dict[str, ast.Row] = {}
     modules: set[str] = set()
     for line in table.table:
-        if isinstance(line, tree.Header):
+        if isinstance(line, ast.Header):
             columns = line.columns
             names = [column.name for column in columns]
             for i, column in enumerate(columns):
@@ -54,7 +54,7 @@ def plan(table: tree.Stages) -> list[RowPlan]:
                     raise problem.labelled(first, "the first is here")
             continue
         name = line.label or f"stage{len(plans) + 1}"
-        if name in tree.SIZES:
+        if name in ast.SIZES:
             raise errors.LabelIsSize(line.span, name=name)
         if name in labels:
             again = errors.DefinedTwice(line.span, name=name)
@@ -68,18 +68,18 @@ def plan(table: tree.Stages) -> list[RowPlan]:
     return plans
 
 
-def entries_of(table: tree.Stages, row: tree.Row) -> dict[str, Entry]:
+def entries_of(table: ast.Stages, row: ast.Row) -> dict[str, Entry]:
     """What one row of a table says of which parameter."""
-    columns: tuple[tree.Name, ...] = ()
+    columns: tuple[ast.Name, ...] = ()
     for line in table.table:
         if line is row:
             break
-        if isinstance(line, tree.Header):
+        if isinstance(line, ast.Header):
             columns = line.columns
     return _entries(row, columns)
 
 
-def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
+def _entries(row: ast.Row, columns: tuple[ast.Name, ...]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     position = 0
     unnamed = [cell for cell in row.cells if cell.name is None]
@@ -109,18 +109,18 @@ def _entries(row: tree.Row, columns: tuple[tree.Name, ...]) -> dict[str, Entry]:
     return entries
 
 
-def rows_without_header(table: tree.Stages) -> list[tree.Row]:
+def rows_without_header(table: ast.Stages) -> list[ast.Row]:
     """The rows of cells that no header names: the first of them is a misspelt one, perhaps."""
     found = []
     for line in table.table:
-        if isinstance(line, tree.Header):
+        if isinstance(line, ast.Header):
             break
         if any(cell.name is None for cell in line.cells):
             found.append(line)
     return found
 
 
-def headless(row: tree.Row) -> errors.Diagnostic:
+def headless(row: ast.Row) -> errors.Diagnostic:
     """What to say of the first row whose cells no header names."""
     words = [row.name, *(cell.span.text for cell in row.cells)]
     is_header = all(word.isidentifier() for word in words) and len(words) > 1

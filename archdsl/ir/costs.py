@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from archdsl.frontend import ast as tree
+from archdsl.frontend import ast
+from archdsl.frontend.program import bound_names, line_name
 from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.ops import Operation, Shape
 from archdsl.support.records import Record
-from archdsl.frontend.program import bound_names, line_name
 
 
 class Total(Record):
@@ -196,12 +196,12 @@ class _Lines:
                         self._rows.add(path[:end])
 
 
-def _statement_name(statement: tree.Statement) -> str:
+def _statement_name(statement: ast.Statement) -> str:
     name = line_name(statement)
     return ", ".join(name or sorted(bound_names(statement)))
 
 
-def _leaves(statement: tree.Statement) -> list[tree.Statement]:
-    if isinstance(statement, tree.Repeat):
+def _leaves(statement: ast.Statement) -> list[ast.Statement]:
+    if isinstance(statement, ast.Repeat):
         return [leaf for inner in statement.body for leaf in _leaves(inner)]
     return [statement]

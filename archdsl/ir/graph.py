@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ops import Operation, Shape
 from archdsl.diagnostics.source import Span
+from archdsl.ops import Operation, Shape
 
 if TYPE_CHECKING:
     from archdsl.diagnostics.diagnostic import Diagnostic

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.ir import costs
+from archdsl.ir import costs, memory
 from archdsl.ir.graph import Graph, Node, Scope, Value, tensors
 from archdsl.ir.labels import item_text, kinds_text
 from archdsl.ops import Shape
 from archdsl.support.records import Record
-from archdsl.ir import memory
 
 DEPTHS = ("stages", "blocks", "primitives")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.ops import (
+from archdsl.ops import (  # noqa: F401
     activation,
     arithmetic,
     convolution,

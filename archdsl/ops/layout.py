@@ -6,7 +6,6 @@ from math import inf, nextafter, prod, ulp
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
 from archdsl.ops.base import (
     ANY_RANK,
     Kind,
@@ -37,6 +36,7 @@ from archdsl.ops.kinds import (
 )
 from archdsl.ops.padding import Pads
 from archdsl.ops.reach import ALWAYS_0, SAME, Reach, covered, pattern, ratio, window
+from archdsl.support import limits
 
 LARGEST_WINDOW = 2**22
 """Numbers of the windows by which `shift` picks from a map; files and modules hold them."""

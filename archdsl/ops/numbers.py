@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
 from archdsl.ops.kinds import describe, whole
+from archdsl.support import limits
 
 Plain = int | float
 PLAIN = frozenset((int, float))

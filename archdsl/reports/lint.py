@@ -10,19 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.frontend import ast as tree
 from archdsl.diagnostics.diagnostic import Diagnostic
-from archdsl.elaborate.network import in_order, lead_to
+from archdsl.diagnostics.source import Span
+from archdsl.elaborate.elaborator import lead_to
+from archdsl.elaborate.network import in_order
+from archdsl.frontend import ast
+from archdsl.frontend.program import Program, Unit, bound_names
 from archdsl.ir.graph import Frame, Graph, Scope, Stage
 from archdsl.ops import OPERATIONS
 from archdsl.ops.padding import unseen
-from archdsl.frontend.program import Program, Unit, bound_names
-from archdsl.diagnostics.source import Span
 
 MEANT = {errors.RoundedFar: "params", errors.LeftOut: "macs"}
 """The measures that say, where a spec states them, that something is as it should be."""
 
-PLAIN = (tree.Number, tree.Truth, tree.Tuple, tree.List)
+PLAIN = (ast.Number, ast.Truth, ast.Tuple, ast.List)
 
 
 def lint(
@@ -68,16 +69,16 @@ class _Mentions:
 
     def add(self, node: object) -> None:
         columns: set[int] = set()
-        for inner in tree.walk(node):
-            if isinstance(inner, tree.Header | tree.Variants):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Header | ast.Variants):
                 columns |= set(map(id, inner.columns))
-            elif isinstance(inner, tree.Name):
+            elif isinstance(inner, ast.Name):
                 if id(inner) not in columns:
                     self.values.add(inner.name)
-            elif isinstance(inner, tree.Call | tree.Row):
+            elif isinstance(inner, ast.Call | ast.Row):
                 self.calls.add(inner.name)
 
-    def mean(self, parameter: tree.Parameter, program: Program) -> bool:
+    def mean(self, parameter: ast.Parameter, program: Program) -> bool:
         """Whether they mention a parameter. A number is not what a call of its name calls."""
         name = parameter.name
         if isinstance(parameter.default, PLAIN) and (
@@ -103,25 +104,25 @@ def _unused(program: Program) -> Iterator[Diagnostic]:
         used |= _used_in(unit, program)
     for unit in units:
         definition = own[unit.name]
-        slots: list[tuple[str, tree.Parameter | tree.Input]] = []
+        slots: list[tuple[str, ast.Parameter | ast.Input]] = []
         for parameter in unit.parameters:
             if parameter.span == definition.span:  # the `x` that nobody writes
                 slots.append(("input", parameter))
             elif parameter in (definition.parameters or ()):
                 slots.append(("parameter", parameter))
-        slots += [("input", i) for i in definition.body if isinstance(i, tree.Input)]
+        slots += [("input", i) for i in definition.body if isinstance(i, ast.Input)]
         for what, slot in slots:
             if (slot.span.start, slot.name) not in used and not slot.name.startswith("_"):
                 yield errors.UnusedParameter(
                     slot.span, what=what, kind=unit.kind, name=slot.name, unit=unit.name
                 )
         for statement in _statements(definition.body):
-            if isinstance(statement, tree.Assign):
+            if isinstance(statement, ast.Assign):
                 lost = [t for t in statement.targets if (t.span.start, t.name) not in used]
                 if lost and not all(target.name.startswith("_") for target in lost):
                     name = ", ".join(target.name for target in lost)
                     yield errors.UnusedValue(lost[0].span.to(lost[-1].span), name=name)
-            elif isinstance(statement, tree.Let) and not statement.name.startswith("_"):
+            elif isinstance(statement, ast.Let) and not statement.name.startswith("_"):
                 if (statement.span.start, statement.name) not in used:
                     yield errors.UnusedValue(statement.span, name=statement.name)
     yield from _unused_labels(own.values())
@@ -141,26 +142,26 @@ def _unused(program: Program) -> Iterator[Diagnostic]:
                 yield errors.UnusedBlock(definition.span, name=name)
 
 
-def _unused_labels(own: Iterable[tree.Definition]) -> Iterator[Diagnostic]:
+def _unused_labels(own: Iterable[ast.Definition]) -> Iterator[Diagnostic]:
     """Labels that nothing in the file reads, in tables some labels of which are read.
 
     Where none is, they are names: of modules, of what is drawn, of taps for specs that extend this.
     """
     read: set[str] = set()
-    lines: list[tree.Assign] = []
+    lines: list[ast.Assign] = []
     for definition in own:
-        for node in tree.walk(definition):
-            if isinstance(node, tree.Field):
+        for node in ast.walk(definition):
+            if isinstance(node, ast.Field):
                 read.add(node.name)
-            elif isinstance(node, tree.Set):
+            elif isinstance(node, ast.Set):
                 read |= set(node.path)
-            elif isinstance(node, tree.Assign):
+            elif isinstance(node, ast.Assign):
                 lines.append(node)
     for line in lines:
-        for table in tree.walk(line.value):
-            if not isinstance(table, tree.Stages):
+        for table in ast.walk(line.value):
+            if not isinstance(table, ast.Stages):
                 continue
-            labelled = [r for r in table.table if isinstance(r, tree.Row) and r.label is not None]
+            labelled = [r for r in table.table if isinstance(r, ast.Row) and r.label is not None]
             if not any(row.label in read for row in labelled):
                 continue
             for row in labelled:
@@ -176,15 +177,15 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
     body = unit.written or unit.body
     everywhere = _Mentions((unit.parameters, unit.inputs, body))
     needed = _Mentions([unit.inputs, unit.variants, *(p.default for p in unit.parameters)])
-    lines: dict[str, list[tree.Assign | tree.Let]] = {}
-    lets: dict[str, list[tree.Assign | tree.Let]] = {}
+    lines: dict[str, list[ast.Assign | ast.Let]] = {}
+    lets: dict[str, list[ast.Assign | ast.Let]] = {}
     for statement in _statements(body):
-        if isinstance(statement, tree.Assign | tree.Let):
+        if isinstance(statement, ast.Assign | ast.Let):
             for name in bound_names(statement):
                 lines.setdefault(name, []).append(statement)
-                if isinstance(statement, tree.Let):
+                if isinstance(statement, ast.Let):
                     lets.setdefault(name, []).append(statement)
-        elif isinstance(statement, tree.Repeat):
+        elif isinstance(statement, ast.Repeat):
             needed.add((statement.start, statement.stop))
         else:
             needed.add(statement)
@@ -207,18 +208,18 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
         if everywhere.mean(parameter, program)
     }
     for statement in _statements(body):
-        if isinstance(statement, tree.Assign) and id(statement) in kept:
+        if isinstance(statement, ast.Assign) and id(statement) in kept:
             used |= {(t.span.start, t.name) for t in statement.targets if t.name in needed.values}
-        elif isinstance(statement, tree.Let) and id(statement) in kept:
+        elif isinstance(statement, ast.Let) and id(statement) in kept:
             used.add((statement.span.start, statement.name))
     return used
 
 
-def _statements(body: tuple[tree.Statement, ...]) -> Iterator[tree.Statement]:
+def _statements(body: tuple[ast.Statement, ...]) -> Iterator[ast.Statement]:
     """The statements of a body and of its repeats, in order."""
     for statement in body:
         yield statement
-        if isinstance(statement, tree.Repeat):
+        if isinstance(statement, ast.Repeat):
             yield from _statements(statement.body)
 
 
@@ -284,7 +285,7 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
             uses.setdefault(unit, []).extend(scopes)
             most[unit] = max(most.get(unit, 0), len(scopes))
     sized = any(
-        not isinstance(size, tree.Number)
+        not isinstance(size, ast.Number)
         for graph in graphs for slot in graph.unit.inputs for size in slot.sizes[1:]
     )  # fmt: skip
     for unit, scopes in uses.items():
@@ -292,8 +293,8 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
             continue
         conditions = {
             id(node.condition): node.condition
-            for node in tree.walk(unit.body)
-            if isinstance(node, tree.Guard | tree.Conditional)
+            for node in ast.walk(unit.body)
+            if isinstance(node, ast.Guard | ast.Conditional)
         }
         outcomes: dict[int, set[Any]] = {}
         for scope in scopes:
@@ -313,20 +314,20 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
                 )
 
 
-def _is_open(expression: tree.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool) -> bool:
+def _is_open(expression: ast.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool) -> bool:
     """Whether a value depends on a parameter of an arch, which whoever builds may set."""
-    pending: list[tuple[tree.Node, Unit]] = [(expression, unit)]
+    pending: list[tuple[ast.Node, Unit]] = [(expression, unit)]
     seen: set[tuple[Unit, str]] = set()
-    lets: dict[Unit, dict[str, tree.Expression]] = {}
+    lets: dict[Unit, dict[str, ast.Expression]] = {}
     while pending:
         expression, unit = pending.pop()
         if unit not in lets:
             statements = _statements(unit.body)
-            lets[unit] = {s.name: s.value for s in statements if isinstance(s, tree.Let)}
-        for node in tree.walk(expression):
-            if isinstance(node, tree.Field) and node.name in ("h", "w", "d") and sized:
+            lets[unit] = {s.name: s.value for s in statements if isinstance(s, ast.Let)}
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Field) and node.name in ("h", "w", "d") and sized:
                 return True
-            if not isinstance(node, tree.Name) or (unit, node.name) in seen:
+            if not isinstance(node, ast.Name) or (unit, node.name) in seen:
                 continue
             name = node.name
             seen.add((unit, name))

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import DiagnosticError
-
 try:
     import fcntl
 except ImportError:  # Windows
@@ -53,13 +50,9 @@ def whole(paths: list[str]) -> Iterator[list[IO[bytes]]]:
 
 
 def write(path: str, content: bytes) -> None:
-    """Write a file whole or not at all. Raises `DiagnosticError` where that is not possible."""
-    try:
-        with whole([path]) as (file,):
-            file.write(content)
-    except OSError as trouble:
-        reason = trouble.strerror or str(trouble)
-        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
+    """Write a file whole or not at all. Raises `OSError`."""
+    with whole([path]) as (file,):
+        file.write(content)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_PACKED = os.path.join(_HERE, "_data")
-ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_HERE)
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKED = os.path.join(_PACKAGE, "_data")
+ROOT = _PACKED if os.path.isdir(_PACKED) else os.path.dirname(_PACKAGE)
 """Holds `errors`, `grammars`, `templates`, `specs`: in a wheel in the package, else beside it."""
 
 SPECS = os.path.join(ROOT, "specs")

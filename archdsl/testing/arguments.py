@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from archdsl.ops import OPERATIONS, Operation
 from archdsl.ops.base import REQUIRED, Parameter
 from archdsl.ops.initialisation import BIAS_INIT, INIT, VECTOR_INIT
-from archdsl.ops.kinds import AXES, AXIS, COUNT, FLAG, INTEGER, NATURAL, NUMBER, ODD, POSITIVE  # fmt: skip
+from archdsl.ops.kinds import (  # fmt: skip
+    AXES,
+    AXIS,
+    COUNT,
+    FLAG,
+    INTEGER,
+    NATURAL,
+    NUMBER,
+    ODD,
+    POSITIVE,
+)
 from archdsl.ops.padding import MARGIN, PADDING
 
 _SCHEMES = (

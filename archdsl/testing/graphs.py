@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from archdsl.elaborate.calls import words_of
 from archdsl.diagnostics.diagnostic import Diagnostic
-from archdsl.elaborate.network import Elaborator
+from archdsl.diagnostics.source import Source, Span
+from archdsl.elaborate.calls import words_of
+from archdsl.elaborate.elaborator import Elaborator
+from archdsl.frontend.parser import parse_expression
+from archdsl.frontend.program import Program
 from archdsl.ir.graph import Frame, Graph, Node, Output, Scope, Value
 from archdsl.ops import OPERATIONS, Operation, Shape
 from archdsl.ops.base import REQUIRED, shape_text
-from archdsl.frontend.parser import parse_expression
-from archdsl.frontend.program import Program
-from archdsl.diagnostics.source import Source, Span
 from archdsl.testing.arguments import values
 
 MOST_NUMBERS = 6_000

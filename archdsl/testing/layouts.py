@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import strategies as st
 
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.frontend.parser import lex, parse
 from archdsl.diagnostics.source import Source
+from archdsl.frontend.parser import lex, parse
 
 _COMMENTS = (
     " # more\n", "\n\n\n", "\n  # own ) -> \n", "\r\n", "\n\t# \u00e9\u5e45 \"x\t\n", " #\n",

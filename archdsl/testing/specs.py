@@ -9,12 +9,12 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from archdsl.support import resources
-from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.api.network import Network, loads
-from archdsl.ops import OPERATIONS, Shape
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.frontend.parser import parse
 from archdsl.frontend.program import read, standard_names
+from archdsl.ops import OPERATIONS, Shape
+from archdsl.support import resources
 from archdsl.testing.arguments import call
 
 MOST_NUMBERS = 6_000

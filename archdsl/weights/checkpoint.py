@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from archdsl.diagnostics import errors
-from archdsl.support.arrays import Array
 from archdsl.ops import Shape
+from archdsl.support.arrays import Array
 from archdsl.weights import pickles
 from archdsl.weights.sources import widened
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from archdsl.diagnostics import errors
-from archdsl.support.arrays import Array
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.diagnostics.writing import writing
 from archdsl.ir.graph import Graph
 from archdsl.ops import Shape, shape_text
+from archdsl.support.arrays import Array
 from archdsl.support.progress import Progress, untold
-from archdsl.frontend.program import did_you_mean, nearest
 from archdsl.weights.channels import fitted_channels
+from archdsl.weights.files import open_file
 from archdsl.weights.finding import Skipped, described, find, shown
 from archdsl.weights.layers import COUNTER, ROLES, Layer, Network
 from archdsl.weights.modules import Checkpoint
@@ -33,17 +35,20 @@ from archdsl.weights.sources import (
     Tensors,
     declared,
     has_other_names,
-    open_file,
     row_pieces,
     useful,
 )
 
-if TYPE_CHECKING:
-    from archdsl.api import network as networks
-
-
 _COUNTS = (*FLOATS, "int64", "int32", "int16", "int8", "uint8")
 """The kinds of numbers that a counter of batches may have."""
+
+
+class HasGraph(Protocol):
+    """A network, whatever else it is."""
+
+    @property
+    def graph(self) -> Graph:
+        """Its checked graph."""
 
 
 class Pair(NamedTuple):
@@ -136,10 +141,8 @@ class Conversion:
 
         name = os.fspath(path)
         try:
-            write(name, self.shapes, self.kinds, self.pieces, progress)
-        except OSError as problem:
-            reason = problem.strerror or str(problem)
-            raise DiagnosticError([errors.CannotWrite(path=name, reason=reason)]) from None
+            with writing(name):
+                write(name, self.shapes, self.kinds, self.pieces, progress)
         except Diagnostic as problem:
             raise DiagnosticError([problem]) from None
 
@@ -163,7 +166,7 @@ class Conversion:
 
 
 def convert(
-    network: networks.Network | Graph,
+    network: HasGraph | Graph,
     state: Mapping[str, Any] | str | os.PathLike[str],
     *,
     map: Map | str | os.PathLike[str] | None = None,

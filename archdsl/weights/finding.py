@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.ops import shape_text
+from archdsl.support import limits
 from archdsl.weights.channels import other_channels
 from archdsl.weights.layers import Layer, Network, bits, union
 from archdsl.weights.modules import Checkpoint, Directions

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from archdsl.diagnostics import errors
-from archdsl.support.arrays import Array
 from archdsl.ops import Shape
+from archdsl.support.arrays import Array
 from archdsl.weights.sources import FLOATS, File
 
 _PARTS = {

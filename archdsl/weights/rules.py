@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
-from archdsl.frontend.program import decode, did_you_mean, nearest
 from archdsl.diagnostics.source import Span
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.frontend.program import decode
 from archdsl.weights.layers import Layer
 
 Map = Mapping[str, "str | None"]

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from archdsl.diagnostics import errors
-from archdsl.support.arrays import Array
 from archdsl.ops import Shape, shape_text
+from archdsl.support.arrays import Array
+from archdsl.support.atomic import whole
 from archdsl.support.progress import Progress, Written, untold
 from archdsl.weights.sources import widened
-from archdsl.support.atomic import whole
 
 _LONGEST_HEADER = 8_000_000
 """Bytes; four hundred for each tensor that a file may have."""

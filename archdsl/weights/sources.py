@@ -5,7 +5,6 @@ A source gives each tensor in pieces of whole rows, so that no more than a piece
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -13,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.support.arrays import Array
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.spelling import nearest
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops import Shape, Word, shape_text
 from archdsl.ops.initialisation import distribution
-from archdsl.frontend.program import nearest
+from archdsl.support import limits
+from archdsl.support.arrays import Array
 
 PIECE = 1 << 18
 """Numbers in a piece, where rows are smaller: a piece and its double fit into a core's cache."""
@@ -290,41 +289,3 @@ def _kind(tensor: Any) -> str:
         if "strided" not in str(tensor.layout):
             return f"sparse {kind}"
     return kind
-
-
-_ENDINGS = (".pt", ".pth", ".bin", ".ckpt", ".tar")
-
-
-def open_file(path: str, entry: str | None = None) -> File:
-    """The weights of a file, told by its first bytes. Raises a diagnostic.
-
-    `entry` is the place of the `state_dict` in a checkpoint that holds more than that: none for
-    wherever there is one.
-    """
-    if os.path.exists(path) and not os.path.isfile(path):
-        reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
-        raise errors.NoSuchFile(path=path, reason=reason)
-    try:
-        with open(path, "rb") as opened:
-            start = opened.read(300)
-    except OSError as problem:
-        raise errors.NoSuchFile(path=path, reason=problem.strerror or str(problem)) from None
-    name = path.lower()
-    if start[8:9] == b"{" or name.endswith(".safetensors"):
-        if entry:
-            raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
-        from archdsl.weights.safetensors import SafetensorsFile
-
-        return _bounded(SafetensorsFile(path))
-    torch_wrote_it = start[:4] == b"PK\3\4" or start[:1] == b"\x80" or start[257:262] == b"ustar"
-    if torch_wrote_it or name.endswith(_ENDINGS):
-        from archdsl.weights.checkpoint import CheckpointFile
-
-        return _bounded(CheckpointFile(path, entry))
-    raise errors.UnknownWeights(path=path)
-
-
-def _bounded(file: File) -> File:
-    if len(file.shapes) > limits.TENSORS:
-        raise errors.TooManyTensors(path=file.name, count=len(file.shapes), limit=limits.TENSORS)
-    return file

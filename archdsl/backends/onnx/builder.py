@@ -8,14 +8,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.support.arrays import Array
-from archdsl.ir.graph import Node as Primitive
 from archdsl.backends.onnx import numbers
 from archdsl.backends.onnx.dynamic import is_symbolic
 from archdsl.backends.onnx.fold import Affine, Plan, adds, along_weight
 from archdsl.backends.onnx.model import FLOAT32, INT64, Model, Node, Sizes, Tensor, Type, Value
+from archdsl.diagnostics import errors
+from archdsl.ir.graph import Node as Primitive
+from archdsl.support import limits
+from archdsl.support.arrays import Array
 from archdsl.weights.sources import Source, row_pieces, tensor_name
 
 

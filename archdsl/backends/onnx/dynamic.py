@@ -11,9 +11,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from archdsl.backends.onnx.model import Size, Sizes
 from archdsl.diagnostics import errors
 from archdsl.ir.graph import Graph, Node
-from archdsl.backends.onnx.model import Size, Sizes
 from archdsl.ops import Shape
 
 BATCH = "N"

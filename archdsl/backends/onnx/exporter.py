@@ -7,12 +7,6 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from archdsl.support.version import __version__
-from archdsl.diagnostics import errors
-from archdsl.support import limits
-from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
-from archdsl.support.escaping import printable
-from archdsl.ir.graph import Graph, Output
 from archdsl.backends.onnx import opsets
 from archdsl.backends.onnx.builder import Builder
 from archdsl.backends.onnx.dynamic import MODES, sizes_of
@@ -23,9 +17,15 @@ from archdsl.backends.onnx.model import BFLOAT16, INT64, TYPES, Model, Value
 from archdsl.backends.onnx.naming import name_all
 from archdsl.backends.onnx.simplify import simplify
 from archdsl.backends.onnx.write import EXTERNAL, Content, write
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.ir.graph import Graph, Output
 from archdsl.ops.kinds import describe
+from archdsl.support import limits
+from archdsl.support.escaping import printable
 from archdsl.support.progress import Progress, untold
 from archdsl.support.records import Record
+from archdsl.support.version import __version__
 from archdsl.weights.conversion import fitting
 from archdsl.weights.sources import Drawn, Source, declared
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.support.arrays import Array
 from archdsl.ir.graph import Graph, Node
+from archdsl.support.arrays import Array
 from archdsl.weights.sources import Source, tensor_name
 
 ANCHORS = {"conv", "conv_transpose", "linear"}

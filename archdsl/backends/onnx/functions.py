@@ -13,10 +13,10 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from archdsl.ir.graph import Scope
 from archdsl.backends.onnx.model import Function, Model, Node, Reference, Tensor, Value, Written
 from archdsl.backends.onnx.naming import Unique
 from archdsl.backends.onnx.protobuf import FUNCTION_DOMAIN
+from archdsl.ir.graph import Scope
 
 _Item = Value | Tensor | None
 _Name = Callable[[_Item], str]

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.support.arrays import Array
 from archdsl.backends.onnx.builder import Builder, Site
 from archdsl.backends.onnx.dynamic import is_symbolic, plus, same_size, times
 from archdsl.backends.onnx.model import INT64, Size, Sizes, Tensor, Value
 from archdsl.backends.onnx.numbers import holds
+from archdsl.support.arrays import Array
 
 Row = Callable[..., Value | list[Value]]
 

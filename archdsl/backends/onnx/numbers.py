@@ -7,9 +7,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from archdsl.backends.onnx.model import BFLOAT16, FLOAT16, FLOAT32, INT64, Type
 from archdsl.diagnostics import errors
 from archdsl.support.arrays import Array
-from archdsl.backends.onnx.model import BFLOAT16, FLOAT16, FLOAT32, INT64, Type
 
 
 def encode(array: Array, type_: Type, name: str = "") -> Array:

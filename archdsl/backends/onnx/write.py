@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from archdsl.diagnostics import errors
 from archdsl.backends.onnx import protobuf
 from archdsl.backends.onnx.model import INT64, Function, Model, Tensor, Value
 from archdsl.backends.onnx.model import Written as WrittenNode
-from archdsl.support.progress import Progress, Written, untold
+from archdsl.diagnostics import errors
 from archdsl.support.atomic import whole
+from archdsl.support.progress import Progress, Written, untold
 
 LARGEST_FILE = 2**31 - 1
 """Protocol buffers are no longer than this."""

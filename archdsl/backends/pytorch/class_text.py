@@ -6,10 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from archdsl.frontend import ast as tree
-from archdsl.elaborate.expressions import OperationValue
-from archdsl.ir.graph import Graph
-from archdsl.ops import OPERATIONS
 from archdsl.backends.pytorch.classes import Builder
 from archdsl.backends.pytorch.code import (
     INDENT,
@@ -32,6 +28,10 @@ from archdsl.backends.pytorch.settle import settle
 from archdsl.backends.pytorch.sites import class_of
 from archdsl.backends.pytorch.straight import Straight
 from archdsl.backends.pytorch.symbols import annotation, python
+from archdsl.elaborate.expressions import OperationValue
+from archdsl.frontend import ast
+from archdsl.ir.graph import Graph
+from archdsl.ops import OPERATIONS
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.source import Writer
@@ -97,11 +97,11 @@ class ClassText:
             )
             sample = parameter.default
             kinds = list(values)
-            if default is not None and isinstance(sample, tree.Number):
+            if default is not None and isinstance(sample, ast.Number):
                 kinds.append(sample.value)
-            if isinstance(sample, tree.Absent):
+            if isinstance(sample, ast.Absent):
                 kinds.append(None)
-            elif isinstance(sample, tree.Number) and all(isinstance(v, tuple) for v in values):
+            elif isinstance(sample, ast.Number) and all(isinstance(v, tuple) for v in values):
                 kinds, default = values, None  # the default is another use's
             if name in self.plan.fractions:
                 kinds.append(0.0)
@@ -110,14 +110,14 @@ class ClassText:
             (required if default is None else optional).append(argument)
         return [*sizes, *required, *optional]
 
-    def _default(self, expression: tree.Expression | None) -> str | None:
+    def _default(self, expression: ast.Expression | None) -> str | None:
         """A parameter's default as Python, where it depends on nothing."""
-        if isinstance(expression, tree.Tuple):
+        if isinstance(expression, ast.Tuple):
             items = [self._default(item) for item in expression.items]
             if None in items:
                 return None
             return f"({', '.join(map(str, items))}{',' * (len(items) == 1)})"
-        if isinstance(expression, tree.Name):
+        if isinstance(expression, ast.Name):
             unit = self.plan.unit
             known = {parameter.name for parameter in unit.parameters}
             if expression.name in known or expression.name not in OPERATIONS:
@@ -127,7 +127,7 @@ class ClassText:
             return class_of(OperationValue(OPERATIONS[expression.name]))
         return default_text(expression)
 
-    def _note(self, parameter: tree.Parameter) -> str | None:
+    def _note(self, parameter: ast.Parameter) -> str | None:
         """What the spec's texts say of a parameter."""
         for doc in self.plan.unit.docs[1:]:
             if doc.startswith(f"{parameter.name}: "):
@@ -320,11 +320,11 @@ def labelled(graph: Graph) -> dict[str, list[str]]:
     """For the lines of the network that are tables: the labels of their rows."""
     found: dict[str, list[str]] = {}
     for statement in graph.unit.body:
-        flow = statement.value if isinstance(statement, tree.Assign) else None
-        if isinstance(flow, tree.Flow) and len(flow.steps) == 1:
+        flow = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(flow, ast.Flow) and len(flow.steps) == 1:
             stages = graph.root.frame.loops.get(id(flow.steps[0]), ())
             labels = [stage.name for stage in stages if stage.row.label and stage.repeats]
-            if labels and isinstance(statement, tree.Assign):
+            if labels and isinstance(statement, ast.Assign):
                 found[statement.targets[0].name] = labels
     return found
 
@@ -344,13 +344,13 @@ def _needed(statements: list[Line], wanted: Iterable[Piece]) -> list[Line]:
 # Text
 
 
-def default_text(expression: tree.Expression | None) -> str | None:
+def default_text(expression: ast.Expression | None) -> str | None:
     """A number, a truth value or `none` as Python."""
-    if isinstance(expression, tree.Number | tree.Truth):
+    if isinstance(expression, ast.Number | ast.Truth):
         return python(expression.value)
-    if isinstance(expression, tree.Absent):
+    if isinstance(expression, ast.Absent):
         return "None"
-    if isinstance(expression, tree.Minus) and isinstance(expression.operand, tree.Number):
+    if isinstance(expression, ast.Minus) and isinstance(expression.operand, ast.Number):
         return f"-{python(expression.operand.value)}"
     return None
 

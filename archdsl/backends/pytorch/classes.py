@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archdsl.frontend import ast as tree
-from archdsl.ir.graph import Frame, Value
-from archdsl.frontend.python_names import variable_name
 from archdsl.backends.pytorch.lanes import as_whole, one_kind, size_of, whole_floats
 from archdsl.backends.pytorch.layers import as_list
 from archdsl.backends.pytorch.loops import Loops
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.plans import Assign
 from archdsl.backends.pytorch.symbols import NotExpressible, Symbol
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import variable_name
+from archdsl.ir.graph import Frame, Value
 
 
 class Builder(Loops):
@@ -44,18 +44,18 @@ class Builder(Loops):
                     self.channels[alias] = self.channels.get(slot.name)
         self._walk(self.unit.body, self.lanes)
 
-    def _walk(self, body: Iterable[tree.Statement], lanes: list[Frame]) -> None:
+    def _walk(self, body: Iterable[ast.Statement], lanes: list[Frame]) -> None:
         for statement in body:
-            if isinstance(statement, tree.Assign) and id(statement) in self.names.live:
+            if isinstance(statement, ast.Assign) and id(statement) in self.names.live:
                 self._assign(statement, lanes)
-            elif isinstance(statement, tree.Let):
+            elif isinstance(statement, ast.Let):
                 self._let(statement, lanes)
-            elif isinstance(statement, tree.Repeat) and id(statement) in self.names.live:
+            elif isinstance(statement, ast.Repeat) and id(statement) in self.names.live:
                 self._repeat(statement, lanes)
-            elif isinstance(statement, tree.Return):
+            elif isinstance(statement, ast.Return):
                 self._return(statement, lanes)
 
-    def _let(self, statement: tree.Let, lanes: list[Frame]) -> None:
+    def _let(self, statement: ast.Let, lanes: list[Frame]) -> None:
         values = {f: f.names[statement.name] for f in lanes if statement.name in f.names}
         if not values:
             return
@@ -72,7 +72,7 @@ class Builder(Loops):
             symbol = Symbol(symbol.values, name, names=frozenset([name]), open=symbol.open)
         self.lets[statement.name] = symbol
 
-    def _assign(self, statement: tree.Assign, lanes: list[Frame]) -> None:
+    def _assign(self, statement: ast.Assign, lanes: list[Frame]) -> None:
         targets = [target.name for target in statement.targets]
         lanes = [f for f in lanes if id(statement.value) in f.trace]
         values = {f: f.trace[id(statement.value)] for f in lanes}
@@ -131,12 +131,12 @@ class Builder(Loops):
             piece = Piece(variable, typed=True)
         return piece
 
-    def _return(self, statement: tree.Return, lanes: list[Frame]) -> None:
+    def _return(self, statement: ast.Return, lanes: list[Frame]) -> None:
         for expression in statement.values:
             training = self.names.for_training(expression)
             if training and self.plan.scopes[0].parent is not None:
                 continue
-            if training and isinstance(expression, tree.Guard):
+            if training and isinstance(expression, ast.Guard):
                 expression = expression.value
             piece = self.tensor(expression, lanes, "out")
             if piece is None:  # what is absent is no result

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from archdsl.support.records import Record
 from archdsl.backends.pytorch.symbols import Symbol
+from archdsl.support.records import Record
 
 WIDTH = 100
 INDENT = " " * 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from archdsl.support.escaping import QUOTES, docstring_line, one_line
 from archdsl.backends.pytorch.code import INDENT, WIDTH
+from archdsl.support.escaping import QUOTES, docstring_line, one_line
 
 
 class Docstring:

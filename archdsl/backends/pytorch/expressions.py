@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from archdsl.frontend import ast as tree
-from archdsl.elaborate.expressions import OperationValue
-from archdsl.ir.graph import Frame, Node, Value
-from archdsl.frontend.python_names import submodule_name, variable_name
 from archdsl.backends.pytorch.lanes import agrees, all_ints, as_whole, fitted, multiple_of, size_of
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.plans import COUNTERS, Assign, Choice, Condition, Loop, Plan
@@ -28,6 +24,11 @@ from archdsl.backends.pytorch.symbols import (
     negative,
     python,
 )
+from archdsl.elaborate.expressions import OperationValue
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import submodule_name, variable_name
+from archdsl.frontend.scopes import names_of
+from archdsl.ir.graph import Frame, Node, Value
 
 
 class Expressions:
@@ -41,7 +42,7 @@ class Expressions:
         self.writer = writer
         self.plan = plan
         self.unit = plan.unit
-        self.names = plan.unit.names
+        self.names = names_of(plan.unit)
         self.lanes = [scope.frame for scope in plan.scopes]
         self.uses = set(self.lanes)
         self.lets: dict[str, Symbol] = {}
@@ -72,7 +73,7 @@ class Expressions:
 
     # Numbers
 
-    def symbol(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
+    def symbol(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol:
         """The symbol of a number's expression."""
         values = {f: f.trace[id(expression)] for f in lanes if id(expression) in f.trace}
         if not values:
@@ -91,17 +92,17 @@ class Expressions:
             return symbol
         return spelled(expression, values, list(values)) if is_constant(values) else symbol
 
-    def opened(self, expression: tree.Node | None, lanes: list[Frame]) -> frozenset[str]:
+    def opened(self, expression: ast.Node | None, lanes: list[Frame]) -> frozenset[str]:
         """The open parameters of the network that an expression depends on."""
         found: frozenset[str] = frozenset()
         if expression is None or not self.plan.open:
             return found
-        for node in tree.walk(expression):
-            if isinstance(node, tree.Name):
+        for node in ast.walk(expression):
+            if isinstance(node, ast.Name):
                 found |= self.plan.open.get(node.name, frozenset())
                 if node.name in self.lets:
                     found |= self.lets[node.name].open
-            elif isinstance(node, tree.Field) and node.name == "c":
+            elif isinstance(node, ast.Field) and node.name == "c":
                 try:
                     found |= self.channels_of(node.of, lanes).open
                 except NotExpressible:
@@ -121,17 +122,17 @@ class Expressions:
         return len(lanes) == len(self.uses)
 
     def _symbol(
-        self, expression: tree.Expression, lanes: list[Frame], values: Mapping[Frame, Any]
+        self, expression: ast.Expression, lanes: list[Frame], values: Mapping[Frame, Any]
     ) -> Symbol:
-        if isinstance(expression, tree.Number | tree.Truth | tree.Absent):
+        if isinstance(expression, ast.Number | ast.Truth | ast.Absent):
             return literal(values)
-        if isinstance(expression, tree.Name):
+        if isinstance(expression, ast.Name):
             return self._named(expression.name, values)
-        if isinstance(expression, tree.Field):
+        if isinstance(expression, ast.Field):
             if expression.name == "c":
                 return self.channels_of(expression.of, lanes)
             return self._side(expression, values)
-        if isinstance(expression, tree.Binary):
+        if isinstance(expression, ast.Binary):
             left = self.symbol(expression.left, lanes)
             try:
                 right = self.symbol(expression.right, lanes)
@@ -142,15 +143,15 @@ class Expressions:
             if expression.operator == "*" and any(type(v) is list for v in values.values()):
                 left, right = (s if _is_list(s) else as_whole(s) for s in (left, right))
             return binary(expression.operator, left, right, values)
-        if isinstance(expression, tree.Minus):
+        if isinstance(expression, ast.Minus):
             inner = self.symbol(expression.operand, lanes)
             return negative(inner, values)
-        if isinstance(expression, tree.Negation):
+        if isinstance(expression, ast.Negation):
             inner = self.symbol(expression.operand, lanes)
             return Symbol(values, f"not {inner.wrapped(NOT)}", NOT, inner.names, inner.open)
-        if isinstance(expression, tree.Comparison):
+        if isinstance(expression, ast.Comparison):
             return self._comparison(expression, lanes, values)
-        if isinstance(expression, tree.Conditional):
+        if isinstance(expression, ast.Conditional):
             parts = [
                 self.symbol(part, lanes)
                 for part in (expression.value, expression.condition, expression.otherwise)
@@ -159,21 +160,21 @@ class Expressions:
             made = call(f"{a} if {condition} else {b}", parts, values)
             made.level = CONDITIONAL
             return made
-        if isinstance(expression, tree.Call):
+        if isinstance(expression, ast.Call):
             return self._function(expression, lanes, values)
-        if isinstance(expression, tree.Item):
+        if isinstance(expression, ast.Item):
             of = self.symbol(expression.of, lanes)
             index = as_whole(self.symbol(expression.index, lanes))
-            if isinstance(expression.of, tree.Name) and index.names and not of.names:
+            if isinstance(expression.of, ast.Name) and index.names and not of.names:
                 # A list that is the same in all uses.
                 name = self.plan.names.get(expression.of.name) or variable_name(expression.of.name)
                 self.locals[name] = of
                 of = Symbol(of.values, name, names=frozenset([name]), open=of.open)
             return call(f"{of.wrapped(9)}[{index.text}]", [of, index], values)
-        if isinstance(expression, tree.Tuple | tree.List):
+        if isinstance(expression, ast.Tuple | ast.List):
             items = [self.symbol(item, lanes) for item in expression.items]
             inside = ", ".join(item.text for item in items)
-            if isinstance(expression, tree.List):
+            if isinstance(expression, ast.List):
                 return call(f"[{inside}]", items, values)
             return call(f"({inside}{',' * (len(items) == 1)})", items, values)
         raise NotExpressible
@@ -209,7 +210,7 @@ class Expressions:
         """What the variable of a loop is called in Python; `rep` is that of a row's repeats."""
         return "rep" if self.counting and loop == "rep" else self.plan.names[loop]
 
-    def _is_derived(self, parameter: tree.Parameter) -> bool:
+    def _is_derived(self, parameter: ast.Parameter) -> bool:
         """Whether every use leaves a parameter to a default that depends on others."""
         default = parameter.default
         assert default is not None
@@ -218,7 +219,7 @@ class Expressions:
             return False
         return all(id(default) in frame.trace for frame in self.lanes)
 
-    def _derived(self, parameter: tree.Parameter, values: Mapping[Frame, Any]) -> Symbol:
+    def _derived(self, parameter: ast.Parameter, values: Mapping[Frame, Any]) -> Symbol:
         name = self.plan.names[parameter.name]
         if name not in self.locals:
             assert parameter.default is not None
@@ -228,11 +229,11 @@ class Expressions:
             self.locals[name] = symbol
         return Symbol(values, name, names=frozenset([name]), open=self.locals[name].open)
 
-    def _side(self, expression: tree.Field, values: Mapping[Frame, Any]) -> Symbol:
+    def _side(self, expression: ast.Field, values: Mapping[Frame, Any]) -> Symbol:
         """A height, width or depth: constant, or that of an input as an argument."""
         if is_constant(values):
             return literal(values)
-        if isinstance(expression.of, tree.Name):
+        if isinstance(expression.of, ast.Name):
             for i, slot in enumerate(self.unit.tensors):
                 if slot.name == expression.of.name:
                     inputs = {scope.frame: scope.inputs[i] for scope in self.plan.scopes}
@@ -242,7 +243,7 @@ class Expressions:
         raise NotExpressible
 
     def _comparison(
-        self, expression: tree.Comparison, lanes: list[Frame], values: Mapping[Frame, Any]
+        self, expression: ast.Comparison, lanes: list[Frame], values: Mapping[Frame, Any]
     ) -> Symbol:
         parts = []
         for operand in expression.operands:
@@ -258,13 +259,13 @@ class Expressions:
         return made
 
     def _function(
-        self, expression: tree.Call, lanes: list[Frame], values: Mapping[Frame, Any]
+        self, expression: ast.Call, lanes: list[Frame], values: Mapping[Frame, Any]
     ) -> Symbol:
         if not self.names.is_function(expression):
             raise NotExpressible  # an operation that is not applied yet
         name = expression.name
         arguments = [argument.value for argument in expression.arguments]
-        if name in ("floor", "ceil") and isinstance(arguments[0], tree.Binary):
+        if name in ("floor", "ceil") and isinstance(arguments[0], ast.Binary):
             quotient = arguments[0]
             if quotient.operator == "/":
                 a = self.symbol(quotient.left, lanes)
@@ -304,7 +305,7 @@ class Expressions:
         sizes = {f: size_of(v, letter) for f, v in values.items()}
         if any(size is None for size in sizes.values()):
             return None
-        if isinstance(slot, tree.Input) and self.plan.scopes[0].parent is None:
+        if isinstance(slot, ast.Input) and self.plan.scopes[0].parent is None:
             opened = self._open_input(slot, letter)
             return opened or literal(sizes)
         if is_constant(sizes):
@@ -314,13 +315,13 @@ class Expressions:
         self.sizes[key] = Symbol(sizes, name, names=frozenset([name]))
         return self.sizes[key]
 
-    def _open_input(self, slot: tree.Input, letter: str) -> Symbol | None:
+    def _open_input(self, slot: ast.Input, letter: str) -> Symbol | None:
         if letter != "c" or not self.plan.open:
             return None
         symbol = self.symbol(slot.sizes[0], self.lanes)
         return symbol if symbol.open else None
 
-    def channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
+    def channels_of(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol:
         """The symbol of the channels of a tensor.
 
         Where they follow an open parameter of the network in a way that no symbol tells (those of a
@@ -337,29 +338,29 @@ class Expressions:
             raise NotOpen(spread)
         return symbol
 
-    def _spread(self, expression: tree.Node, lanes: list[Frame]) -> frozenset[str]:
+    def _spread(self, expression: ast.Node, lanes: list[Frame]) -> frozenset[str]:
         """The open parameters that may have come into the channels of a tensor."""
         found: frozenset[str] = frozenset()
-        if isinstance(expression, tree.Name):
+        if isinstance(expression, ast.Name):
             symbol = self.channels.get(expression.name)
             return symbol.open if symbol is not None else found
-        if isinstance(expression, tree.Flow):
+        if isinstance(expression, ast.Flow):
             for step in reversed(expression.steps):
-                if isinstance(step, tree.Stages):
+                if isinstance(step, ast.Stages):
                     return found  # an open one has been refused
                 if any("c" in _parameters(frame.made.get(id(step))) for frame in lanes):
                     return found | self.opened(step, lanes)
                 found |= self._spread(step, lanes)
             return found | self._spread(expression.source, lanes)
-        if isinstance(expression, tree.Guard):
+        if isinstance(expression, ast.Guard):
             return self._spread(expression.value, lanes)
-        for node in tree.parts(expression):
-            node = node.value if isinstance(node, tree.Argument) else node
+        for node in ast.parts(expression):
+            node = node.value if isinstance(node, ast.Argument) else node
             if any(_is_tensor(frame.trace.get(id(node))) for frame in lanes):
                 found |= self._spread(node, lanes)
         return found
 
-    def _channels_of(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol:
+    def _channels_of(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol:
         key = id(expression)
         values = {f: size_of(f.trace[key], "c") for f in lanes if key in f.trace}
         if not values or any(value is None for value in values.values()):
@@ -371,18 +372,18 @@ class Expressions:
                 return fitted(known, sizes)
         return self.find(sizes)
 
-    def _known_channels(self, expression: tree.Expression, lanes: list[Frame]) -> Symbol | None:
-        if isinstance(expression, tree.Name):
+    def _known_channels(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol | None:
+        if isinstance(expression, ast.Name):
             return self.channels.get(expression.name)
-        if isinstance(expression, tree.Item) and isinstance(expression.of, tree.Name):
+        if isinstance(expression, ast.Item) and isinstance(expression.of, ast.Name):
             return self.channels.get(expression.of.name)
-        if isinstance(expression, tree.Flow):
+        if isinstance(expression, ast.Flow):
             return self.channels.get(f"flow {id(expression)}")
-        if isinstance(expression, tree.Guard | tree.Conditional):
+        if isinstance(expression, ast.Guard | ast.Conditional):
             return self._known_channels(expression.value, lanes)
-        if isinstance(expression, tree.Call):
+        if isinstance(expression, ast.Call):
             return self.channels.get(f"flow {id(expression)}")
-        if isinstance(expression, tree.Binary | tree.Minus):
+        if isinstance(expression, ast.Binary | ast.Minus):
             parts = [getattr(expression, "left", None) or getattr(expression, "operand", None)]
             parts.append(getattr(expression, "right", None))
             known = [self._known_channels(p, lanes) for p in parts if p is not None]
@@ -483,7 +484,7 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, Value) or (isinstance(value, list) and any(map(_is_tensor, value)))
 
 
-def spelled(expression: tree.Expression, values: Mapping[Frame, Any], lanes: list[Frame]) -> Symbol:
+def spelled(expression: ast.Expression, values: Mapping[Frame, Any], lanes: list[Frame]) -> Symbol:
     """A constant; one with many digits is written as the spec's formula, in numbers."""
     value = next(iter(values.values()))
     if not isinstance(value, float) or len(repr(value)) <= 8:
@@ -495,8 +496,8 @@ def spelled(expression: tree.Expression, values: Mapping[Frame, Any], lanes: lis
     return Symbol(values, text, level)
 
 
-def _formula(expression: tree.Expression, frame: Frame) -> tuple[str, int]:
-    if isinstance(expression, tree.Binary) and expression.operator in "+-*/":
+def _formula(expression: ast.Expression, frame: Frame) -> tuple[str, int]:
+    if isinstance(expression, ast.Binary) and expression.operator in "+-*/":
         level = LEVELS[expression.operator]
         left, a = _formula(expression.left, frame)
         right, b = _formula(expression.right, frame)

@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archdsl.frontend import ast as tree
-from archdsl.elaborate.expressions import OperationValue
-from archdsl.ir.graph import Frame, Node, Scope, Value
-from archdsl.ops.numbers import is_number
-from archdsl.ops import Operation
-from archdsl.frontend.python_names import variable_name
 from archdsl.backends.pytorch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.backends.pytorch.expressions import Expressions
 from archdsl.backends.pytorch.lanes import agrees, as_whole, fitted, one_kind, size_of
@@ -29,6 +23,12 @@ from archdsl.backends.pytorch.symbols import (
     is_constant,
     literal,
 )
+from archdsl.elaborate.expressions import OperationValue
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import variable_name
+from archdsl.ir.graph import Frame, Node, Scope, Value
+from archdsl.ops import Operation
+from archdsl.ops.numbers import is_number
 
 INLINE = 60
 """An expression that is part of another one gets no longer than this, where it can be named."""
@@ -40,7 +40,7 @@ class Flows(Expressions):
     """Makes the submodules, and the expressions that call them."""
 
     def tensor(
-        self, expression: tree.Expression, lanes: list[Frame], line: str, several: bool = False
+        self, expression: ast.Expression, lanes: list[Frame], line: str, several: bool = False
     ) -> Piece | None:
         """The code for a tensor; none where there is none in any lane.
 
@@ -70,33 +70,33 @@ class Flows(Expressions):
         return piece
 
     def _tensor(
-        self, expression: tree.Expression, lanes: list[Frame], line: str, several: bool
+        self, expression: ast.Expression, lanes: list[Frame], line: str, several: bool
     ) -> Piece | None:
-        if isinstance(expression, tree.Name):
+        if isinstance(expression, ast.Name):
             return self.variables[expression.name]
-        if isinstance(expression, tree.Item):
+        if isinstance(expression, ast.Item):
             of = self.tensor(expression.of, lanes, line)
             if of is None:
                 raise NotExpressible
             index = self.in_forward(as_whole(self.symbol(expression.index, lanes)), "index")
             return Piece(of.wrapped(9), f"[{index}]", typed=of.typed)
-        if isinstance(expression, tree.Field):
+        if isinstance(expression, ast.Field):
             return self._tap(expression, lanes)
-        if isinstance(expression, tree.List | tree.Tuple):
+        if isinstance(expression, ast.List | ast.Tuple):
             return self._list(expression, lanes, line)
-        if isinstance(expression, tree.Flow):
+        if isinstance(expression, ast.Flow):
             return self._flow(expression, lanes, line)
-        if isinstance(expression, tree.Guard):
+        if isinstance(expression, ast.Guard):
             return self._guard(expression, lanes, line, several)
-        if isinstance(expression, tree.Conditional):
+        if isinstance(expression, ast.Conditional):
             return self._conditional(expression, lanes, line, several)
-        if isinstance(expression, tree.Binary | tree.Minus):
+        if isinstance(expression, ast.Binary | ast.Minus):
             return self._arithmetic(expression, lanes, line)
-        if isinstance(expression, tree.Call):
+        if isinstance(expression, ast.Call):
             return self._application(expression, lanes, line)
         raise NotExpressible
 
-    def _list(self, expression: tree.List | tree.Tuple, lanes: list[Frame], line: str) -> Piece:
+    def _list(self, expression: ast.List | ast.Tuple, lanes: list[Frame], line: str) -> Piece:
         parts: list[str | Piece] = []
         for piece in self._operands(expression.items, lanes, line):
             if piece is not None and piece.many:
@@ -106,7 +106,7 @@ class Flows(Expressions):
         return Piece(*(parts or ["["]), "]", typed=True, many="list")
 
     def _operands(
-        self, expressions: Iterable[tree.Expression], lanes: list[Frame], line: str
+        self, expressions: Iterable[ast.Expression], lanes: list[Frame], line: str
     ) -> list[Piece | None]:
         """The code for some tensors, in whose order layers are called."""
         pieces: list[Piece | None] = []
@@ -128,24 +128,24 @@ class Flows(Expressions):
                 pieces[i] = Piece(variable, typed=True)
                 start += 1
 
-    def _tap(self, expression: tree.Field, lanes: list[Frame]) -> Piece:
+    def _tap(self, expression: ast.Field, lanes: list[Frame]) -> Piece:
         """The variable that holds what a row of a table gives."""
         for variable, values in self.tapped:
             if all(f.trace[id(expression)] in values for f in lanes):
                 return Piece(variable, typed=True)
         raise NotExpressible
 
-    def _application(self, expression: tree.Call, lanes: list[Frame], line: str) -> Piece:
+    def _application(self, expression: ast.Call, lanes: list[Frame], line: str) -> Piece:
         """An operation called with its tensors."""
         return self._called(expression, lanes, [], line)
 
     # Guards and conditionals
 
     def _guard(
-        self, expression: tree.Guard, lanes: list[Frame], line: str, several: bool
+        self, expression: ast.Guard, lanes: list[Frame], line: str, several: bool
     ) -> Piece | None:
         flow = expression.value
-        assert isinstance(flow, tree.Flow)
+        assert isinstance(flow, ast.Flow)
         outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
             if next(iter(outcomes.values())):
@@ -159,7 +159,7 @@ class Flows(Expressions):
         if source is None:
             raise NotExpressible
         runs = {self.names.scopes.get(id(step), ("",))[0] for step in flow.steps}
-        layers = not any(isinstance(s, tree.Call) and self._is_operator(s) for s in flow.steps)
+        layers = not any(isinstance(s, ast.Call) and self._is_operator(s) for s in flow.steps)
         if len(runs) == 1 and layers:
             self.conditions.append(Condition(plain(condition), True))
             piece = self._flow(flow, taken, line, always=True)
@@ -177,7 +177,7 @@ class Flows(Expressions):
         )  # fmt: skip
 
     def _conditional(
-        self, expression: tree.Conditional, lanes: list[Frame], line: str, several: bool
+        self, expression: ast.Conditional, lanes: list[Frame], line: str, several: bool
     ) -> Piece | None:
         outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
@@ -204,7 +204,7 @@ class Flows(Expressions):
             level=CONDITIONAL, typed=a.typed and b.typed, many=a.many,
         )  # fmt: skip
 
-    def _opens(self, expression: tree.Expression, lanes: list[Frame]) -> bool:
+    def _opens(self, expression: ast.Expression, lanes: list[Frame]) -> bool:
         """Refuse to keep a parameter open that decides what the network is made of."""
         if self.plan.open:
             symbol = self.symbol(expression, lanes)
@@ -214,14 +214,14 @@ class Flows(Expressions):
 
     def _flag(
         self,
-        written: tree.Expression,
+        written: ast.Expression,
         condition: Symbol,
         line: str,
-        expression: tree.Conditional | None,
+        expression: ast.Conditional | None,
     ) -> str:
         """A condition in `forward`: an attribute named as in the spec, or by what it decides."""
         name = f"if_{line}"
-        if isinstance(written, tree.Name):
+        if isinstance(written, ast.Name):
             name = written.name
         elif expression is not None and _adds(expression.value) != _adds(expression.otherwise):
             name = "residual"
@@ -230,10 +230,10 @@ class Flows(Expressions):
     # Operators
 
     def _arithmetic(
-        self, expression: tree.Binary | tree.Minus, lanes: list[Frame], line: str
+        self, expression: ast.Binary | ast.Minus, lanes: list[Frame], line: str
     ) -> Piece | None:
-        if isinstance(expression, tree.Minus):
-            operands: list[tree.Expression] = [expression.operand]
+        if isinstance(expression, ast.Minus):
+            operands: list[ast.Expression] = [expression.operand]
         else:
             operands = [expression.left, expression.right]
         tensors = []
@@ -248,7 +248,7 @@ class Flows(Expressions):
         if None in given:
             return pieces[0]
         if isinstance(lanes[0].trace[id(expression)], list):
-            if isinstance(expression, tree.Binary) and expression.operator == "*":
+            if isinstance(expression, ast.Binary) and expression.operator == "*":
                 left = lanes[0].trace[id(expression.left)]
                 count = expression.right if isinstance(left, list) else expression.left
                 times = self.in_forward(as_whole(self.symbol(count, lanes)), "times")
@@ -257,7 +257,7 @@ class Flows(Expressions):
             a, b = map(as_list, pieces)
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
         nodes = {f: f.trace[id(expression)].node for f in lanes}
-        if isinstance(expression, tree.Binary) and expression.operator == "+" and len(pieces) == 2:
+        if isinstance(expression, ast.Binary) and expression.operator == "+" and len(pieces) == 2:
             if self._gives_memory(pieces[0], nodes):
                 first, second = self._fitting(pieces, line)
                 return Piece(first, ".add_(", second, ")", typed=first.typed)
@@ -276,7 +276,7 @@ class Flows(Expressions):
         self,
         nodes: Mapping[Frame, Node],
         operands: list[Piece],
-        written: tree.Call | None,
+        written: ast.Call | None,
         line: str,
     ) -> Piece:
         kinds = {type(node.operation) for node in nodes.values()}
@@ -286,7 +286,7 @@ class Flows(Expressions):
         operands = self._fitting(operands, line)
         return OPERATORS[kinds.pop().name](site, operands)
 
-    def _is_operator(self, call: tree.Call) -> bool:
+    def _is_operator(self, call: ast.Call) -> bool:
         return self.names.is_operator(call) or self.names.takes_tensors(call)
 
     def _fitting(self, pieces: list[Piece], line: str, room: int = INLINE) -> list[Piece]:
@@ -307,7 +307,7 @@ class Flows(Expressions):
     # Flows and calls
 
     def _flow(
-        self, expression: tree.Flow, lanes: list[Frame], line: str, always: bool = False
+        self, expression: ast.Flow, lanes: list[Frame], line: str, always: bool = False
     ) -> Piece:
         """A flow's code. With `always` it is called in lanes that lack it too, as an identity."""
         piece = self.tensor(expression.source, lanes, line)
@@ -334,7 +334,7 @@ class Flows(Expressions):
 
         for step in expression.steps:
             made = {f: f.made.get(id(step)) for f in lanes}
-            if isinstance(step, tree.Stages):
+            if isinstance(step, ast.Stages):
                 scope_name = self.names.scopes[id(step)]
                 if scope_name[0] != name:
                     piece, name = close(piece), scope_name[0]
@@ -373,7 +373,7 @@ class Flows(Expressions):
         return Piece(close(piece), many=many) if many and run else close(piece)
 
     def _flattened(
-        self, step: tree.Call, made: Mapping[Frame, Any], run: list[Code], piece: Piece
+        self, step: ast.Call, made: Mapping[Frame, Any], run: list[Code], piece: Piece
     ) -> Piece:
         """The flatten that elaboration put before a step: before the run, or as a step of it."""
         before = [_flatten_of(item, step) for item in made.values()]
@@ -389,7 +389,7 @@ class Flows(Expressions):
 
     def _after(
         self,
-        step: tree.Call | tree.Stages,
+        step: ast.Call | ast.Stages,
         lanes: list[Frame],
         made: Mapping[Frame, Any],
         before: Symbol | None,
@@ -399,7 +399,7 @@ class Flows(Expressions):
         if any(size is None for size in sizes.values()):
             return None
         candidates: list[Symbol] = []
-        if isinstance(step, tree.Call):
+        if isinstance(step, ast.Call):
             sample = next(iter(made.values()), None)
             written = self.argument_of(step, "c", sample)
             parts = self.argument_of(step, "sizes", sample)
@@ -425,7 +425,7 @@ class Flows(Expressions):
         except NotExpressible:
             return None
 
-    def argument_of(self, step: tree.Call, name: str, made: Any) -> tree.Expression | None:
+    def argument_of(self, step: ast.Call, name: str, made: Any) -> ast.Expression | None:
         """What a call says of a parameter, by name or by place."""
         for argument in reversed((*step.arguments, *step.overrides)):
             if argument.name == name:
@@ -442,7 +442,7 @@ class Flows(Expressions):
         return None
 
     def _called(
-        self, step: tree.Call, lanes: list[Frame], flowing: list[Piece], line: str
+        self, step: ast.Call, lanes: list[Frame], flowing: list[Piece], line: str
     ) -> Piece:
         made = {f: f.made[id(step)] for f in lanes}
         operands = list(flowing)
@@ -512,7 +512,7 @@ class Flows(Expressions):
         return Piece(piece, many=_many(made))
 
     def _note_channels(
-        self, step: tree.Call, lanes: list[Frame], made: Mapping[Frame, Any], before: Symbol | None
+        self, step: ast.Call, lanes: list[Frame], made: Mapping[Frame, Any], before: Symbol | None
     ) -> None:
         after = self._after(step, lanes, made, before)
         if after is not None:
@@ -522,7 +522,7 @@ class Flows(Expressions):
 
     def _layer(
         self,
-        step: tree.Call,
+        step: ast.Call,
         lanes: list[Frame],
         made: Mapping[Frame, Any],
         channels: Symbol | None,
@@ -550,7 +550,7 @@ class Flows(Expressions):
         return LAYERS[kinds.pop().name](site), stateful
 
     def _chosen(
-        self, step: tree.Call, nodes: Mapping[Frame, Node], channels: Symbol | None
+        self, step: ast.Call, nodes: Mapping[Frame, Node], channels: Symbol | None
     ) -> Code:
         """A layer that a parameter holds, and that differs between uses: `act(inplace=True)`."""
         values = {f: f.names.get(step.name) for f in nodes}
@@ -572,12 +572,12 @@ class Flows(Expressions):
         return Invoke(symbol.text, codes.pop()) if symbol.names else IDENTITY
 
     def _block(
-        self, step: tree.Call | None, made: Mapping[Frame, Any], tensors: list[Symbol | None]
+        self, step: ast.Call | None, made: Mapping[Frame, Any], tensors: list[Symbol | None]
     ) -> NewBlock:
         """A use of another class."""
         scopes: dict[Frame, Scope] = dict(made)
         lanes = list(scopes)
-        written: dict[str, tree.Expression | None] = {}
+        written: dict[str, ast.Expression | None] = {}
         sample = scopes[lanes[0]]
         if step is not None:
             for parameter in sample.unit.numbers:
@@ -587,7 +587,7 @@ class Flows(Expressions):
     def new_block(
         self,
         scopes: Mapping[Frame, Scope],
-        written: Mapping[str, tree.Expression | None],
+        written: Mapping[str, ast.Expression | None],
         tensors: list[Symbol | None],
     ) -> NewBlock:
         """A use of another class, from what is written of its arguments."""
@@ -617,7 +617,7 @@ class Flows(Expressions):
         return NewBlock(plan, tuple(arguments))
 
     def _argument(
-        self, written: tree.Expression | None, actual: Mapping[Frame, Any]
+        self, written: ast.Expression | None, actual: Mapping[Frame, Any]
     ) -> Symbol | None:
         """The symbol of an argument; none where the callee has to know it without being told."""
         lanes = list(actual)
@@ -638,13 +638,13 @@ class Flows(Expressions):
             return None
 
     def _operation_argument(
-        self, written: tree.Expression | None, actual: Mapping[Frame, Any]
+        self, written: ast.Expression | None, actual: Mapping[Frame, Any]
     ) -> Symbol | None:
         if is_constant(actual):
             value = next(iter(actual.values()))
             text = class_of(value)
             return Symbol(actual, text) if text else None
-        if isinstance(written, tree.Name):
+        if isinstance(written, ast.Name):
             try:
                 return self._named(written.name, actual)
             except NotExpressible:
@@ -698,7 +698,7 @@ class Flows(Expressions):
         """The rows of a line's table that are read elsewhere."""
         return {*self.writer.taps_of(self.unit).get(line, ()), *self.labels.get(line, ())}
 
-    def _tapped(self, table: Table, step: tree.Stages, name: str, piece: Piece, line: str) -> Piece:
+    def _tapped(self, table: Table, step: ast.Stages, name: str, piece: Piece, line: str) -> Piece:
         """A table that is run row by row, since some rows are read elsewhere."""
         if self.looped is not None:
             raise NotExpressible
@@ -754,11 +754,11 @@ def _pads_channels(made: Any) -> bool:
     return isinstance(made, Node) and made.operation.name == "pad_channels"
 
 
-def _flatten_of(made: Any, step: tree.Call) -> Node | None:
+def _flatten_of(made: Any, step: ast.Call) -> Node | None:
     if isinstance(made, Node) and made.operation.flattens:
         return flatten_before(made)
     return None
 
 
-def _adds(expression: tree.Expression) -> bool:
-    return isinstance(expression, tree.Binary) and expression.operator == "+"
+def _adds(expression: ast.Expression) -> bool:
+    return isinstance(expression, ast.Binary) and expression.operator == "+"

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any, NamedTuple
 
+from archdsl.backends.pytorch.code import INDENT, WIDTH
 from archdsl.ir.graph import Node
 from archdsl.ops import Word
-from archdsl.backends.pytorch.code import INDENT, WIDTH
 
 DEFAULT = Word("default")
 BUILT_IN = {"ones", "zeros"}

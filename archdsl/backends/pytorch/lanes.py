@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archdsl.backends.pytorch.symbols import NotExpressible, Symbol, binary, call, literal
 from archdsl.ir.graph import Frame, Value
 from archdsl.ops import Shape
 from archdsl.ops.kinds import nearest_whole
-from archdsl.backends.pytorch.symbols import NotExpressible, Symbol, binary, call, literal
 
 
 def one_kind(values: Mapping[Frame, Any]) -> type:

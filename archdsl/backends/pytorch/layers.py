@@ -10,8 +10,6 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from archdsl.ops import Operation, Word
-from archdsl.ops.initialisation import distribution
 from archdsl.backends.pytorch.code import Code, Invoke, Plain, plain
 from archdsl.backends.pytorch.pieces import Piece
 from archdsl.backends.pytorch.symbols import (
@@ -24,6 +22,8 @@ from archdsl.backends.pytorch.symbols import (
     literal,
     python,
 )
+from archdsl.ops import Operation, Word
+from archdsl.ops.initialisation import distribution
 
 
 class Site(Protocol):

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archdsl.frontend import ast as tree
-from archdsl.ir.graph import Frame
-from archdsl.frontend.python_names import variable_name
 from archdsl.backends.pytorch.code import Invoke, Plain, Repeated, names_in
 from archdsl.backends.pytorch.flows import Flows
 from archdsl.backends.pytorch.lanes import as_whole, size_of
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.plans import Assign, Choice, Loop
 from archdsl.backends.pytorch.symbols import NotExpressible, NotOpen, Symbol, is_constant
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import variable_name
+from archdsl.ir.graph import Frame
 
 
 class Loops(Flows):
     """Makes loops."""
 
-    def _walk(self, body: Iterable[tree.Statement], lanes: list[Frame]) -> None:
+    def _walk(self, body: Iterable[ast.Statement], lanes: list[Frame]) -> None:
         raise NotImplementedError
 
-    def _repeat(self, statement: tree.Repeat, lanes: list[Frame]) -> None:
+    def _repeat(self, statement: ast.Repeat, lanes: list[Frame]) -> None:
         lanes = [f for f in lanes if id(statement) in f.loops]
         rounds = {f: f.loops[id(statement)] for f in lanes}
         counts = {f: len(frames) for f, frames in rounds.items()}
@@ -64,7 +64,7 @@ class Loops(Flows):
 
     def _loop(
         self,
-        statement: tree.Repeat,
+        statement: ast.Repeat,
         lanes: list[Frame],
         rounds: Mapping[Frame, list[Frame]],
         counts: Mapping[Frame, int],
@@ -104,7 +104,7 @@ class Loops(Flows):
             self.channels[name] = self._find_or_none(sizes) if complete else None
 
     def _carry(
-        self, statement: tree.Repeat, rounds: Mapping[Frame, list[Frame]]
+        self, statement: ast.Repeat, rounds: Mapping[Frame, list[Frame]]
     ) -> dict[str, Symbol | None]:
         """Make variables of the names that the loop changes; their channels before it."""
         before: dict[str, Symbol | None] = {}
@@ -177,7 +177,7 @@ class Loops(Flows):
         place = self._place(name, Invoke("nn.ModuleList", (("", layers),), True), True)
         self.statements.append(Loop(variable, place, "", self.layer, body))
 
-    def _layer_name(self, statement: tree.Repeat) -> str:
+    def _layer_name(self, statement: ast.Repeat) -> str:
         """A name for the layer of a round that is no other's."""
         name = "layer"
         others = {*map(variable_name, assigned_in(self.unit.body)), *self.plan.inputs.values()}
@@ -189,7 +189,7 @@ class Loops(Flows):
 
     def _unrolled(
         self,
-        statement: tree.Repeat,
+        statement: ast.Repeat,
         lanes: list[Frame],
         rounds: Mapping[Frame, list[Frame]],
         count: int,
@@ -232,11 +232,11 @@ def _chain(statements: list[Assign | Loop]) -> tuple[str, Var, Var] | None:
     return (text, begin, source) if isinstance(begin, Var) else None
 
 
-def assigned_in(body: Iterable[tree.Statement]) -> set[str]:
+def assigned_in(body: Iterable[ast.Statement]) -> set[str]:
     names: set[str] = set()
     for statement in body:
-        if isinstance(statement, tree.Assign):
+        if isinstance(statement, ast.Assign):
             names |= {target.name for target in statement.targets}
-        elif isinstance(statement, tree.Repeat):
+        elif isinstance(statement, ast.Repeat):
             names |= assigned_in(statement.body)
     return names

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.frontend import ast as tree
-from archdsl.ir.graph import Scope
-from archdsl.frontend.python_names import FUNCTIONS, variable_name
-from archdsl.frontend.program import Unit
 from archdsl.backends.pytorch.code import IDENTITY, Code, Either, Plain
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.symbols import NotExpressible
+from archdsl.frontend import ast
+from archdsl.frontend.program import Unit
+from archdsl.frontend.python_names import FUNCTIONS, variable_name
+from archdsl.ir.graph import Scope
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.classes import Builder
@@ -42,20 +42,20 @@ class Plan:
         self.names: dict[str, str] = {}
         """What parameters, `let`s, variables of loops and sizes of inputs (`x.c`) are called in
         Python."""
-        nodes = list(tree.walk(unit.body))
+        nodes = list(ast.walk(unit.body))
         taken = set(classes)
         alone = len(unit.tensors) == 1 and unit.kind == "arch"
         for slot in unit.tensors:
             self.inputs[slot.name] = free_name("x" if alone else slot.name, taken)
         taken = set(classes)
-        if any(isinstance(node, tree.Stages) for node in nodes):
+        if any(isinstance(node, ast.Stages) for node in nodes):
             taken.update(COUNTERS)
-        lets = [node.name for node in nodes if isinstance(node, tree.Let)]
+        lets = [node.name for node in nodes if isinstance(node, ast.Let)]
         for name in (*(parameter.name for parameter in unit.numbers), *lets):
             self.names[name] = free_name(name, taken)
         both = taken | set(self.inputs.values())  # loops are in the constructor and in `forward`
         for node in nodes:
-            if isinstance(node, tree.Repeat) and node.variable not in self.names:
+            if isinstance(node, ast.Repeat) and node.variable not in self.names:
                 self.names[node.variable] = free_name(node.variable, both)
         taken |= both
         for slot in unit.tensors:

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from archdsl.frontend import ast as tree
-from archdsl.elaborate.expressions import OperationValue
-from archdsl.ir.graph import Frame, Node
-from archdsl.ops import Operation
-from archdsl.frontend.program import Unit
 from archdsl.backends.pytorch.lanes import agrees, as_whole, fitted
 from archdsl.backends.pytorch.layers import LAYERS
 from archdsl.backends.pytorch.symbols import (
@@ -20,6 +15,11 @@ from archdsl.backends.pytorch.symbols import (
     literal,
     python,
 )
+from archdsl.elaborate.expressions import OperationValue
+from archdsl.frontend import ast
+from archdsl.frontend.program import Unit
+from archdsl.ir.graph import Frame, Node
+from archdsl.ops import Operation
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.flows import Flows
@@ -36,10 +36,10 @@ class StepSite:
         self,
         builder: Flows,
         nodes: Mapping[Frame, Node],
-        step: tree.Call | None,
+        step: ast.Call | None,
         channels: Symbol | None,
         forward: bool = False,
-        written: Mapping[str, tree.Expression] | None = None,
+        written: Mapping[str, ast.Expression] | None = None,
     ) -> None:
         self.builder = builder
         self.nodes = nodes
@@ -64,7 +64,7 @@ class StepSite:
     def helper(self, name: str) -> str:
         return str(self.builder.writer.helper(name))
 
-    def _written(self, name: str) -> tree.Expression | None:
+    def _written(self, name: str) -> ast.Expression | None:
         """What the spec says of a parameter here."""
         if self.step is None:
             return self.written.get(name)
@@ -115,7 +115,7 @@ class StepSite:
         if len({len(value) for value in values.values()}) > 1:
             raise NotExpressible
         written = self._written(name)
-        items = written.items if isinstance(written, tree.Tuple | tree.List) else None
+        items = written.items if isinstance(written, ast.Tuple | ast.List) else None
         if items is None:
             self.settle(name)
         texts = []

@@ -10,16 +10,6 @@ from functools import cache
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
-from archdsl.support.version import __version__
-from archdsl.ir import costs
-from archdsl.support import resources
-from archdsl.frontend import tables, ast as tree
-from archdsl.elaborate.expressions import OperationValue
-from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
-from archdsl.ops.numbers import kind_of
-from archdsl.ops import Word
-from archdsl.frontend.python_names import free_class_name
-from archdsl.frontend.program import Unit
 from archdsl.backends.pytorch import initialise
 from archdsl.backends.pytorch.class_text import ClassText
 from archdsl.backends.pytorch.classes import Builder
@@ -31,7 +21,18 @@ from archdsl.backends.pytorch.settle import NotTold
 from archdsl.backends.pytorch.sites import StepSite
 from archdsl.backends.pytorch.straight import Straight
 from archdsl.backends.pytorch.symbols import NotExpressible, NotOpen
+from archdsl.elaborate.expressions import OperationValue
+from archdsl.frontend import ast, tables
 from archdsl.frontend.ast import walk
+from archdsl.frontend.program import Unit
+from archdsl.frontend.python_names import free_class_name
+from archdsl.frontend.scopes import names_of
+from archdsl.ir import costs
+from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
+from archdsl.ops import Word
+from archdsl.ops.numbers import kind_of
+from archdsl.support import resources
+from archdsl.support.version import __version__
 
 FRESH = {"conv", "conv_transpose", "linear", "bn", "group_norm", "add"}
 """Operations whose result nobody needs again once it has been used: it may be overwritten."""
@@ -76,19 +77,19 @@ def open_parameters(graph: Graph) -> frozenset[str]:
         for size in slot.sizes[1:]:
             settled |= _names(size)
     for statement in unit.body:
-        if isinstance(statement, tree.Require | tree.Warn | tree.Return | tree.Assign):
+        if isinstance(statement, ast.Require | ast.Warn | ast.Return | ast.Assign):
             for node in walk(statement):
-                if isinstance(node, tree.Stages):
+                if isinstance(node, ast.Stages):
                     settled |= _names(node)
-                elif isinstance(node, tree.Guard | tree.Conditional):
+                elif isinstance(node, ast.Guard | ast.Conditional):
                     settled |= _names(node.condition)
         else:
             settled |= _names(statement)
     return frozenset(candidates - settled)
 
 
-def _names(node: tree.Node) -> set[str]:
-    return {inner.name for inner in walk(node) if isinstance(inner, tree.Name)}
+def _names(node: ast.Node) -> set[str]:
+    return {inner.name for inner in walk(node) if isinstance(inner, ast.Name)}
 
 
 class Writer:
@@ -107,7 +108,7 @@ class Writer:
         self.unrolled: set[Scope] = set()
         self.straight: set[Scope] = set()
         self._plan_of: dict[Scope, Plan] = {}
-        self._entries: dict[Unit, dict[int, dict[str, tree.Expression]]] = {}
+        self._entries: dict[Unit, dict[int, dict[str, ast.Expression]]] = {}
         self._taps: dict[Unit, dict[str, set[str]]] = {}
         self._readers: dict[Value, int] = {}
         for node in graph.nodes:
@@ -169,19 +170,19 @@ class Writer:
         if unit not in self._taps:
             taps: dict[str, set[str]] = {}
             for node in walk(unit.body):
-                if isinstance(node, tree.Field) and isinstance(node.of, tree.Name):
+                if isinstance(node, ast.Field) and isinstance(node.of, ast.Name):
                     if not node.is_size:
                         taps.setdefault(node.of.name, set()).add(node.name)
             self._taps[unit] = taps
         return self._taps[unit]
 
-    def entries(self, stage: Stage) -> dict[str, tree.Expression]:
+    def entries(self, stage: Stage) -> dict[str, ast.Expression]:
         """What a row and its table say of each parameter."""
         unit = stage.scope.unit
         if unit not in self._entries:
-            found: dict[int, dict[str, tree.Expression]] = {}
+            found: dict[int, dict[str, ast.Expression]] = {}
             for node in walk(unit.body):
-                if isinstance(node, tree.Stages):
+                if isinstance(node, ast.Stages):
                     shared = {a.name: a.value for a in node.arguments if a.name}
                     for row in tables.plan(node):
                         own = {name: entry.value for name, entry in row.entries.items()}
@@ -189,7 +190,7 @@ class Writer:
             self._entries[unit] = found
         return self._entries[unit][id(stage.row)]
 
-    def entry(self, stage: Stage, name: str) -> tree.Expression | None:
+    def entry(self, stage: Stage, name: str) -> ast.Expression | None:
         return self.entries(stage).get(name)
 
     # Building
@@ -409,8 +410,8 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
 
 def _unused(unit: Unit) -> set[int]:
     """Ids of everything in the lines of a unit that no `return` needs."""
-    lines = [node for node in walk(unit.body) if isinstance(node, tree.Assign | tree.Repeat)]
-    dead = [line for line in lines if id(line) not in unit.names.live]
+    lines = [node for node in walk(unit.body) if isinstance(node, ast.Assign | ast.Repeat)]
+    dead = [line for line in lines if id(line) not in names_of(unit).live]
     return {id(node) for line in dead for node in walk(line)}
 
 

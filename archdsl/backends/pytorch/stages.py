@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from archdsl.frontend import ast as tree
-from archdsl.ir.graph import Frame, Node, RowRepeat, Scope, Stage
 from archdsl.backends.pytorch.code import Alike, Code, Invoke, Plain, Repeated, Rows, names_in
 from archdsl.backends.pytorch.lanes import agrees, as_whole
 from archdsl.backends.pytorch.layers import LAYERS
 from archdsl.backends.pytorch.sites import StepSite, flatten_before
 from archdsl.backends.pytorch.symbols import NotExpressible, Symbol, binary, is_constant, literal
+from archdsl.frontend import ast
+from archdsl.ir.graph import Frame, Node, RowRepeat, Scope, Stage
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.flows import Flows
@@ -21,7 +21,7 @@ class Table:
     """A stage table as code: a `Sequential` with a child for each row."""
 
     def __init__(
-        self, builder: Flows, table: tree.Stages, lanes: list[Frame], channels: Symbol | None
+        self, builder: Flows, table: ast.Stages, lanes: list[Frame], channels: Symbol | None
     ) -> None:
         self.builder = builder
         self.lanes = lanes

@@ -11,9 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl.frontend import ast as tree
-from archdsl.ir.graph import Frame, Node, Scope, Value, tensors
-from archdsl.frontend.python_names import variable_name
 from archdsl.backends.pytorch.code import IDENTITY, Code, Invoke, Listed, Rows
 from archdsl.backends.pytorch.flows import Flows, does_nothing
 from archdsl.backends.pytorch.lanes import size_of
@@ -22,6 +19,10 @@ from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.plans import Assign
 from archdsl.backends.pytorch.sites import StepSite
 from archdsl.backends.pytorch.symbols import NotOpen, Symbol, literal
+from archdsl.frontend import ast
+from archdsl.frontend.python_names import variable_name
+from archdsl.frontend.scopes import names_of
+from archdsl.ir.graph import Frame, Node, Scope, Value, tensors
 
 Path = tuple[str, ...]
 
@@ -235,10 +236,10 @@ def tapped_lines(frame: Frame) -> list[tuple[str, list[Any]]]:
     found = []
     unit = frame.scope.unit
     for statement in unit.body:
-        if id(statement) not in unit.names.live:
+        if id(statement) not in names_of(unit).live:
             continue
-        flow = statement.value if isinstance(statement, tree.Assign) else None
-        if isinstance(statement, tree.Assign) and isinstance(flow, tree.Flow):
+        flow = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(statement, ast.Assign) and isinstance(flow, ast.Flow):
             stages = frame.loops.get(id(flow.steps[0]))
             if stages:
                 found.append((statement.targets[0].name, stages))

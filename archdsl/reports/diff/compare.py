@@ -13,13 +13,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from archdsl.reports.diff.alignment import Pair, aligned
-from archdsl.reports.explain.equations import value_text
+from archdsl.ir import memory
+from archdsl.ir import parts as rows
 from archdsl.ir.graph import Graph, Node, Scope, Value
 from archdsl.ir.labels import as_written, operation_text
-from archdsl.ops import Operation, Word, shape_text
-from archdsl.ir import memory, parts as rows
 from archdsl.ir.parts import Row
+from archdsl.ops import Operation, Word, shape_text
+from archdsl.reports.diff.alignment import Pair, aligned
+from archdsl.reports.diff.model import Amounts, Change, Comparison
+from archdsl.reports.diff.text import FORMS
+from archdsl.reports.explain.equations import value_text
 
 NUMBERED = re.compile(r"(.*\.)?stage[0-9]+")
 """Rows without a label are called by their numbers, which say nothing of them."""
@@ -28,55 +31,13 @@ MOST = 8
 """Details of a stage that are told, before it is said how many more there are."""
 
 
-class Amounts(NamedTuple):
-    """What something costs in the first network, and in the second; memory in bytes."""
-
-    params: tuple[int, int]
-    macs: tuple[int, int]
-    memory: tuple[int, int]
-
-
-class Change(NamedTuple):
-    """A stage that differs, or that only one of the networks has.
-
-    `kind` is changed, added or removed, or costs: the stage itself is the same, and what it costs
-    is not, since other shapes reach it.
-    """
-
-    kind: str
-    a: str
-    """Its name in the first network; empty where it is added."""
-    b: str
-    text: str
-    """What an added or removed one is."""
-    details: tuple[str, ...]
-    amounts: Amounts
-
-
-class Difference(NamedTuple):
+class Difference(Comparison):
     """What differs between two networks; `same` is true where nothing does."""
 
-    same: bool
-    names: tuple[str, str]
-    parameters: tuple[str, ...]
-    """Parameters that differ; by themselves they are no difference."""
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    everywhere: tuple[str, ...]
-    """What differs in all primitives of a kind, as by a `default` line."""
-    blocks: tuple[str, ...]
-    """Blocks that are defined in other ways and act so."""
-    stages: tuple[Change, ...]
-    unchanged: tuple[str, ...]
-    """Stages that are the same in all, by their names in the second network."""
-    total: Amounts
-    batch: int
-    dtype: str
+    __slots__ = ()
 
     def text(self, format: str = "text") -> str:
         """As `archdsl diff` prints it: text, markdown or json."""
-        from archdsl.reports.diff.text import FORMS
-
         return FORMS[format](self)
 
 
@@ -508,9 +469,9 @@ def _shapes(row: Row) -> str:
 
 def _bare(node: object) -> object:
     """A tree without its places."""
-    from archdsl.frontend import ast as tree
+    from archdsl.frontend import ast
 
-    if isinstance(node, tree.Node):
+    if isinstance(node, ast.Node):
         fields = (name for name in node.fields if "span" not in name)
         return (type(node).__name__, *(_bare(getattr(node, name)) for name in fields))
     return tuple(map(_bare, node)) if isinstance(node, tuple) else node

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from archdsl.reports.diff.compare import Amounts, Change, Difference
-from archdsl.support.escaping import markdown, printable
+from archdsl.reports.diff.model import Amounts, Change, Comparison
 from archdsl.reports.summary.text import size_text
+from archdsl.support.escaping import markdown, printable
 
 SIGNS = {"changed": "~", "added": "+", "removed": "-", "costs": " "}
 
@@ -16,7 +16,7 @@ WIDEST = 60
 """Columns of the details of a stage; what does not fit goes to further lines."""
 
 
-def as_text(found: Difference) -> str:
+def as_text(found: Comparison) -> str:
     """What differs, and what it costs: the change of each stage and of the whole."""
     if found.same:
         return f"{' and '.join(found.names)} are the same network"
@@ -37,7 +37,7 @@ def as_text(found: Difference) -> str:
     return "\n".join(printable(line).rstrip() for line in lines)
 
 
-def _heads(found: Difference) -> list[str]:
+def _heads(found: Comparison) -> list[str]:
     """What is said of the network as a whole, before the stages."""
     groups = {
         "parameters": found.parameters,
@@ -91,7 +91,7 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join([*left, *right]).rstrip()
 
 
-def _totals(found: Difference) -> list[tuple[str, str]]:
+def _totals(found: Comparison) -> list[tuple[str, str]]:
     params, macs, memory = found.total
     samples = f"{found.batch} sample" + ("s" if found.batch > 1 else "")
     return [
@@ -112,7 +112,7 @@ def _both(amounts: tuple[int, int], old: str, new: str) -> str:
     return f"{old} -> {new}{percent}"
 
 
-def as_markdown(found: Difference) -> str:
+def as_markdown(found: Comparison) -> str:
     """The same as a table for a page or a review."""
     if found.same:
         return as_text(found)
@@ -132,7 +132,7 @@ def as_markdown(found: Difference) -> str:
     return "\n".join(lines)
 
 
-def as_json(found: Difference) -> str:
+def as_json(found: Comparison) -> str:
     """All of it as data; amounts as those of the first, those of the second, and the change."""
     content: dict[str, Any] = {**found._asdict()}
     content["total"] = _amounts(found.total)
@@ -149,7 +149,7 @@ def _amounts(amounts: Amounts) -> dict[str, dict[str, int]]:
     }
 
 
-FORMS: dict[str, Callable[[Difference], str]] = {
+FORMS: dict[str, Callable[[Comparison], str]] = {
     "text": as_text,
     "json": as_json,
     "markdown": as_markdown,

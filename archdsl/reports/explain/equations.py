@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from archdsl.ops import numbers
-from archdsl.frontend import ast as tree
+from archdsl.frontend import ast
 from archdsl.ir.graph import Frame, Value
-from archdsl.ops import Word, shape_text
+from archdsl.ops import Word, numbers, shape_text
 from archdsl.ops.kinds import describe
 
 ROUNDING = ("floor", "ceil", "round", "divisible")
@@ -41,13 +40,13 @@ class Equation(NamedTuple):
         return f"{text} ({self.note})" if self.note else text
 
 
-def equation(expression: tree.Expression, frame: Frame) -> Equation:
+def equation(expression: ast.Expression, frame: Frame) -> Equation:
     """How an expression came to its value: `e * x.c = 6 * 16 = 96`."""
-    if isinstance(expression, tree.Number | tree.Truth | tree.Absent):
+    if isinstance(expression, ast.Number | ast.Truth | ast.Absent):
         return Equation((value_text(frame.trace[id(expression)]),))
     if isinstance(frame.trace[id(expression)], bool):
         return condition(expression, frame)
-    call = expression if isinstance(expression, tree.Call) else None
+    call = expression if isinstance(expression, ast.Call) else None
     if call is not None and call.name in ROUNDING and _is_function(call, frame):
         values = [frame.trace[id(argument.value)] for argument in call.arguments]
         result = frame.trace[id(call)]
@@ -57,7 +56,7 @@ def equation(expression: tree.Expression, frame: Frame) -> Equation:
             steps = (call.arguments[0].value.span.text, describe(values[0]))
         divisor = values[1] if len(values) > 1 else 8
         return _rounded(steps, call.name, values[0], result, divisor)
-    if isinstance(expression, tree.Conditional):
+    if isinstance(expression, ast.Conditional):
         taken = frame.trace[id(expression.condition)]
         inner = equation(expression.value if taken else expression.otherwise, frame)
         written = " ".join(expression.span.text.split())
@@ -67,7 +66,7 @@ def equation(expression: tree.Expression, frame: Frame) -> Equation:
 
 
 def scaled(
-    channels: tree.Expression, width: tree.Expression, divisor: Any, result: int, frame: Frame
+    channels: ast.Expression, width: ast.Expression, divisor: Any, result: int, frame: Frame
 ) -> Equation:
     """Channels of a table times its width: `24 * 1.1 = 26.4 -> 24 (nearest multiple of 8, ...)`."""
     steps, exact = _product(channels, width, frame)
@@ -75,7 +74,7 @@ def scaled(
 
 
 def repeated(
-    n: tree.Expression, depth: tree.Expression, name: str, count: int, frame: Frame
+    n: ast.Expression, depth: ast.Expression, name: str, count: int, frame: Frame
 ) -> Equation:
     """Repeats of a row times the table's depth: `2 * 1.1 = 2.2 -> 3 (rounded up)`."""
     steps, exact = _product(n, depth, frame)
@@ -85,7 +84,7 @@ def repeated(
 
 
 def _product(
-    left: tree.Expression, right: tree.Expression, frame: Frame
+    left: ast.Expression, right: ast.Expression, frame: Frame
 ) -> tuple[tuple[str, ...], Any]:
     """A product that the text of a table does not write: its steps, and what it comes to."""
     a, b = frame.trace[id(left)], frame.trace[id(right)]
@@ -103,7 +102,7 @@ def _rounded(
     return Equation(steps, describe(result), numbers.rounding_text(name, exact, result, divisor))
 
 
-def condition(expression: tree.Expression, frame: Frame) -> Equation:
+def condition(expression: ast.Expression, frame: Frame) -> Equation:
     """How a condition came out: `e != 1: 6 != 1: true`; what nothing looked at stays written."""
     return Equation(_chain(expression, frame), sign=": ")
 
@@ -123,7 +122,7 @@ def value_text(value: Any) -> str:
     return describe(value)
 
 
-def _chain(expression: tree.Expression, frame: Frame) -> tuple[str, ...]:
+def _chain(expression: ast.Expression, frame: Frame) -> tuple[str, ...]:
     """As written, with the values of its names, with those of the functions in it, as a value."""
     filled = _replaced(expression, frame, _is_leaf)
     computed = filled
@@ -137,25 +136,25 @@ def _distinct(steps: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
 
 
-def _is_leaf(node: tree.Node, frame: Frame) -> bool:
-    return isinstance(node, tree.Name | tree.Field | tree.Item)
+def _is_leaf(node: ast.Node, frame: Frame) -> bool:
+    return isinstance(node, ast.Name | ast.Field | ast.Item)
 
 
-def _is_computed(whole: tree.Expression) -> Callable[[tree.Node, Frame], bool]:
+def _is_computed(whole: ast.Expression) -> Callable[[ast.Node, Frame], bool]:
     """What is put in as a number: leaves, functions inside, and what functions outside get."""
     outer: set[int] = set()
-    if isinstance(whole, tree.Call):
+    if isinstance(whole, ast.Call):
         outer = {id(argument.value) for argument in whole.arguments}
 
-    def chosen(node: tree.Node, frame: Frame) -> bool:
+    def chosen(node: ast.Node, frame: Frame) -> bool:
         if node is whole:
             return False
-        return _is_leaf(node, frame) or id(node) in outer or isinstance(node, tree.Call)
+        return _is_leaf(node, frame) or id(node) in outer or isinstance(node, ast.Call)
 
     return chosen
 
 
-def _is_function(call: tree.Call, frame: Frame) -> bool:
+def _is_function(call: ast.Call, frame: Frame) -> bool:
     """Whether a call is one of a function on numbers, and not of a block or an operation."""
     return numbers.is_number(frame.trace.get(id(call))) and all(
         numbers.is_number(frame.trace.get(id(a.value))) for a in call.arguments
@@ -163,7 +162,7 @@ def _is_function(call: tree.Call, frame: Frame) -> bool:
 
 
 def _replaced(
-    expression: tree.Expression, frame: Frame, chosen: Callable[[tree.Node, Frame], bool]
+    expression: ast.Expression, frame: Frame, chosen: Callable[[ast.Node, Frame], bool]
 ) -> str:
     """The text of an expression with the values of some pieces in their places."""
     span = expression.span
@@ -181,29 +180,29 @@ def _replaced(
 
 
 def _pieces(
-    node: tree.Node, frame: Frame, chosen: Callable[[tree.Node, Frame], bool]
-) -> Iterator[tree.Node]:
+    node: ast.Node, frame: Frame, chosen: Callable[[ast.Node, Frame], bool]
+) -> Iterator[ast.Node]:
     """The outermost pieces that are chosen and have a value, in the order of the text."""
     if id(node) in frame.trace and chosen(node, frame) and not _is_operation(node, frame):
         yield node
         return
-    inner: list[tree.Node] = []
+    inner: list[ast.Node] = []
     for name in node.fields:
         value = getattr(node, name)
         items = value if isinstance(value, tuple) else (value,)
-        inner += [item for item in items if isinstance(item, tree.Node)]
+        inner += [item for item in items if isinstance(item, ast.Node)]
     for item in sorted(inner, key=lambda item: item.span.start):
         yield from _pieces(item, frame, chosen)
 
 
-def _is_operation(node: tree.Node, frame: Frame) -> bool:
+def _is_operation(node: ast.Node, frame: Frame) -> bool:
     """Whether a piece stands for an operation or a tensor, which say more by their names."""
     value = frame.trace[id(node)]
     return isinstance(value, Value) or hasattr(value, "callee") or value is None
 
 
-def _grouped(expression: tree.Expression) -> str:
+def _grouped(expression: ast.Expression) -> str:
     """The text of a factor, in brackets where it needs them."""
     text = " ".join(expression.span.text.split())
-    bare = isinstance(expression, tree.Binary | tree.Conditional | tree.Comparison)
+    bare = isinstance(expression, ast.Binary | ast.Conditional | ast.Comparison)
     return f"({text})" if bare else text

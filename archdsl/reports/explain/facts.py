@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from archdsl.ir import costs
-from archdsl.frontend import tables, ast as tree
+from archdsl.diagnostics.source import Span
 from archdsl.elaborate.calls import signature_of
-from archdsl.elaborate.network import variant_cells
 from archdsl.elaborate.expressions import Callee, OperationValue
+from archdsl.elaborate.tables import DIVISOR
+from archdsl.elaborate.variants import variant_cells
+from archdsl.frontend import ast, tables
+from archdsl.frontend.program import Unit, bound_names, line_name
+from archdsl.ir import costs
+from archdsl.ir.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
+from archdsl.ir.labels import as_written, kind_of_item
+from archdsl.ir.parts import Row, stages
+from archdsl.ops import OPERATIONS, Operation, Word, shape_text
+from archdsl.ops.base import REQUIRED
+from archdsl.ops.kinds import describe
 from archdsl.reports.explain.equations import (
     Equation,
     condition,
@@ -23,15 +32,6 @@ from archdsl.reports.explain.equations import (
     scaled,
     value_text,
 )
-from archdsl.ir.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
-from archdsl.ir.labels import as_written, kind_of_item
-from archdsl.ops import OPERATIONS, Operation, Word, shape_text
-from archdsl.ops.base import REQUIRED
-from archdsl.ops.kinds import describe
-from archdsl.frontend.program import Unit, bound_names, line_name
-from archdsl.diagnostics.source import Span
-from archdsl.elaborate.tables import DIVISOR
-from archdsl.ir.parts import Row, stages
 
 MOST = 4
 """Values that are shown one after the other before the rest is left out."""
@@ -98,7 +98,7 @@ def _parameters(graph: Graph, given: dict[str, Any]) -> Iterator[Fact]:
     cells = variant_cells(unit, row) if row is not None else {}
     for parameter in unit.parameters:
         name = parameter.name
-        if name in given and not isinstance(given[name], tree.Expression):
+        if name in given and not isinstance(given[name], ast.Expression):
             yield Fact(name, Equation((value_text(graph.arguments[name]),)), "given")
         elif name in given:
             yield Fact(name, equation(given[name], frame), "--set")
@@ -113,7 +113,7 @@ def _defaults(graph: Graph) -> Iterator[Fact]:
     """What the `default` lines of the arch say, and what primitives have of their own."""
     changed: set[tuple[type[Operation] | None, str | None]] = set()
     for line in graph.unit.body:
-        if isinstance(line, tree.Default):
+        if isinstance(line, ast.Default):
             kind = _primitive(line.call, graph.root.frame)
             changed.update((kind, argument.name) for argument in line.call.arguments)
             yield from _default(line, graph.root.frame)
@@ -129,7 +129,7 @@ def _defaults(graph: Graph) -> Iterator[Fact]:
             yield Fact(kind.name, Equation((" ".join(own),)), "its own")
 
 
-def _primitive(call: tree.Call, frame: Frame) -> type[Operation] | None:
+def _primitive(call: ast.Call, frame: Frame) -> type[Operation] | None:
     """The primitive that a call means; none where it means a block."""
     value = frame.names.get(call.name)
     if isinstance(value, OperationValue):
@@ -139,7 +139,7 @@ def _primitive(call: tree.Call, frame: Frame) -> type[Operation] | None:
     return OPERATIONS.get(call.name)
 
 
-def _default(line: tree.Default, frame: Frame) -> Iterator[Fact]:
+def _default(line: ast.Default, frame: Frame) -> Iterator[Fact]:
     operation = _primitive(line.call, frame)
     for argument in line.call.arguments:
         value = argument.value
@@ -157,31 +157,31 @@ def _default(line: tree.Default, frame: Frame) -> Iterator[Fact]:
 # Lines and what is in them
 
 
-def _numbers(body: tuple[tree.Statement, ...], frame: Frame) -> Iterator[Fact]:
+def _numbers(body: tuple[ast.Statement, ...], frame: Frame) -> Iterator[Fact]:
     """The `let`, `require` and `warn` lines."""
     for line in body:
-        if isinstance(line, tree.Let) and id(line.value) in frame.trace:
+        if isinstance(line, ast.Let) and id(line.value) in frame.trace:
             yield Fact(line.name, equation(line.value, frame), "", _at(line.span))
-        elif isinstance(line, tree.Require) and id(line.condition) in frame.trace:
+        elif isinstance(line, ast.Require) and id(line.condition) in frame.trace:
             yield Fact("require", condition(line.condition, frame), "holds", _at(line.span))
-        elif isinstance(line, tree.Warn) and id(line.condition) in frame.trace:
+        elif isinstance(line, ast.Warn) and id(line.condition) in frame.trace:
             holds = frame.trace[id(line.condition)]
             origin = "told" if holds else "not told"
             yield Fact("warn", condition(line.condition, frame), origin, _at(line.span))
 
 
-def _lines(body: tuple[tree.Statement, ...], frame: Frame) -> Iterator[Section]:
+def _lines(body: tuple[ast.Statement, ...], frame: Frame) -> Iterator[Section]:
     """A section for each line that makes tensors."""
     for line in body:
-        if isinstance(line, tree.Repeat):
+        if isinstance(line, ast.Repeat):
             yield from _rounds(line, frame)
-        elif isinstance(line, tree.Assign | tree.Return):
+        elif isinstance(line, ast.Assign | ast.Return):
             section = _line(line, frame)
-            if section.facts or section.sections or isinstance(line, tree.Assign):
+            if section.facts or section.sections or isinstance(line, ast.Assign):
                 yield section
 
 
-def _rounds(line: tree.Repeat, frame: Frame) -> Iterator[Section]:
+def _rounds(line: ast.Repeat, frame: Frame) -> Iterator[Section]:
     """The lines of each round; rounds one after the other that agree are told together."""
     told: list[tuple[list[int], object, list[Section]]] = []
     for i, inner in enumerate(frame.loops.get(id(line), [])):
@@ -207,11 +207,11 @@ def _counted(what: str, numbers: list[int]) -> str:
     return f"{what} {first}" if first == last else f"{what}s {first} to {last}"
 
 
-def _line(line: tree.Assign | tree.Return, frame: Frame) -> Section:
+def _line(line: ast.Assign | ast.Return, frame: Frame) -> Section:
     name = line_name(line)
     title = ", ".join(name or [*bound_names(line)]) or "return"
-    values = (line.value,) if isinstance(line, tree.Assign) else line.values
-    tables_of = [node for node in tree.walk(values) if isinstance(node, tree.Stages)]
+    values = (line.value,) if isinstance(line, ast.Assign) else line.values
+    tables_of = [node for node in ast.walk(values) if isinstance(node, ast.Stages)]
     rows = tuple(
         _row(stage, title, table, frame)
         for table in tables_of
@@ -233,7 +233,7 @@ def _called(scope: Scope, frame: Frame | None) -> Section:
     return Section(".".join(scope.path), text, _at(scope.span), facts)
 
 
-def _written(span: Span, tables_of: list[tree.Stages]) -> str:
+def _written(span: Span, tables_of: list[ast.Stages]) -> str:
     """What a line says, the rows of its tables left out."""
     text, start = span.source.text, span.start
     parts = []
@@ -252,23 +252,23 @@ def _uncommented(text: str) -> str:
 def _facts(values: object, frame: Frame) -> Iterator[Fact]:
     """The computed arguments and the conditions in a line, in the order of the text."""
     inside: set[int] = set()
-    for node in tree.walk(values):
-        if isinstance(node, tree.Stages):
-            inside.update(id(inner) for inner in tree.walk(node))
-    for node in tree.walk(values):
+    for node in ast.walk(values):
+        if isinstance(node, ast.Stages):
+            inside.update(id(inner) for inner in ast.walk(node))
+    for node in ast.walk(values):
         if id(node) in inside:
             continue
-        if isinstance(node, tree.Guard | tree.Conditional):
+        if isinstance(node, ast.Guard | ast.Conditional):
             if id(node.condition) in frame.trace:
                 yield _guard(node, frame)
-        elif isinstance(node, tree.Call) and id(node) not in inside:
+        elif isinstance(node, ast.Call) and id(node) not in inside:
             yield from _arguments(node, frame)
 
 
-def _guard(node: tree.Guard | tree.Conditional, frame: Frame) -> Fact:
+def _guard(node: ast.Guard | ast.Conditional, frame: Frame) -> Fact:
     taken = frame.trace[id(node.condition)]
     told = condition(node.condition, frame)
-    if isinstance(node, tree.Guard):
+    if isinstance(node, ast.Guard):
         outcome = "taken" if taken else "left out"
     else:
         chosen = node.value if taken else node.otherwise
@@ -276,7 +276,7 @@ def _guard(node: tree.Guard | tree.Conditional, frame: Frame) -> Fact:
     return Fact("", told._replace(steps=(f"if {told.steps[0]}", *told.steps[1:])), outcome)
 
 
-def _arguments(call: tree.Call, frame: Frame) -> Iterator[Fact]:
+def _arguments(call: ast.Call, frame: Frame) -> Iterator[Fact]:
     """The arguments of a call that are computed rather than written or passed on."""
     bound = frame.names.get(call.name)
     planned = frame.facts.get((id(call), getattr(bound, "callee", None)))
@@ -286,17 +286,17 @@ def _arguments(call: tree.Call, frame: Frame) -> Iterator[Fact]:
             yield Fact(f"{call.name} {argument.parameter}", equation(expression, frame))
 
 
-def _is_computed(expression: tree.Expression) -> bool:
+def _is_computed(expression: ast.Expression) -> bool:
     return isinstance(
         expression,
-        tree.Binary | tree.Call | tree.Conditional | tree.Minus | tree.Comparison | tree.Negation,
+        ast.Binary | ast.Call | ast.Conditional | ast.Minus | ast.Comparison | ast.Negation,
     )
 
 
 # Rows of tables
 
 
-def _row(stage: Stage, line: str, table: tree.Stages, frame: Frame) -> Section:
+def _row(stage: Stage, line: str, table: ast.Stages, frame: Frame) -> Section:
     title = f"{line}.{stage.name}"
     place = _at(stage.row.span)
     if not stage.repeats:
@@ -314,7 +314,7 @@ def _shape(value: object) -> str:
     return ", ".join(shape_text(value.shape) for value in tensors(value))
 
 
-def _entries(stage: Stage, table: tree.Stages) -> tuple[dict[str, tables.Entry], dict[str, str]]:
+def _entries(stage: Stage, table: ast.Stages) -> tuple[dict[str, tables.Entry], dict[str, str]]:
     """What the row and its table say, by parameter, and which of them says it."""
     overridden = {argument.name for argument in stage.row.overrides}
     entries: dict[str, tables.Entry] = {}
@@ -329,7 +329,7 @@ def _entries(stage: Stage, table: tree.Stages) -> tuple[dict[str, tables.Entry],
     return entries, origins
 
 
-def _repeats(stage: Stage, table: tree.Stages, frame: Frame) -> Iterator[Fact]:
+def _repeats(stage: Stage, table: ast.Stages, frame: Frame) -> Iterator[Fact]:
     """How often a row stands in the network."""
     entries, origins = _entries(stage, table)
     if "n" not in entries:
@@ -349,7 +349,7 @@ def _scaler(name: str, origins: dict[str, str]) -> str:
     return origins[name] if origins[name].startswith("stages") else f"{name} in the row"
 
 
-def _cells(stage: Stage, table: tree.Stages) -> Iterator[Fact]:
+def _cells(stage: Stage, table: ast.Stages) -> Iterator[Fact]:
     """The arguments that a row's block or primitive got in its first repeat."""
     entries, origins = _entries(stage, table)
     first = stage.repeats[0]
@@ -439,27 +439,27 @@ def inside(scope: Scope, prefix: str = "") -> Iterator[Fact]:
     yield from _body(scope.unit.body, scope.frame, prefix)
 
 
-def _body(body: tuple[tree.Statement, ...], frame: Frame, prefix: str) -> Iterator[Fact]:
+def _body(body: tuple[ast.Statement, ...], frame: Frame, prefix: str) -> Iterator[Fact]:
     for line in body:
-        if isinstance(line, tree.Repeat):
+        if isinstance(line, ast.Repeat):
             for i, inner in enumerate(frame.loops.get(id(line), [])):
                 yield from _body(line.body, inner, f"{prefix}[{i}] ")
             continue
         for fact in _numbers((line,), frame):
             yield fact._replace(name=prefix + fact.name)
-        if isinstance(line, tree.Default):
+        if isinstance(line, ast.Default):
             for fact in _default(line, frame):
                 yield fact._replace(name=f"{prefix}default {fact.name}")
-        if not isinstance(line, tree.Assign | tree.Return):
+        if not isinstance(line, ast.Assign | ast.Return):
             continue
         name = prefix + (", ".join(line_name(line) or [*bound_names(line)]) or "return")
-        values = (line.value,) if isinstance(line, tree.Assign) else line.values
+        values = (line.value,) if isinstance(line, ast.Assign) else line.values
         for fact in _facts(values, frame):
             yield fact._replace(name=f"{name}: {fact.name}" if fact.name else name)
         for made in _made(values, frame):
             yield from inside(made, f"{prefix}{'.'.join(made.name)}.")
-        for node in tree.walk(values):
-            if not isinstance(node, tree.Stages):
+        for node in ast.walk(values):
+            if not isinstance(node, ast.Stages):
                 continue
             for stage in frame.loops.get(id(node), []):
                 row = f"{name}.{stage.name}"
@@ -603,7 +603,7 @@ def _node_section(name: str, node: Node) -> Section:
 
 
 def _made(values: object, frame: Frame) -> Iterable[Scope]:
-    found = (frame.made.get(id(node)) for node in tree.walk(values))
+    found = (frame.made.get(id(node)) for node in ast.walk(values))
     return [made for made in found if isinstance(made, Scope)]
 
 

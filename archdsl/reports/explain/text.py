@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from archdsl.support.escaping import printable
-from archdsl.reports.explain.facts import Fact, Section
 from archdsl.ir.graph import Graph, Node
 from archdsl.ir.labels import item_text
 from archdsl.ops import shape_text
+from archdsl.reports.explain.facts import Fact, Section
+from archdsl.support.escaping import printable
 
 WIDEST = 56
 """Columns that an equation may take before what is behind it gives up being aligned."""

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from archdsl.support import escaping
-from archdsl.ops import shape_text
 from archdsl.ir import memory, receptive
+from archdsl.ops import shape_text
 from archdsl.reports.summary.text import HEADINGS, Line, Summary, size_text
+from archdsl.support import escaping
 
 COLUMNS = (
     "name", "stage", "block", "kind", "shape", "params", "macs", "memory", "training", "stride",

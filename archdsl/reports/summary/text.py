@@ -10,13 +10,13 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from archdsl.ir import costs
-from archdsl.support.escaping import printable
+from archdsl.ir import costs, memory, receptive
+from archdsl.ir import parts as rows
 from archdsl.ir.graph import Graph
-from archdsl.ops import Shape, shape_text
-from archdsl.ir import memory, receptive, parts as rows
-from archdsl.ir.receptive import Sight
 from archdsl.ir.parts import Row
+from archdsl.ir.receptive import Sight
+from archdsl.ops import Shape, shape_text
+from archdsl.support.escaping import printable
 
 WIDTH = 80
 """Columns of a table that nobody watches on a terminal."""

@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from archdsl.diagnostics.source import Span
 from archdsl.ir import costs, labels
 from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.ops import shape_text
 from archdsl.ops.kinds import describe
-from archdsl.diagnostics.source import Span
 from archdsl.reports.view.ordering import is_ordered, ordered
 
 Item = Node | Scope

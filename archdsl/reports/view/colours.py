@@ -6,8 +6,8 @@ Families of operations have the colours of Okabe and Ito (2008), blocks those of
 
 from __future__ import annotations
 
-from archdsl.support.records import Record
 from archdsl.reports.view.boxes import Box
+from archdsl.support.records import Record
 
 FAMILIES = {
     "convolution": "#0072b2",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.support import escaping
 from archdsl.reports.view import colours
 from archdsl.reports.view.boxes import Box
 from archdsl.reports.view.flows import flows
 from archdsl.reports.view.texts import heading, label
+from archdsl.support import escaping
 
 HEAD = """\
   fontname="Helvetica,Arial,sans-serif" fontsize=16 labelloc=t ranksep=0.3 nodesep=0.3

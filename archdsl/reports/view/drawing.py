@@ -7,8 +7,8 @@ from importlib import import_module
 
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.spelling import nearest
 from archdsl.ir.graph import Graph
-from archdsl.frontend.program import nearest
 from archdsl.ir.parts import DEPTHS
 from archdsl.reports.view.boxes import boxes_of
 from archdsl.reports.view.depths import opened

@@ -6,11 +6,11 @@ import unicodedata
 from collections.abc import Hashable, Iterator
 from itertools import accumulate
 
-from archdsl.support.records import Record
 from archdsl.reports.view.boxes import GROUPS, Box, Edge
 from archdsl.reports.view.slots import Slots, Way, slots_of
 from archdsl.reports.view.texts import repeats_text
 from archdsl.reports.view.tracks import Gap
+from archdsl.support.records import Record
 
 ARROW, LABELLED, TRACK = 14, 15, 9
 """Heights in the gap between two rows: over a head, for shapes under tails, of each track."""

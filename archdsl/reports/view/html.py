@@ -12,8 +12,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from archdsl.support import resources
-from archdsl.support.escaping import printable, script_json
 from archdsl.reports.view import colours, geometry, tracks
 from archdsl.reports.view.boxes import Box
 from archdsl.reports.view.geometry import (
@@ -27,6 +25,8 @@ from archdsl.reports.view.geometry import (
 from archdsl.reports.view.pages import render
 from archdsl.reports.view.slots import slots_of
 from archdsl.reports.view.texts import LEAST_SHARE, heading, short, spoken
+from archdsl.support import resources
+from archdsl.support.escaping import printable, script_json
 
 SIZES = {
     "arrow": geometry.ARROW,

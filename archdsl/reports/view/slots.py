@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.support.records import Record
 from archdsl.reports.view.boxes import Box, Edge
 from archdsl.reports.view.ordering import order
+from archdsl.support.records import Record
 
 BOX = -1
 """What a cell with a box in it is taken by."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from archdsl.support.escaping import printable
 from archdsl.ir.graph import Graph
-from archdsl.support.records import Record
 from archdsl.reports.view import colours
 from archdsl.reports.view.boxes import Box, boxes_of
 from archdsl.reports.view.depths import opened
@@ -29,6 +27,8 @@ from archdsl.reports.view.geometry import (
 )
 from archdsl.reports.view.pages import render
 from archdsl.reports.view.texts import LEAST_SHARE, heading, repeats_text, share, short, spoken
+from archdsl.support.escaping import printable
+from archdsl.support.records import Record
 
 MARGIN, HEAD, LEAST, MOST = 20.0, 18.0, 380.0, 640.0
 """Around all; a line of the title; the widths that title and legend may have."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.api.network import Network, Spec
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.ops import Shape
 from archdsl.testing.grammar import calls, tables, values
 from archdsl.testing.grammar.calls import ACTIVATIONS

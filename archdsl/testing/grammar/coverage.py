@@ -14,11 +14,11 @@ from typing import Any
 
 from lark import Lark, Token, Tree
 
-from archdsl.support import resources
-from archdsl.frontend.layout import Layout
-from archdsl.ops import OPERATIONS
 from archdsl.diagnostics.source import Source
 from archdsl.frontend.ast import SIZES
+from archdsl.frontend.layout import Layout
+from archdsl.ops import OPERATIONS
+from archdsl.support import resources
 
 Pair = tuple[str, str]
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from archdsl.ops import OPERATIONS, Shape
 from archdsl.testing.grammar import calls, library, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
+from archdsl.testing.grammar.definitions import Defined
 from archdsl.testing.grammar.scope import Scope
-
-if TYPE_CHECKING:
-    from archdsl.testing.grammar.expressions import Expressions
 
 SIZES = ("c", "h", "w", "d")
 
 
+class Writer(Protocol):
+    """What a table asks of whoever writes expressions."""
+
+    random: Random
+    names: tuple[str, ...]
+
+    def block(self, shape: Shape | None, single: bool = True) -> Defined | None:
+        """A block that takes a tensor of a shape; none where there is none."""
+
+
 def stages(
-    writer: Expressions, scope: Scope, shape: Shape, depth: int
+    writer: Writer, scope: Scope, shape: Shape, depth: int
 ) -> tuple[str, Shape | None, list[str]]:
     """A table for a tensor of a shape; what comes out, and the taps it has."""
     random = writer.random
@@ -60,7 +68,7 @@ def stages(
 
 
 def _row(
-    writer: Expressions, scope: Scope, shape: Shape | None, depth: int
+    writer: Writer, scope: Scope, shape: Shape | None, depth: int
 ) -> tuple[str, dict[str, str], Shape | None] | None:
     """An operation, its cells by parameter, and what comes out."""
     random = writer.random

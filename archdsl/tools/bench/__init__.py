@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support.progress import Progress, untold
 from archdsl.tools.bench.report import Block as Block
 from archdsl.tools.bench.report import Measurement as Measurement
 from archdsl.tools.bench.report import Profile as Profile
 from archdsl.tools.bench.report import Report as Report
-from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.support.progress import Progress, untold
 
 if TYPE_CHECKING:
     from archdsl.api.network import Network

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from archdsl.ir import costs
+from archdsl.ir.graph import Graph, Node, Scope
 from archdsl.tools.bench.report import Block, Profile
 from archdsl.tools.bench.runtimes import OnnxModel, samples, session
 from archdsl.tools.bench.turns import FEWEST, WARM_UP, timed
-from archdsl.ir.graph import Graph, Node, Scope
 
 MOST = 100
 """Runs that are profiled; the profiler keeps each kernel of each."""

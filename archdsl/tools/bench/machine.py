@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from archdsl.support.version import __version__
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.ir import memory
+from archdsl.support.version import __version__
 
 if TYPE_CHECKING:
     from archdsl.api.network import Network

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from archdsl.api.network import Network
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.ir.graph import Node
-from archdsl.api.network import Network
 
 Run = Callable[[], object]
 
@@ -77,8 +77,8 @@ class OnnxModel:
     """A network in onnxruntime, from the graph that archdsl writes, batch normalisation folded."""
 
     def __init__(self, network: Network, path: Path, threads: int) -> None:
-        from archdsl.tools.bench.weights import steady
         from archdsl.backends.onnx import export
+        from archdsl.tools.bench.weights import steady
 
         graph = network.graph
         content = export(graph, str(path), spec=network.spec.name, weights=steady(graph))

@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from time import perf_counter
 
-from archdsl.tools.bench.runtimes import Run
 from archdsl.support.progress import Progress
 from archdsl.support.records import Record
+from archdsl.tools.bench.runtimes import Run
 
 TURN = 0.05
 """Seconds of a turn, if the network takes no longer."""

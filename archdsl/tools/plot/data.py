@@ -11,10 +11,11 @@ from math import isfinite
 
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, Note
+from archdsl.diagnostics.source import Source, Span
+from archdsl.diagnostics.spelling import did_you_mean, nearest
+from archdsl.frontend.program import read
 from archdsl.support.escaping import csv_text
 from archdsl.support.records import Record
-from archdsl.frontend.program import did_you_mean, nearest, read
-from archdsl.diagnostics.source import Source, Span
 
 KEY = "network"
 """The column that says which network a row is about."""

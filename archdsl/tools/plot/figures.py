@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from archdsl.api.network import Network, PartInfo
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.support.escaping import matplotlib_text
-from archdsl.api.network import Network, PartInfo
-from archdsl.tools.plot.measures import Measure, Point, Points, costly, spans_decades
 from archdsl.reports.view.texts import short
 from archdsl.support.atomic import whole
+from archdsl.support.escaping import matplotlib_text
+from archdsl.tools.plot.measures import Measure, Point, Points, costly, spans_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

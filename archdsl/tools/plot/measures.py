@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from archdsl.api.network import Network, PartInfo
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
-from archdsl.api.network import Network, PartInfo
-from archdsl.tools.plot.data import Data
 from archdsl.support.records import Record
+from archdsl.tools.plot.data import Data
 
 
 def costly(network: Network) -> list[PartInfo]:

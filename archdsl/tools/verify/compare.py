@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archdsl.api.network import Network
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.api.network import Network
 from archdsl.ops import Shape, shape_text
 from archdsl.support.progress import Progress, untold
 from archdsl.tools.verify.report import OutputReport, Report

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.api.network import Network
 from archdsl.backends.onnx.exporter import Options, build
 from archdsl.backends.onnx.model import BFLOAT16, FLOAT32, TYPES
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.diagnostic import DiagnosticError
 
 CLOSE = {"float32": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}
 """How far a weight in a file may be from ours, as a part of the tensor's largest number: a few

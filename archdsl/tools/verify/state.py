@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.api.network import Network
+from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.ops import shape_text
-from archdsl.weights.sources import FLOATS, Drawn, Source, Stored, Tensors, declared, open_file
+from archdsl.weights.files import open_file
+from archdsl.weights.sources import FLOATS, Drawn, Source, Stored, Tensors, declared
 
 MOST = 5
 """Problems of one kind that are listed by name."""

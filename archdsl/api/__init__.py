@@ -1,0 +1,1 @@
+"""The Python interface, and how it shows itself in notebooks."""

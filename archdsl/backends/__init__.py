@@ -1,0 +1,1 @@
+"""The checked graph in the languages of other tools."""

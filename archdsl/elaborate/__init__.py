@@ -1,0 +1,1 @@
+"""From definitions to the checked graph: every number is computed here, once."""

@@ -1,0 +1,1 @@
+"""From text to definitions: layout, parsing, `use` and `extends`, names. Knows no shapes."""

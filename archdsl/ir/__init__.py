@@ -1,0 +1,1 @@
+"""The checked graph and what follows from it: costs, parts, memory, receptive fields."""

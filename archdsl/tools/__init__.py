@@ -1,0 +1,1 @@
+"""What runs networks: benchmarks, figures of what was measured, verification."""
