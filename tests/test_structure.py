@@ -80,3 +80,61 @@ def test_no_source_names_this_place() -> None:
     for path in [*SOURCES, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]:
         text = path.read_text(encoding="utf-8")
         assert "/" + "work/" not in text and "../" + "shared" not in text, path
+
+
+# The layout
+
+LAYERS_OF_THE_PACKAGE = (
+    "cli", "tools", "testing", "api", "backends", "reports", "weights", "elaborate", "ir",
+    "frontend", "ops", "diagnostics", "support",
+)  # fmt: skip
+"""From the top down: each imports only what comes after it."""
+
+CIRCLES = "archdsl.backends.pytorch"
+"""Its files walk all uses of a block at once and call each other."""
+
+
+def imports() -> dict[str, set[str]]:
+    """For each module of the package those that it imports, wherever in its text."""
+    modules = {}
+    for path in SOURCES:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found[name] |= {item.name for item in node.names} & set(modules)
+            elif isinstance(node, ast.ImportFrom) and node.module in modules:
+                full = {f"{node.module}.{item.name}" for item in node.names}
+                found[name] |= full & set(modules) or {node.module}
+        found[name].discard(name)
+    return found
+
+
+def test_each_folder_imports_only_folders_below_it() -> None:
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(
+        LAYERS_OF_THE_PACKAGE
+    )
+    for name, others in imports().items():
+        here = name.split(".")[1] if "." in name else ""
+        for other in others:
+            there = other.split(".")[1] if "." in other else ""
+            if here in LAYERS_OF_THE_PACKAGE:
+                assert there, f"{name} imports {other}"
+                above = LAYERS_OF_THE_PACKAGE.index(there) < LAYERS_OF_THE_PACKAGE.index(here)
+                assert not above, f"{name} imports {other}"
+
+
+def test_no_two_modules_import_each_other() -> None:
+    graph = {name: set(others) for name, others in imports().items() if name != "archdsl"}
+    for others in graph.values():
+        others.discard("archdsl")
+    while leaves := [name for name, others in graph.items() if not others & set(graph)]:
+        for name in leaves:  # what imports nothing that is left is in no circle
+            del graph[name]
+    while roots := set(graph).difference(*graph.values()):
+        for name in roots:
+            del graph[name]
+    assert all(name.startswith(CIRCLES) for name in graph), sorted(graph)
