@@ -6,9 +6,9 @@ import os
 from functools import cache
 from random import Random
 
-from archdsl import resources
-from archdsl.parse import parse
-from archdsl.source import Source
+from archdsl.diagnostics.source import Source
+from archdsl.frontend.parser import parse
+from archdsl.support import resources
 from archdsl.testing.grammar import values
 from archdsl.testing.grammar.scope import Scope
 
