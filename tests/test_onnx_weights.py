@@ -582,7 +582,7 @@ def test_no_torch_and_no_onnx_is_imported(tmp_path: Path) -> None:
     import subprocess
 
     code = (
-        "import sys\nfrom archdsl.network import load\n"
+        "import sys\nfrom archdsl.api.network import load\n"
         "load('squeezenet1_1').onnx('net.onnx', functions=True)\n"
         "print(sorted({'torch', 'onnx', 'safetensors', 'ml_dtypes'} & set(sys.modules)))"
     )
