@@ -20,8 +20,9 @@ from archdsl.elaborate.expectations import check as promised
 from archdsl.elaborate.network import elaborate
 from archdsl.frontend import ast, tables
 from archdsl.frontend.ast import walk
+from archdsl.frontend.files import standard_names
 from archdsl.frontend.parser import parse
-from archdsl.frontend.program import Program, standard_names
+from archdsl.frontend.program import Program
 from archdsl.ir.graph import Frame, Graph, Node, Scope
 from archdsl.ops import OPERATIONS, WORDS, numbers
 from archdsl.ops.base import REQUIRED

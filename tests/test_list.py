@@ -11,7 +11,7 @@ import pytest
 from archdsl import cli
 from archdsl.api.network import Spec, shipped_names
 from archdsl.frontend import library
-from archdsl.frontend.program import standard_names
+from archdsl.frontend.files import standard_names
 
 SPECS = Path(__file__).parent.parent / "specs"
 

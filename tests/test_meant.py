@@ -19,7 +19,7 @@ from archdsl.api.network import Spec
 from archdsl.diagnostics import foreign as meant
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.elaborate.expressions import CONSTANTS
-from archdsl.frontend.program import standard_names
+from archdsl.frontend.files import standard_names
 from archdsl.ops import OPERATIONS, WORDS
 from archdsl.ops.numbers import FUNCTIONS
 

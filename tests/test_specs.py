@@ -13,7 +13,8 @@ import archdsl
 from archdsl.diagnostics.source import Source
 from archdsl.elaborate.expectations import check
 from archdsl.elaborate.network import elaborate
-from archdsl.frontend.program import Program, standard_names
+from archdsl.frontend.files import standard_names
+from archdsl.frontend.program import Program
 from archdsl.ir.costs import Total
 from archdsl.ir.graph import Graph
 

@@ -21,8 +21,10 @@ from archdsl.diagnostics.writing import write
 from archdsl.elaborate.expectations import check, check_class_name, check_variants
 from archdsl.elaborate.network import elaborate
 from archdsl.frontend import ast
+from archdsl.frontend.files import read, standard_names
 from archdsl.frontend.parser import parse_expression
-from archdsl.frontend.program import Program, Unit, read, standard_names
+from archdsl.frontend.program import Program
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Graph, Value, tensors
 from archdsl.support import limits, resources
 from archdsl.support.progress import Progress, untold

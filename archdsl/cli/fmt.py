@@ -11,8 +11,8 @@ from archdsl.cli.options import FORMATS, add_format, read_standard_input
 from archdsl.cli.output import FINE, WRONG_SPEC, counted, replace_file, report, say, write_out
 from archdsl.cli.progress import progress
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.frontend.files import read
 from archdsl.frontend.formatter import format_text
-from archdsl.frontend.program import read
 from archdsl.support.escaping import printable
 
 EPILOG = """\

@@ -131,7 +131,7 @@ def open_spec(name: str) -> Spec:
 
 def read_standard_input() -> Source:
     """The text of standard input. Raises `Diagnostic`."""
-    from archdsl.frontend.program import decode
+    from archdsl.frontend.files import decode
 
     if sys.stdin is None:
         raise errors.NoSuchFile(path="<stdin>", reason="it is closed")

@@ -13,9 +13,10 @@ from archdsl.diagnostics.diagnostic import Diagnostic
 from archdsl.diagnostics.source import Span
 from archdsl.elaborate.expressions import Callee, Evaluator, OperationValue, Poison, Poisoned
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.program import Program
 from archdsl.frontend.python_names import submodule_name
 from archdsl.frontend.scopes import names_of
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Node, RowRepeat, Scope, Value
 from archdsl.ops import OPERATIONS, WORDS, Operation, numbers
 from archdsl.ops.kinds import describe

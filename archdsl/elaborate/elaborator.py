@@ -28,8 +28,10 @@ from archdsl.elaborate.expressions import OperationValue, Place, Poison, Poisone
 from archdsl.elaborate.tables import Stager
 from archdsl.elaborate.variants import variant_cells, variant_suffix
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit, bound_names
+from archdsl.frontend.bindings import bound_names
+from archdsl.frontend.program import Program
 from archdsl.frontend.scopes import Names, names_of
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Graph, Output, Scope, Value
 from archdsl.ops import numbers, shape_text
 from archdsl.ops.base import LARGEST_TENSOR

@@ -14,8 +14,8 @@ from archdsl.diagnostics.source import Span
 from archdsl.elaborate.elaborator import Elaborator
 from archdsl.elaborate.variants import variant_cells
 from archdsl.frontend import ast
-from archdsl.frontend.program import Unit
 from archdsl.frontend.python_names import is_class
+from archdsl.frontend.units import Unit
 from archdsl.ir import costs
 from archdsl.ir.graph import Frame, Graph
 from archdsl.ops import numbers

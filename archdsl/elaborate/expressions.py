@@ -13,7 +13,9 @@ from archdsl.diagnostics.diagnostic import Diagnostic
 from archdsl.diagnostics.source import Span
 from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit, standard_names
+from archdsl.frontend.files import standard_names
+from archdsl.frontend.program import Program
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Node, Scope, Value
 from archdsl.ops import OPERATIONS, WORDS, Operation, Word, numbers, shape_text
 from archdsl.ops.base import REQUIRED, tensor_text

@@ -12,7 +12,8 @@ from archdsl.diagnostics.source import Source, Span
 from archdsl.elaborate.elaborator import Elaborator, Stop
 from archdsl.elaborate.expressions import Poisoned
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.program import Program
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Graph
 from archdsl.support import limits
 

@@ -17,7 +17,8 @@ from archdsl.diagnostics.diagnostic import Diagnostic, Note
 from archdsl.elaborate.elaborator import Elaborator, Stop
 from archdsl.elaborate.expressions import Poison, Poisoned
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.program import Program
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Scope, Value
 from archdsl.ops import Shape, shape_text
 from archdsl.support import limits

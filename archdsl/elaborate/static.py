@@ -15,8 +15,9 @@ from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_o
 from archdsl.elaborate.expressions import CONSTANTS, Callee, OperationValue, told, unknown_name
 from archdsl.elaborate.tables import cell_mistakes, shared_arguments, shared_mistakes
 from archdsl.frontend import ast, tables
-from archdsl.frontend.program import Program, Unit
+from archdsl.frontend.program import Program
 from archdsl.frontend.scopes import names_of
+from archdsl.frontend.units import Unit
 from archdsl.ops import OPERATIONS, WORDS, Operation, Word
 from archdsl.ops.kinds import describe
 from archdsl.ops.numbers import is_function

@@ -18,8 +18,8 @@ from archdsl.elaborate.calls import (
 )
 from archdsl.elaborate.expressions import Callee, OperationValue, Place, Poisoned
 from archdsl.frontend import ast, tables
-from archdsl.frontend.program import Unit
 from archdsl.frontend.scopes import names_of
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, RowRepeat, Stage, Value
 from archdsl.ops import OPERATIONS, Word, numbers
 from archdsl.ops.kinds import describe, whole

@@ -5,8 +5,8 @@ from __future__ import annotations
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.frontend import ast
-from archdsl.frontend.program import Unit
 from archdsl.frontend.python_names import camel_case
+from archdsl.frontend.units import Unit
 
 
 def variant_cells(unit: Unit, row: ast.Variant) -> dict[str, ast.Expression]:

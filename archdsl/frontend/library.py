@@ -10,8 +10,8 @@ from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.frontend.ast import Definition, Doc, Variants
+from archdsl.frontend.files import read
 from archdsl.frontend.parser import parse
-from archdsl.frontend.program import read
 from archdsl.support import resources
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 
 from archdsl.frontend import ast
 from archdsl.frontend.ast import walk
-from archdsl.frontend.program import Unit, bound_names
+from archdsl.frontend.bindings import bound_names
 from archdsl.frontend.python_names import submodule_name
+from archdsl.frontend.units import Unit
 from archdsl.ops import OPERATIONS
 from archdsl.ops.numbers import is_function
 

@@ -12,7 +12,7 @@ from archdsl.diagnostics import errors
 from archdsl.diagnostics.source import Source, Span
 from archdsl.diagnostics.spelling import nearest
 from archdsl.frontend import ast
-from archdsl.frontend.program import Unit
+from archdsl.frontend.units import Unit
 
 Shapes = str | Sequence[int] | Mapping[str, str | Sequence[int]]
 """`64x56x56`, `(64, 56, 56)`, or these by the names of the block's tensors."""

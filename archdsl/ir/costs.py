@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from archdsl.frontend import ast
-from archdsl.frontend.program import bound_names, line_name
+from archdsl.frontend.bindings import bound_names, line_name
 from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.ops import Operation, Shape
 from archdsl.support.records import Record

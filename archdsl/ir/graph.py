@@ -13,7 +13,8 @@ from archdsl.ops import Operation, Shape
 
 if TYPE_CHECKING:
     from archdsl.diagnostics.diagnostic import Diagnostic
-    from archdsl.frontend.program import Program, Unit
+    from archdsl.frontend.program import Program
+    from archdsl.frontend.units import Unit
 
 
 class Value:

@@ -15,7 +15,9 @@ from archdsl.diagnostics.source import Span
 from archdsl.elaborate.elaborator import lead_to
 from archdsl.elaborate.network import in_order
 from archdsl.frontend import ast
-from archdsl.frontend.program import Program, Unit, bound_names
+from archdsl.frontend.bindings import bound_names
+from archdsl.frontend.program import Program
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Graph, Scope, Stage
 from archdsl.ops import OPERATIONS
 from archdsl.ops.padding import unseen

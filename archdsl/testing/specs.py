@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from archdsl.api.network import Network, loads
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.frontend.files import read, standard_names
 from archdsl.frontend.parser import parse
-from archdsl.frontend.program import read, standard_names
 from archdsl.ops import OPERATIONS, Shape
 from archdsl.support import resources
 from archdsl.testing.arguments import call

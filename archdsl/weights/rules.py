@@ -18,7 +18,7 @@ from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.diagnostics.source import Span
 from archdsl.diagnostics.spelling import did_you_mean, nearest
-from archdsl.frontend.program import decode
+from archdsl.frontend.files import decode
 from archdsl.weights.layers import Layer
 
 Map = Mapping[str, "str | None"]

@@ -9,8 +9,8 @@ from archdsl.backends.pytorch.code import IDENTITY, Code, Either, Plain
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.symbols import NotExpressible
 from archdsl.frontend import ast
-from archdsl.frontend.program import Unit
 from archdsl.frontend.python_names import FUNCTIONS, variable_name
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Scope
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from archdsl.backends.pytorch.symbols import (
 )
 from archdsl.elaborate.expressions import OperationValue
 from archdsl.frontend import ast
-from archdsl.frontend.program import Unit
+from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Node
 from archdsl.ops import Operation
 

@@ -24,9 +24,9 @@ from archdsl.backends.pytorch.symbols import NotExpressible, NotOpen
 from archdsl.elaborate.expressions import OperationValue
 from archdsl.frontend import ast, tables
 from archdsl.frontend.ast import walk
-from archdsl.frontend.program import Unit
 from archdsl.frontend.python_names import free_class_name
 from archdsl.frontend.scopes import names_of
+from archdsl.frontend.units import Unit
 from archdsl.ir import costs
 from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
 from archdsl.ops import Word

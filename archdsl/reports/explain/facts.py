@@ -16,7 +16,8 @@ from archdsl.elaborate.expressions import Callee, OperationValue
 from archdsl.elaborate.tables import DIVISOR
 from archdsl.elaborate.variants import variant_cells
 from archdsl.frontend import ast, tables
-from archdsl.frontend.program import Unit, bound_names, line_name
+from archdsl.frontend.bindings import bound_names, line_name
+from archdsl.frontend.units import Unit
 from archdsl.ir import costs
 from archdsl.ir.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
 from archdsl.ir.labels import as_written, kind_of_item

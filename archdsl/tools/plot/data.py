@@ -13,7 +13,7 @@ from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError, Note
 from archdsl.diagnostics.source import Source, Span
 from archdsl.diagnostics.spelling import did_you_mean, nearest
-from archdsl.frontend.program import read
+from archdsl.frontend.files import read
 from archdsl.support.escaping import csv_text
 from archdsl.support.records import Record
 

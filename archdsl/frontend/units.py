@@ -1,0 +1,88 @@
+"""A block or an arch, complete: what elaboration starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+from archdsl.diagnostics import errors
+from archdsl.diagnostics.source import Source, Span
+from archdsl.frontend import ast
+from archdsl.frontend.ast import walk
+from archdsl.support.records import Record
+
+T = TypeVar("T")
+
+
+class Definitions(Protocol):
+    """What knows the blocks that a text can call: the program."""
+
+    def find(self, name: str, source: Source) -> Unit | None:
+        """The block or arch that a name means in the text of `source`."""
+
+    def defines(self, name: str, source: Source) -> bool:
+        """Whether a name means a block or an arch in the text of `source`."""
+
+    def names(self, source: Source) -> set[str]:
+        """The blocks and archs that a text sees, beside those of the standard library."""
+
+
+class Unit(Record):
+    """A block or an arch, complete: what it extends is merged in."""
+
+    kind: str
+    name: str
+    class_name: str
+    docs: tuple[str, ...]
+    parameters: tuple[ast.Parameter, ...]
+    body: tuple[ast.Statement, ...]
+    inputs: tuple[ast.Input, ...]
+    aliases: tuple[tuple[str, str], ...]
+    """Names that parents gave to inputs, and the names that the inputs have now."""
+    variants: ast.Variants | None
+    span: Span
+    program: Definitions
+    """What knows the blocks that its text can call."""
+    written: tuple[ast.Statement, ...] = ()
+    """The body before its labelled repeats became blocks."""
+    blocks: dict[int, Unit] = {}
+    """For the id of a call in a labelled repeat: the block that it calls."""
+    outlined: bool = False
+    """Whether it is such a block."""
+    mistakes: tuple[errors.Diagnostic, ...] = ()
+    """What could not be merged in: lines `set` that find nothing."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    @cached_property
+    def _derived(self) -> dict[Any, Any]:
+        return {}
+
+    def derived(self, make: Callable[[Unit], T]) -> T:
+        """What a function makes of the unit, worked out once."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        found: T = self._derived[make]
+        return found
+
+    @cached_property
+    def size(self) -> int:
+        """How many pieces of text it has."""
+        return sum(1 for _ in walk((self.parameters, self.body)))
+
+    @cached_property
+    def facts(self) -> dict[Any, Any]:
+        """What elaboration has found out about pieces of the text, by their ids; it fills this."""
+        return {}
+
+    @cached_property
+    def tensors(self) -> tuple[ast.Parameter | ast.Input, ...]:
+        """What flows in: the inputs of an arch; of a block its tensor parameters, or `x`."""
+        return self.inputs or tuple(p for p in self.parameters if p.kind == "tensor")
+
+    @cached_property
+    def numbers(self) -> tuple[ast.Parameter, ...]:
+        """The parameters that are not tensors."""
+        return tuple(p for p in self.parameters if p.kind != "tensor")
