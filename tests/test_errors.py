@@ -171,3 +171,33 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
 def test_explain_of_what_is_no_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "A9999"]) == 2
     assert "no diagnostic has the code 'A9999'" in capsys.readouterr().err
+
+
+def test_the_fields_of_a_kind_are_its_placeholders() -> None:
+    class Odd(Diagnostic):
+        code = "A9999"
+        message = "{count:+d} odd {what}"
+        help = "{hint}"
+        hint: str = "drop one"
+        place: int
+
+    assert Odd.fields == {"count", "what", "hint", "place"}
+    odd = Odd(count=3, what="socks", place=7)
+    assert (odd.title, odd.advice, odd.values["place"]) == ("+3 odd socks", "drop one", 7)
+    for values in ({"count": 3, "what": "socks"}, {"count": 3, "what": "x", "place": 7, "more": 1}):
+        with pytest.raises(TypeError, match=r"^Odd takes \['count', 'hint', 'place', 'what'\]"):
+            Odd(**values)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"message": "{0}"}, "{0} cannot be a field"),
+        ({"message": "{a.b}"}, "{a.b} cannot be a field"),
+        ({"message": "", "help": "{span}"}, "{span} cannot be a field"),
+        ({"message": "{a}", "__annotations__": {"a": int}}, "the annotation of a repeats"),
+    ],
+)
+def test_fields_are_checked_when_a_kind_is_made(body: dict[str, object], said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said)):
+        type("Bad", (Diagnostic,), body)

@@ -5,6 +5,7 @@ The kinds are in `errors.py`.
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -41,13 +42,16 @@ class Edit(NamedTuple):
 
 
 class Diagnostic(Exception):
-    """One mistake. A subclass is a kind: its code, its sentence and its help are class data.
+    """One mistake. A subclass is a kind: its code, message and help are class data.
 
-    The fields of a kind are its annotations; `message` and `help` are format strings over them.
-    `span` is where the mistake is; for one inside a block where the block is used, and `notes`
-    lead from there inwards. Who raises one without a span leaves it to whoever knows the place;
-    `argument` then says which argument is at fault, if it is one, and `about` what there is to be
-    said of arguments (by name) and of tensors that flow in (by place, from 0).
+    `message` and `help` are format strings, and the fields of a kind are their placeholders. A kind
+    annotates only what these do not show: a further field, for code that handles the diagnostic,
+    or the default of an optional one.
+
+    `span` locates the mistake. For one inside a block, it locates the use of the block, and `notes`
+    lead inwards from there. Code that does not know the place raises without a span, and a caller
+    adds it: `argument` names the argument at fault, if any; `about` labels arguments (by name) and
+    input tensors (by position, from 0).
     """
 
     code: ClassVar[str]
@@ -56,7 +60,19 @@ class Diagnostic(Exception):
     message: ClassVar[str]
     help: ClassVar[str] = ""
     fatal: ClassVar[bool] = False
-    """Whether there is no use in looking for more mistakes."""
+    """Stops the search for more mistakes."""
+    fields: ClassVar[frozenset[str]] = frozenset()
+    """The values that a kind takes by keyword."""
+
+    def __init_subclass__(cls) -> None:
+        shown = _placeholders(cls.message) | _placeholders(cls.help)
+        further = cls.__annotations__.keys()
+        for name in shown:
+            if not name.isidentifier() or name in ("span", "argument", "about"):
+                raise TypeError(f"{cls.__name__}: {{{name}}} cannot be a field")
+            if name in further and name not in cls.__dict__:
+                raise TypeError(f"{cls.__name__}: the annotation of {name} repeats a placeholder")
+        cls.fields = frozenset(shown | further)
 
     def __init__(
         self,
@@ -67,10 +83,9 @@ class Diagnostic(Exception):
         **values: Any,
     ) -> None:
         kind = type(self)
-        expected = {k for k in kind.__annotations__ if k not in Diagnostic.__annotations__}
-        values = {**{k: getattr(kind, k) for k in expected if hasattr(kind, k)}, **values}
-        if expected != set(values):
-            raise TypeError(f"{kind.__name__} takes {sorted(expected)}, not {sorted(values)}")
+        values = {**{name: vars(kind)[name] for name in kind.fields & vars(kind).keys()}, **values}
+        if kind.fields != values.keys():
+            raise TypeError(f"{kind.__name__} takes {sorted(kind.fields)}, not {sorted(values)}")
         super().__init__()
         self.values = values
         self.span = span
@@ -106,6 +121,10 @@ class Diagnostic(Exception):
 
     def __str__(self) -> str:
         return render(self)
+
+
+def _placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
 class DiagnosticError(Exception):

@@ -19,10 +19,6 @@ class UnexpectedText(Diagnostic):
     code = "A0001"
     message = "expected {expected}{after}, but {found}"
     help = "{hint}"
-    expected: str
-    after: str
-    found: str
-    hint: str
     where: str
 
 
@@ -30,8 +26,6 @@ class UnknownCharacter(Diagnostic):
     code = "A0002"
     message = "`{character}` is no part of the language"
     help = "{hint}"
-    character: str
-    hint: str
     where: str
 
 
@@ -39,16 +33,13 @@ class NeverClosed(Diagnostic):
     code = "A0003"
     message = "this `{opener}` is never closed"
     help = "{hint}"
-    opener: str
     closer: str
-    hint: str
     noticed: int
 
 
 class NothingToClose(Diagnostic):
     code = "A0004"
     message = "`{closer}` closes nothing"
-    closer: str
     instead: str = " "
 
 
@@ -62,7 +53,6 @@ class WrongNumber(Diagnostic):
     code = "A0006"
     message = "`{text}` is not a number"
     help = "{hint}"
-    text: str
     hint: str = "names start with a letter; numbers are written 12, 0.25 or 1e-3"
 
 
@@ -82,83 +72,67 @@ class NotAColumn(Diagnostic):
     code = "A0019"
     message = "a column is named by a parameter, not by `{text}`"
     help = "columns are parameters of the arch, or `params`, `macs` or `as`"
-    text: str
 
 
 class ReservedWord(Diagnostic):
     code = "A0018"
     message = "`{word}` is a word of the language; choose another name"
-    word: str
 
 
 class UnknownKind(Diagnostic):
     code = "A0009"
     message = "a parameter can be declared as `tensor`, not as `{kind}`"
     help = "what holds a number, a word or an operation has no type: write its name alone"
-    kind: str
 
 
 class NotUtf8(Diagnostic):
     code = "A0010"
     message = "this file is not UTF-8: there is the byte {byte}"
     help = "save it as UTF-8"
-    byte: str
 
 
 class NoSuchFile(Diagnostic):
     code = "A0011"
     message = "cannot read {path}: {reason}"
-    path: str
-    reason: str
 
 
 class FileTooLarge(Diagnostic):
     code = "A0012"
     message = "{path}, or all that it uses, is larger than a spec may be ({limit} bytes)"
     help = "`--limit source-bytes=N` allows more"
-    path: str
-    limit: int
 
 
 class NotASpecPath(Diagnostic):
     code = "A0013"
     message = '`use "{path}"`: a used file is named by a relative path that ends in .arch'
-    path: str
 
 
 class OutsideTheTree(Diagnostic):
     code = "A0014"
     message = '`use "{path}"` leads out of the folder of the spec'
     help = "a spec may use files in its own folder and below it, and the shipped specs"
-    path: str
 
 
 class FilesUseEachOther(Diagnostic):
     code = "A0015"
     message = "files use each other in a circle: {chain}"
-    chain: str
 
 
 class CannotWrite(Diagnostic):
     code = "A0016"
     message = "cannot write {path}: {reason}"
-    path: str
-    reason: str
 
 
 class NoSuchSpec(Diagnostic):
     code = "A0017"
     message = "there is no file {name}, and no shipped spec of that name"
     help = "{hint}"
-    name: str
-    hint: str
 
 
 class NoSpecs(Diagnostic):
     code = "A0020"
     message = "there is no .arch file in {path}"
     help = "name a folder that holds specs, itself or in folders below it"
-    path: str
 
 
 # A5: limits
@@ -168,7 +142,6 @@ class LineTooLong(Diagnostic):
     code = "A5001"
     message = "a statement of more than {limit} words and signs"
     help = "give parts of it names of their own; `--limit line-tokens=N` allows more"
-    limit: int
 
 
 class TooManyWords(Diagnostic):
@@ -176,42 +149,36 @@ class TooManyWords(Diagnostic):
     code = "A5012"
     message = "a file of more than {limit} words and signs"
     help = "a block, a table or a `repeat` says it shorter; `--limit file-tokens=N` allows more"
-    limit: int
 
 
 class TooManyOperators(Diagnostic):
     code = "A5011"
     message = "a statement of more than {limit} operators"
     help = "give parts of it names of their own; `--limit line-operators=N` allows more"
-    limit: int
 
 
 class NestedTooDeep(Diagnostic):
     code = "A5002"
     message = "brackets nested more than {limit} deep"
     help = "`--limit nesting=N` allows more"
-    limit: int
 
 
 class NumberTooLarge(Diagnostic):
     code = "A5003"
     message = "no number may be larger than {limit}"
     help = "`--limit number=N` allows more"
-    limit: int
 
 
 class TooManyFiles(Diagnostic):
     code = "A5004"
     message = "this uses more than {limit} files"
     help = "`--limit files=N` allows more"
-    limit: int
 
 
 class ExtendsTooDeep(Diagnostic):
     code = "A5005"
     message = "definitions extend each other more than {limit} deep"
     help = "`--limit extensions=N` allows more"
-    limit: int
 
 
 class TooMuchWork(Diagnostic):
@@ -219,23 +186,18 @@ class TooMuchWork(Diagnostic):
     code = "A5006"
     message = "this takes more than {limit} steps to work out"
     help = "`--limit work=N` allows more"
-    limit: int
 
 
 class TooManyItems(Diagnostic):
     code = "A5010"
     message = "{count} items, with those inside of them, are more than a list may have ({limit})"
     help = "`--limit items=N` allows more"
-    count: int
-    limit: int
 
 
 class TooManyRepeats(Diagnostic):
     code = "A5007"
     message = "{count} repeats are more than a network may have ({limit})"
     help = "`--limit repeats=N` allows more"
-    count: int
-    limit: int
 
 
 class TooManyOperations(Diagnostic):
@@ -243,7 +205,6 @@ class TooManyOperations(Diagnostic):
     code = "A5008"
     message = "this network has more than {limit} operations"
     help = "`--limit operations=N` allows more"
-    limit: int
 
 
 class ExpandsTooDeep(Diagnostic):
@@ -251,33 +212,24 @@ class ExpandsTooDeep(Diagnostic):
     code = "A5009"
     message = "blocks within blocks more than {limit} deep"
     help = "`--limit expansion=N` allows more"
-    limit: int
 
 
 class TooManyParameters(Diagnostic):
     code = "A5013"
     message = "{count} parameters are more than are written to a file ({limit})"
     help = "`--limit parameters=N` allows more, `--no-weights` needs none"
-    count: int
-    limit: int
 
 
 class TooManyConstants(Diagnostic):
     code = "A5015"
     message = "`{operation}` would take {count} numbers beside the weights; a file may have {limit}"
     help = "a smaller size or kernel takes fewer; `--limit constants=N` allows more"
-    operation: str
-    count: int
-    limit: int
 
 
 class TooManyTensors(Diagnostic):
     code = "A5014"
     message = "{path} has {count} tensors, and may have no more than {limit}"
     help = "`--limit tensors=N` allows more"
-    path: str
-    count: int
-    limit: int
 
 
 # A2: numbers and values
@@ -287,9 +239,7 @@ class WrongValue(Diagnostic):
     code = "A2001"
     message = "expected {expected}{subject}, not {value}"
     help = "{hint}"
-    expected: str
     subject: str = ""
-    value: str
     hint: str = ""
 
 
@@ -297,43 +247,30 @@ class NotWhole(Diagnostic):
     code = "A2002"
     message = "expected {expected}{subject}, and {value} is not whole"
     help = "round it: round(...), floor(...), ceil(...) or divisible(..., 8)"
-    expected: str
     subject: str = ""
-    value: str
 
 
 class WrongAxes(Diagnostic):
     code = "A2003"
     message = "{value} has {count} numbers, and the map is {rank}-D"
     help = "write one number for all axes, or one for each"
-    count: int
-    rank: int
-    value: str
 
 
 class TooLarge(Diagnostic):
     code = "A2004"
     message = "{value} is larger than anything a network can hold ({limit})"
-    value: str
-    limit: int
 
 
 class ExactlyOne(Diagnostic):
     code = "A2021"
     message = "`{callee}` takes exactly one of {options}; given: {given}"
     help = "write one of them"
-    callee: str
-    options: str
-    given: str
 
 
 class NoEffect(Diagnostic):
     code = "A2022"
     message = "`{parameter}` of `{callee}` has no effect with {other}"
     help = "leave `{parameter}` out"
-    callee: str
-    parameter: str
-    other: str
 
 
 class CannotKeep(Diagnostic):
@@ -343,55 +280,40 @@ class CannotKeep(Diagnostic):
         " is not whole"
     )
     help = "use an odd kernel, p=same (one more after than before), p=valid or a number"
-    dilation: int
-    kernel: int
-    half: float
 
 
 class NoSuchNumber(Diagnostic):
     code = "A2005"
     message = "{text} is no number"
     help = "a condition can keep it out: a / b if b != 0 else 0"
-    text: str
 
 
 class WrongOperands(Diagnostic):
     code = "A2006"
     message = "`{operator}` does not join {kinds}"
-    operator: str
-    kinds: str
 
 
 class WrongArguments(Diagnostic):
     code = "A2007"
     message = "`{function}` takes {expected}, not {given}"
-    function: str
-    expected: str
-    given: str
 
 
 class NotACondition(Diagnostic):
     code = "A2008"
     message = "a condition is true or false, and this is {what}"
     help = "compare it: ... > 0, or ... != none"
-    what: str
 
 
 class NotAList(Diagnostic):
     code = "A2009"
     message = "only a list has items, and this is {what}"
     help = "{hint}"
-    what: str
-    hint: str
 
 
 class NoSuchItem(Diagnostic):
     code = "A2010"
     message = "there is no item {index} in a list of {count}"
     help = "items are counted from 0 to {last}; [-1] is the last"
-    index: int
-    count: int
-    last: int
 
 
 class TextAsValue(Diagnostic):
@@ -410,23 +332,18 @@ class TensorInLet(Diagnostic):
     code = "A2013"
     message = "`let` names numbers and operations, and `{name}` would be a tensor"
     help = "write it without let: {name} = ..."
-    name: str
 
 
 class NumberInLine(Diagnostic):
     code = "A2014"
     message = "a line names tensors, and `{name}` would be {what}"
     help = "write it with let: let {name} = ..."
-    name: str
-    what: str
 
 
 class WrongCount(Diagnostic):
     code = "A2015"
     message = "{targets} names for {count} values"
     help = "give each value a name, or one name to the list of all"
-    targets: int
-    count: int
 
 
 # A1: names and calls
@@ -436,97 +353,72 @@ class MissingArgument(Diagnostic):
     code = "A1001"
     message = "`{callee}` needs `{parameter}` ({doc})"
     help = "{hint}"
-    hint: str
-    callee: str
-    parameter: str
-    doc: str
 
 
 class UnknownName(Diagnostic):
     code = "A1002"
     message = "there is no {kind} `{name}`"
     help = "{hint}"
-    kind: str
-    name: str
-    hint: str
 
 
 class UnknownParameter(Diagnostic):
     code = "A1003"
     message = "`{callee}` has no parameter `{parameter}`"
     help = "{hint}"
-    callee: str
-    parameter: str
-    hint: str
 
 
 class UnknownField(Diagnostic):
     code = "A1004"
     message = "a tensor has no `{name}`"
     help = "{hint}"
-    name: str
-    hint: str
 
 
 class DefinedTwice(Diagnostic):
     code = "A1005"
     message = "`{name}` is defined twice"
     help = "give one of them another name"
-    name: str
 
 
 class ArgumentTwice(Diagnostic):
     code = "A1006"
     message = "`{parameter}` is given twice"
     help = "take one of them away"
-    parameter: str
 
 
 class ColumnTwice(Diagnostic):
     code = "A1007"
     message = "the column `{name}` stands here twice"
     help = "take one of them away"
-    name: str
 
 
 class TooManyArguments(Diagnostic):
     code = "A1008"
     message = "`{callee}` takes {count} beside its tensors, and this is one more"
     help = "{hint}"
-    callee: str
-    count: str
-    hint: str
 
 
 class TooManyCells(Diagnostic):
     code = "A1009"
     message = "this row has {cells} cells but the header has {columns}"
     help = "name its column in the header or in the cell (k=3), or take it away"
-    cells: int
-    columns: int
 
 
 class NoHeader(Diagnostic):
     code = "A1038"
     message = "this table has no header that names the columns of its cells"
     help = "{hint}"
-    hint: str
 
 
 class NotAnOperation(Diagnostic):
     code = "A2016"
     message = "`{name}` is {what}, not an operation"
     help = "a parameter that is called holds an operation: {name}=relu"
-    name: str
-    what: str
 
 
 class NoRowHas(Diagnostic):
     code = "A1011"
     message = "no row of this table has a parameter `{parameter}`"
     help = "{hint}"
-    parameter: str
-    hint: str
 
 
 class SetByName(Diagnostic):
@@ -539,41 +431,30 @@ class NamedForFunction(Diagnostic):
     code = "A1013"
     message = "`{function}` takes its arguments by place, not by name"
     help = "write the value alone"
-    function: str
 
 
 class NoValue(Diagnostic):
     code = "A1014"
     message = "the parameter `{parameter}` has no value"
     help = "give it one: --set {parameter}=..."
-    parameter: str
 
 
 class NoVariant(Diagnostic):
     code = "A1015"
     message = "`{name}` has no variant `{variant}`"
     help = "{hint}"
-    name: str
-    variant: str
-    hint: str
 
 
 class NoArch(Diagnostic):
     code = "A1016"
     message = "{path} has no arch{wanted}"
     help = "{hint}"
-    path: str
-    wanted: str
-    hint: str
 
 
 class UnknownPart(Diagnostic):
     code = "A1040"
     message = "`{network}` has no part `{name}`"
     help = "{hint}"
-    network: str
-    name: str
-    hint: str
 
 
 class StandardInputTwice(Diagnostic):
@@ -585,85 +466,66 @@ class SeveralArchs(Diagnostic):
     code = "A1037"
     message = "{path} has several archs, and none of the file's name: {archs}"
     help = "choose one: --arch {first}"
-    path: str
-    archs: str
-    first: str
 
 
 class NothingToSet(Diagnostic):
     code = "A1017"
     message = "`set` finds no `{path}`"
     help = "{hint}"
-    path: str
-    hint: str
 
 
 class ExtendsItself(Diagnostic):
     code = "A1018"
     message = "definitions extend each other in a circle: {chain}"
     help = "one of them has to stand by itself"
-    chain: str
 
 
 class ExtendsOtherKind(Diagnostic):
     code = "A1019"
     message = "{kind} cannot extend `{parent}`, which is {parent_kind}"
     help = "a block extends a block, an arch an arch"
-    kind: str
-    parent: str
-    parent_kind: str
 
 
 class OtherInputs(Diagnostic):
     code = "A1020"
     message = "`{name}` has another number of inputs: {count}, and here {given}"
     help = "name as many inputs as it has; they take their places in order"
-    name: str
-    count: int
-    given: int
 
 
 class BlockUsesItself(Diagnostic):
     code = "A1021"
     message = "blocks use each other in a circle: {chain}"
     help = "blocks do not recurse; use a table with `n` or a `repeat`"
-    chain: str
 
 
 class NumberCarried(Diagnostic):
     code = "A1034"
     message = "`{name}` is a number from outside of `{label}`; such a repeat changes tensors only"
     help = "take the label away, or work the number out from the round"
-    name: str
-    label: str
 
 
 class LabelIsSize(Diagnostic):
     code = "A1022"
     message = "a row cannot be labelled `{name}`"
     help = "`.{name}` is a size of a tensor; choose another label"
-    name: str
 
 
 class TensorOfArch(Diagnostic):
     code = "A1023"
     message = "`{name}: tensor` belongs to a block"
     help = "the tensors of an arch are its inputs: input {name}: 3x224x224"
-    name: str
 
 
 class TensorDefault(Diagnostic):
     code = "A1024"
     message = "the tensor `{name}` can have no default but `none`"
     help = "write {name}: tensor = none; {name} == none tells whether it is there"
-    name: str
 
 
 class InputInBlock(Diagnostic):
     code = "A1025"
     message = "`input` belongs to an arch"
     help = "a block takes tensors as parameters: {name}: tensor"
-    name: str
 
 
 class VariantsInBlock(Diagnostic):
@@ -676,24 +538,18 @@ class TensorAsNumber(Diagnostic):
     code = "A1035"
     message = "`{parameter}` of `{callee}` is no tensor, and this is one"
     help = "{hint}"
-    callee: str
-    parameter: str
-    hint: str
 
 
 class NoReturn(Diagnostic):
     code = "A1027"
     message = "the {kind} `{name}` returns nothing"
     help = "end it with a line: return ..."
-    kind: str
-    name: str
 
 
 class NoInput(Diagnostic):
     code = "A1028"
     message = "the arch `{name}` has no input"
     help = "add a line: input image: 3x224x224"
-    name: str
 
 
 class AfterReturn(Diagnostic):
@@ -718,7 +574,6 @@ class RepeatsOrParameter(Diagnostic):
     code = "A1033"
     message = "`n` repeats the row, and `{callee}` has a parameter of that name"
     help = "give the parameter of the block another name"
-    callee: str
 
 
 class WrongExpectation(Diagnostic):
@@ -731,7 +586,6 @@ class NotAClassName(Diagnostic):
     code = "A1036"
     message = "a class cannot be called `{name}`"
     help = "use letters, digits and _, and no word of Python or of torch"
-    name: str
 
 
 # A3: shapes
@@ -741,51 +595,36 @@ class WrongRank(Diagnostic):
     code = "A3001"
     message = "`{operation}` takes {ranks}, not {shape}"
     help = "{fix}"
-    operation: str
-    ranks: str
-    shape: str
-    fix: str
 
 
 class NotATensor(Diagnostic):
     code = "A3002"
     message = "expected a tensor, not {what}"
     help = "inputs and the lines above are tensors; numbers are given as arguments"
-    what: str
 
 
 class AbsentTensor(Diagnostic):
     code = "A3003"
     message = "{what} needs a tensor that is `none` here"
     help = "only `+` and `concat` leave an absent tensor out"
-    what: str
 
 
 class ListAsTensor(Diagnostic):
     code = "A3004"
     message = "`{callee}` takes a tensor, not a list of {count}"
     help = "take one with [0], or join them with concat(...)"
-    callee: str
-    count: int
 
 
 class WrongTensors(Diagnostic):
     code = "A3005"
     message = "`{callee}` takes {expected} tensors, not {given}"
     help = "they are {names}: one may flow in, the others are arguments"
-    callee: str
-    names: str
-    expected: int
-    given: int
 
 
 class NoSuchSize(Diagnostic):
     code = "A3006"
     message = "{shape} has no size `{name}`"
     help = "it has {known}"
-    known: str
-    name: str
-    shape: str
 
 
 class GuardWithoutSource(Diagnostic):
@@ -804,23 +643,17 @@ class RowGivesMany(Diagnostic):
     code = "A3009"
     message = "a row passes on one tensor, and `{callee}` returns {count}"
     help = "use it in a line with a name for each: a, b = ... -> {callee}"
-    callee: str
-    count: int
 
 
 class TooManyAxes(Diagnostic):
     code = "A3010"
     message = "the input `{name}` has {count} spatial axes; there can be 3 at most"
-    name: str
-    count: int
 
 
 class MissingTensor(Diagnostic):
     code = "A3011"
     message = "`{callee}` needs the tensor `{tensor}`"
     help = "give it: {callee}({tensor}=...)"
-    callee: str
-    tensor: str
 
 
 class LinearNeedsVector(Diagnostic):
@@ -830,8 +663,6 @@ class LinearNeedsVector(Diagnostic):
         "average each channel first: -> global_pool -> linear(...);"
         " or keep all {size} numbers: -> flatten -> linear(...)"
     )
-    shape: str
-    size: int
 
 
 class WindowTooLarge(Diagnostic):
@@ -841,46 +672,24 @@ class WindowTooLarge(Diagnostic):
         " (kernel {kernel}, dilation {dilation}, padding {low} + {high})"
     )
     help = "{fix}"
-    fix: str
-    window: int
-    axis: str
-    size: int
-    kernel: int
-    dilation: int
-    low: int
-    high: int
 
 
 class DoesNotDivide(Diagnostic):
     code = "A3014"
     message = "{divisor} does not divide {what}: {total} / {by} = {quotient}"
     help = "{fix}"
-    divisor: str
-    what: str
-    total: int
-    by: int
-    quotient: str
-    fix: str
 
 
 class ShapesDiffer(Diagnostic):
     code = "A3015"
     message = "`{operation}` cannot join {left} and {right}: {difference}"
     help = "{fix}"
-    operation: str
-    left: str
-    right: str
-    difference: str
-    fix: str
 
 
 class PaddingTooLarge(Diagnostic):
     code = "A3016"
     message = "the padding of a pool is at most half of its k: {padding} > {kernel} / 2"
     help = "p={most} is the most; p=keep and p=same fit every k"
-    most: int
-    padding: int
-    kernel: int
 
 
 class EmptyWindow(Diagnostic):
@@ -890,57 +699,35 @@ class EmptyWindow(Diagnostic):
         "{dilation} apart: {axis} is {size}"
     )
     help = "with d of at most {size} every window meets the map"
-    kernel: int
-    dilation: int
-    axis: str
-    size: int
 
 
 class ReflectionTooLarge(Diagnostic):
     code = "A3017"
     message = "mode=reflect needs padding smaller than the map: {padding} against {axis} {size}"
     help = "at most {most} fit; mode=replicate and constant take any"
-    most: int
-    padding: int
-    axis: str
-    size: int
 
 
 class NothingLeft(Diagnostic):
     code = "A3018"
     message = "`{operation}` leaves nothing of {extent}: {arithmetic}"
-    operation: str
-    extent: str
-    arithmetic: str
 
 
 class FewerChannels(Diagnostic):
     code = "A3019"
     message = "`pad_channels` cannot make {given} channels of {before} + {channels}"
     help = "conv(c, k=1) and slice reduce channels"
-    given: int
-    before: int
-    channels: int
 
 
 class SplitDoesNotAddUp(Diagnostic):
     code = "A3020"
     message = "the sizes {sizes} add up to {total}, and there are {extent}"
     help = "{fix}"
-    fix: str
-    sizes: str
-    total: int
-    extent: str
 
 
 class ReshapeDoesNotFit(Diagnostic):
     code = "A3021"
     message = "the {size} numbers of {shape} do not fit into {wanted}: {arithmetic}"
     help = "-1 in place of one size stands for what is left"
-    arithmetic: str
-    size: int
-    shape: str
-    wanted: str
 
 
 # A4: what the spec itself demands
@@ -949,17 +736,12 @@ class ReshapeDoesNotFit(Diagnostic):
 class RequirementFailed(Diagnostic):
     code = "A4001"
     message = "{text}"
-    text: str
 
 
 class ExpectationFailed(Diagnostic):
     code = "A4002"
     message = "expected {expected}, but {name} is {actual} ({difference:+d})"
     help = "where the network is as meant, state {name} == {actual}"
-    expected: str
-    name: str
-    actual: int
-    difference: int
 
 
 # A6: weights and backends
@@ -969,153 +751,103 @@ class UnknownWeights(Diagnostic):
     code = "A6001"
     message = "{path} is no file of weights that is known"
     help = "weights are read from safetensors files and from what `torch.save` writes"
-    path: str
 
 
 class NotSafetensors(Diagnostic):
     code = "A6002"
     message = "{path} is no sound safetensors file: {reason}"
-    path: str
-    reason: str
 
 
 class NotACheckpoint(Diagnostic):
     code = "A6003"
     message = "{path} is no checkpoint that can be read: {reason}"
     help = "it is what `torch.save(module.state_dict(), path)` writes"
-    path: str
-    reason: str
 
 
 class MissingWeight(Diagnostic):
     code = "A6004"
     message = "{path} lacks `{name}`, {expected}"
     help = "{hint}"
-    path: str
-    name: str
-    expected: str
-    hint: str
 
 
 class SurplusWeight(Diagnostic):
     code = "A6005"
     message = "{path} has `{name}`, {given}, which the network has not"
-    path: str
-    name: str
-    given: str
 
 
 class MisshapenWeight(Diagnostic):
     code = "A6006"
     message = "{path} has `{name}` as {given}; expected {expected}"
-    path: str
-    name: str
-    given: str
-    expected: str
 
 
 class NeedsPackage(Diagnostic):
     code = "A6007"
     message = "{what} needs {package}, which is not installed"
     help = "pip install {package}"
-    what: str
-    package: str
 
 
 class UnknownOpset(Diagnostic):
     code = "A6008"
     message = "there is no opset {opset} to write"
     help = "write one from {oldest} to {newest}"
-    opset: int
-    oldest: int
-    newest: int
 
 
 class NoLowering(Diagnostic):
     code = "A6009"
     message = "`{operation}` cannot be written for opset {opset}: {reason}"
-    operation: str
-    opset: int
-    reason: str
 
 
 class SizeIsFixed(Diagnostic):
     code = "A6010"
     message = "`{operation}` fixes the size of the input: {reason}"
     help = "without --dynamic spatial the sizes are those of the spec"
-    operation: str
-    reason: str
 
 
 class TypeNeedsOpset(Diagnostic):
     code = "A6011"
     message = "{type} needs opset {needed} or newer: before, convolutions and pools do not take it"
-    type: str
-    needed: int
 
 
 class NumberDoesNotFit(Diagnostic):
     code = "A6012"
     message = "`{name}` has numbers that {type} cannot hold"
     help = "{hint}"
-    name: str
-    type: str
-    hint: str
 
 
 class TooLargeForOneFile(Diagnostic):
     code = "A6013"
     message = "{size} bytes do not fit into one ONNX file, which holds less than 2 GiB"
     help = "let the weights lie in a second file: --external-data auto"
-    size: int
 
 
 class UnknownOption(Diagnostic):
     code = "A6014"
     message = "there is no {option} `{value}`"
     help = "choose one of {known}"
-    option: str
-    value: str
-    known: str
 
 
 class UselessNumbers(Diagnostic):
     code = "A6015"
     message = "{path} has `{name}` with {what}, of which no result comes"
     help = "the training diverged: take weights from before"
-    path: str
-    name: str
-    what: str
 
 
 class NoCounterpart(Diagnostic):
     code = "A6020"
     message = "{path} has nothing for {what}"
     help = "{hint}"
-    path: str
-    what: str
-    hint: str
 
 
 class OtherCounterpart(Diagnostic):
     code = "A6021"
     message = "{path} has `{theirs}` as {given} where `{ours}` is {expected}"
     help = "{hint}"
-    path: str
-    theirs: str
-    given: str
-    ours: str
-    expected: str
-    hint: str
 
 
 class LeftOver(Diagnostic):
     code = "A6022"
     message = "{path} has {what}, for which the network has no place"
     help = "{hint}"
-    path: str
-    what: str
-    hint: str
 
 
 class Ambiguous(Diagnostic):
@@ -1125,10 +857,6 @@ class Ambiguous(Diagnostic):
         " and neither names nor their order tell"
     )
     help = "say which with `--map FILE`, the file of lines like these, corrected{also}:\n{lines}"
-    path: str
-    count: int
-    lines: str
-    also: str
 
 
 class OrderDiffers(Diagnostic):
@@ -1141,19 +869,12 @@ class OrderDiffers(Diagnostic):
         "it may be another network of the same layers; if not, say which layer is which"
         " with `--map FILE`, in lines like\n{lines}"
     )
-    path: str
-    taken: int
-    count: int
-    theirs: str
-    ours: str
-    lines: str
 
 
 class TooManyReadings(Diagnostic):
     code = "A6025"
     message = "there are too many ways to find the layers of the network in {path}"
     help = "`--map FILE` can say which module holds which block: layer1 -> body.stage1"
-    path: str
 
 
 class NotAMapping(Diagnostic):
@@ -1166,61 +887,41 @@ class UnknownInMap(Diagnostic):
     code = "A6027"
     message = "{whose} has no layer or module `{name}`"
     help = "{hint}"
-    whose: str
-    name: str
-    hint: str
 
 
 class MappedTwice(Diagnostic):
     code = "A6028"
     message = "`{name}` is settled twice"
-    name: str
 
 
 class MapDoesNotFit(Diagnostic):
     code = "A6029"
     message = "`{theirs}` is {given} and cannot be `{ours}`, which is {expected}"
     help = "{hint}"
-    theirs: str
-    given: str
-    ours: str
-    expected: str
-    hint: str
 
 
 class SeveralStates(Diagnostic):
     code = "A6030"
     message = "{path} holds several state_dicts: {entries}"
     help = "choose one: `--entry {first}`"
-    path: str
-    entries: str
-    first: str
 
 
 class NoSuchEntry(Diagnostic):
     code = "A6031"
     message = "{path} has no state_dict `{entry}`"
     help = "{hint}"
-    path: str
-    entry: str
-    hint: str
 
 
 class NoSuchLayer(Diagnostic):
     code = "A6032"
     message = "the network has no layer or block `{name}` to skip"
     help = "{hint}"
-    name: str
-    hint: str
 
 
 class OtherNames(Diagnostic):
     code = "A6033"
     message = "{path} has no weight that the network has: it has `{theirs}`, not `{ours}`"
     help = "`archdsl weights convert SPEC {path}` finds which is which, and renames them"
-    path: str
-    theirs: str
-    ours: str
 
 
 class WeightInParts(Diagnostic):
@@ -1230,93 +931,68 @@ class WeightInParts(Diagnostic):
         "make it whole before the file is saved: `remove_weight_norm`, `remove_spectral_norm`,"
         " `prune.remove` or `parametrize.remove_parametrizations` of `torch.nn.utils`"
     )
-    path: str
-    name: str
-    part: str
-    reason: str
 
 
 class NeedsShapes(Diagnostic):
     code = "A1050"
     message = "the block `{block}` is no network until its inputs have shapes: {names}"
     help = "give them: `{example}`"
-    block: str
-    names: str
-    example: str
 
 
 class NoSuchTensor(Diagnostic):
     code = "A1051"
     message = "the block `{block}` has no input `{name}`"
     help = "{hint}"
-    block: str
-    name: str
-    hint: str
 
 
 class NotAShape(Diagnostic):
     code = "A1052"
     message = "`{text}` is no shape: channels, then the sizes of the axes, such as 64x56x56"
-    text: str
 
 
 class ShapesOfArch(Diagnostic):
     code = "A1053"
     message = "the shapes of the inputs of `{arch}` are in its spec"
     help = "`--input` is for blocks, which have none; change those of an arch with `extends`"
-    arch: str
 
 
 class NotAnOnnxFile(Diagnostic):
     code = "A6040"
     message = "onnxruntime cannot run {path}: {reason}"
-    path: str
-    reason: str
 
 
 class NeedsWeights(Diagnostic):
     code = "A6041"
     message = "{path} does not say which random weights are in it"
     help = "name the file of weights that it was made with: `--weights FILE`"
-    path: str
 
 
 class NotThisNetwork(Diagnostic):
     code = "A6042"
     message = "{path} is another network: {reason}"
-    path: str
-    reason: str
 
 
 class UnusableSize(Diagnostic):
     code = "A6043"
     message = "`--size {size}` cannot be run: {reason}"
-    size: str
-    reason: str
 
 
 class OnlyWhenWriting(Diagnostic):
     code = "A6044"
     message = "`{option}` says how `archdsl verify` writes a graph, and `--onnx` names one"
     help = "leave `{option}` out: the file is run as it is"
-    option: str
 
 
 class NoPictureEnding(Diagnostic):
     code = "A6050"
     message = "the ending of {path} says no format of a picture"
     help = "end it with one of {known}, or choose with --format"
-    path: str
-    known: str
 
 
 class NoSuchPart(Diagnostic):
     code = "A6051"
     message = "`{network}` has no row or block `{path}` that could be opened"
     help = "{hint}"
-    network: str
-    path: str
-    hint: str
 
 
 # A7: warnings, what is legal and likely wrong
@@ -1327,10 +1003,6 @@ class UnusedParameter(Diagnostic):
     code = "A7001"
     message = "the {what} `{name}` of the {kind} `{unit}` is never used"
     help = "use it, take it away, or call it `_{name}` where it is there on purpose"
-    what: str
-    kind: str
-    name: str
-    unit: str
 
 
 class UnusedValue(Diagnostic):
@@ -1338,7 +1010,6 @@ class UnusedValue(Diagnostic):
     code = "A7002"
     message = "nothing that is returned needs `{name}`"
     help = "use it, take the line away, or call it `_{name}` where it is there on purpose"
-    name: str
 
 
 class UnusedBlock(Diagnostic):
@@ -1346,7 +1017,6 @@ class UnusedBlock(Diagnostic):
     code = "A7003"
     message = "the block `{name}` is never used"
     help = "use it, move it to a file of blocks, or call it `_{name}`"
-    name: str
 
 
 class RoundedFar(Diagnostic):
@@ -1356,10 +1026,6 @@ class RoundedFar(Diagnostic):
     code = "A7004"
     message = "{text} = {exact} channels, rounded to {rounded}: {change:+.0%}"
     help = "choose another width or a smaller divisor; where it is meant, state the `params`"
-    text: str
-    exact: str
-    rounded: int
-    change: float
 
 
 class ArmStays(Diagnostic):
@@ -1367,8 +1033,6 @@ class ArmStays(Diagnostic):
     code = "A7009"
     message = "`{name}` is `{source}` here, so that the sum has `{source}` twice"
     help = "a guard gives its source; to lose the arm write: {name} = ... if ... else none"
-    name: str
-    source: str
 
 
 class LeftOut(Diagnostic):
@@ -1378,19 +1042,12 @@ class LeftOut(Diagnostic):
     code = "A7005"
     message = "`{operation}` never sees the last {count} of {axis} {size}: {arithmetic}"
     help = "`p=same` or a size of {fits} sees all; where it is meant, state the `macs`"
-    operation: str
-    count: int
-    axis: str
-    size: int
-    arithmetic: str
-    fits: int
 
 
 class SpecWarns(Diagnostic):
     severity = "warning"
     code = "A7006"
     message = "{text}"
-    text: str
 
 
 class GuardSettled(Diagnostic):
@@ -1398,10 +1055,6 @@ class GuardSettled(Diagnostic):
     code = "A7007"
     message = "`{condition}` is {outcome} in each of the {uses} uses of `{block}`"
     help = "write the line without the condition, or move the block to a file of blocks"
-    condition: str
-    outcome: str
-    uses: int
-    block: str
 
 
 class UnusedLabel(Diagnostic):
@@ -1411,8 +1064,6 @@ class UnusedLabel(Diagnostic):
     code = "A7008"
     message = "nothing reads the label `{name}`"
     help = "use it as `{table}.{name}`, take it away, or call it `_{name}` where it is but a name"
-    name: str
-    table: str
 
 
 class UnlikelyNumber(Diagnostic):
@@ -1420,10 +1071,6 @@ class UnlikelyNumber(Diagnostic):
     code = "A7010"
     message = "`{parameter}` of `{operation}` is {value}, which is unusually large"
     help = "{hint}"
-    operation: str
-    parameter: str
-    value: str
-    hint: str
 
 
 # A8: what was measured
@@ -1433,48 +1080,35 @@ class NotACsv(Diagnostic):
     code = "A8001"
     message = "this is no table of measurements: {reason}"
     help = "the first line names the columns, `network` among them: network,latency,accuracy"
-    reason: str
 
 
 class UnevenRow(Diagnostic):
     code = "A8002"
     message = "this line has {cells} cells, and the first line names {columns} columns"
-    cells: int
-    columns: int
 
 
 class NotANumber(Diagnostic):
     code = "A8003"
     message = "`{text}` in the column `{column}` is no number"
     help = "leave the cell empty where nothing was measured"
-    text: str
-    column: str
 
 
 class NoSuchMeasure(Diagnostic):
     code = "A8004"
     message = "there is no measure or column `{name}`"
     help = "{hint}"
-    name: str
-    hint: str
 
 
 class SeveralRows(Diagnostic):
     code = "A8005"
     message = "`{network}` has {count} rows with `{column}`"
     help = "{hint}"
-    network: str
-    count: int
-    column: str
-    hint: str
 
 
 class NothingToDraw(Diagnostic):
     code = "A8006"
     message = "no network has both `{x}` and `{y}`"
     help = "rows are found by the column `network`: the name of the variant or of the arch"
-    x: str
-    y: str
 
 
 class RowWithoutNetwork(Diagnostic):
@@ -1482,16 +1116,12 @@ class RowWithoutNetwork(Diagnostic):
     code = "A8007"
     message = "no network of the figure is called `{name}`"
     help = "{hint}"
-    name: str
-    hint: str
 
 
 class NotMeasured(Diagnostic):
     severity = "warning"
     code = "A8008"
     message = "`{network}` is left out: nothing tells its `{column}`"
-    network: str
-    column: str
 
 
 class TooLargeToRun(Diagnostic):
@@ -1500,23 +1130,15 @@ class TooLargeToRun(Diagnostic):
         "`{network}` with a batch of {batch} needs {gigabytes:,.0f} GB, more than this machine has"
     )
     help = "take smaller batches: --batch 1"
-    network: str
-    batch: int
-    gigabytes: float
 
 
 class CannotFeed(Diagnostic):
     code = "A8010"
     message = "nothing fits the input `{input}` of {path}: {reason}"
     help = "give the open sizes with `--size HxW`, and a batch that the file takes with `--batch`"
-    path: str
-    input: str
-    reason: str
 
 
 class NeedsASpec(Diagnostic):
     code = "A8011"
     message = "`{option}` needs the spec of a network, and {path} is an ONNX file"
     help = "an ONNX file runs in onnxruntime as it is; leave `{option}` out, or name the spec"
-    path: str
-    option: str
