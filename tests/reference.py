@@ -279,9 +279,10 @@ def with_number(
 
 
 def cut(o: Any, x: Tensor) -> Tensor:
-    axis = o.axis + 1
-    places = range(x.shape[axis])[o.start : o.stop : o.step]
-    return x.index_select(axis, torch.tensor(list(places)))
+    for axis, start, stop, step in zip(o.axis, o.start, o.stop, o.step, strict=True):
+        places = range(x.shape[axis + 1])[start:stop:step]
+        x = x.index_select(axis + 1, torch.tensor(list(places)))
+    return x
 
 
 def split(o: Any, x: Tensor) -> list[Tensor]:

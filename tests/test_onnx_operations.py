@@ -119,6 +119,7 @@ CASES: dict[str, tuple[str, tuple[int, ...]]] = {
     ),
     "reshape": ("reshape((-1, 4)) -> reshape((2, -1)) -> relu -> reshape(-1)", ALL),
     "slice": ("slice(2, 9, step=3)", (0, 1, 2, 3)),
+    "slice_steps": ("slice((1, 0), (none, -1), axis=(-1, 0), step=(2, 3))", (1, 2, 3)),
     "slice_axes": ("slice(1, -1) -> slice(1, axis=-1)", ALL),
 }
 

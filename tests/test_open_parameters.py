@@ -26,6 +26,8 @@ y = x -> conv(c) -> slice(0, c - 1) ; return y
 y = x -> conv(c) ; z = y -> slice(0, -1) ; return z -> conv(4)
 y = x -> conv(c) -> slice(0, c - 1, step=c - 3) ; return y
 y = x -> conv(c) ; z = y -> slice(0, c - 1, axis=1) ; return z -> conv(4)
+y = x -> conv(c) ; z = y -> slice((1, 0), (none, c - 1), axis=(1, 0), step=2) ; return z
+y = x -> conv(c) ; z = y -> slice(c - 3, axis=(0, 1)) ; return z -> conv(4)
 y = x -> conv(c, k=3, bias=c > 5) ; return y
 y = x -> conv(c, init=c / 8) ; return y
 y = x -> conv(c) -> scale(init=1 / c) ; return y

@@ -82,6 +82,7 @@ CASES: list[tuple[str, str, tuple[int, ...]]] = [
     ("slice", "start=2", EVERY),
     ("slice", "start=1 stop=-1 axis=1", MAPS),
     ("slice", "stop=7 step=2", MAPS),
+    ("slice", "axis=(0,1) step=2", MAPS),
     ("slice", "start=-3 axis=-1", MAPS),
     ("max_pool", "k=2", MAPS),
     ("max_pool", "k=3 s=2 p=1", MAPS),

@@ -252,7 +252,7 @@ class NotWhole(Diagnostic):
 
 class WrongAxes(Diagnostic):
     code = "A2003"
-    message = "{value} has {count} numbers, and the map is {rank}-D"
+    message = "{value} has {count} numbers, and {axes}"
     help = "write one number for all axes, or one for each"
 
 

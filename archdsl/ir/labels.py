@@ -58,11 +58,12 @@ def changed(operation: Operation) -> dict[str, Any]:
         value, default = getattr(operation, name), parameter.default
         if default is not REQUIRED and default is not None:
             default = parameter.kind.read(default, operation.rank)
-        if value is None or value == default or isinstance(value, Word):
+        written = as_written(name, value)
+        if written is None or written == as_written(name, default) or isinstance(value, Word):
             continue
         if name == "s" and default is None and value == getattr(operation, "k", None):
             continue  # of pooling, the window
-        found[name] = as_written(name, value)
+        found[name] = written
     return found
 
 
@@ -72,7 +73,7 @@ def as_written(name: str, value: Any) -> Any:
     return value[0] if same and name in PER_AXIS else value
 
 
-PER_AXIS = ("k", "s", "p", "d", "out", "size", "scale", "out_pad")
+PER_AXIS = ("k", "s", "p", "d", "out", "size", "scale", "out_pad", "start", "stop", "step", "axis")
 """Parameters that may be one number for all axes."""
 
 

@@ -84,10 +84,24 @@ def per_axis(expected: str, least: int) -> Kind:
         if not isinstance(value, tuple):
             return (whole(value, expected, least),) * rank
         if len(value) != rank:
-            raise errors.WrongAxes(count=len(value), rank=rank, value=describe(value))
+            raise errors.WrongAxes(
+                count=len(value), axes=f"the map is {rank}-D", value=describe(value)
+            )
         return tuple(whole(item, expected, least) for item in value)
 
     return Kind(expected + ", or a tuple with one for each axis", read)
+
+
+def for_some_axes(item: Kind, none: bool = False) -> Kind:
+    """One value for all axes that are named elsewhere, or a tuple with one for each, which may be
+    `none` for some of them where `none` says so."""
+
+    def read(value: Any, rank: int) -> Any:
+        if not isinstance(value, tuple):
+            return item.read(value, rank)
+        return tuple(None if each is None and none else item.read(each, rank) for each in value)
+
+    return Kind(item.title + ", or a tuple with one for each axis", read)
 
 
 def words(*names: str) -> Kind:
@@ -142,6 +156,15 @@ def _axis(value: Any, rank: int) -> int:
     return axis % (rank + 1)
 
 
+def _axes(value: Any, rank: int) -> int | tuple[int, ...]:
+    if not isinstance(value, tuple):
+        return _axis(value, rank)
+    axes = tuple(_axis(item, rank) for item in value)
+    if not axes or len(set(axes)) < len(axes):
+        raise errors.WrongValue(expected="different axes", value=describe(value))
+    return axes
+
+
 def _flag(value: Any, rank: int) -> bool:
     if isinstance(value, bool):
         return value
@@ -153,6 +176,7 @@ INTEGER = integer("a whole number")
 NATURAL = integer("a whole number of at least 0", 0)
 ODD = Kind("an odd whole number", _odd)
 AXIS = Kind("an axis, 0 being the channels; negative from the last", _axis)
+SOME_AXES = Kind(AXIS.title + "; or a tuple of axes", _axes)
 AXES = per_axis("a whole number of at least 1", 1)
 NUMBER = number("a number", -1e30, 1e30)
 POSITIVE = number("a number above 0", 1e-30, 1e30)

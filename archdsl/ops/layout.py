@@ -29,7 +29,9 @@ from archdsl.ops.kinds import (
     NUMBER,
     ODD,
     POSITIVE,
+    SOME_AXES,
     describe,
+    for_some_axes,
     in_order,
     whole,
     words,
@@ -102,45 +104,75 @@ def _instead(sizes: tuple[int, ...], more: int) -> str:
 
 
 class Slice(Operation):
-    """Positions start, start + step, ... below stop, along an axis; negative ones from the end."""
+    """Positions start, start + step, ... below stop, along each of some axes.
+
+    Negative positions count from the end.
+    """
 
     name = "slice"
     view = True
     operator = True
     ranks = ANY_RANK
-    start: int = parameter(INTEGER, "first position", 0)
-    stop: int = parameter(INTEGER, "the position after the last; the end if left out", None)
-    axis: int = parameter(AXIS, "the axis that is cut; 0 is the channels", 0)
-    step: int = parameter(COUNT, "distance of positions", 1)
-    first: int
-    last: int | None
-    """Start and stop as given, for maps of any size; `start` and `stop` are those of this one."""
+    start: tuple[int, ...] = parameter(for_some_axes(INTEGER), "first position", 0)
+    stop: tuple[int | None, ...] = parameter(
+        for_some_axes(INTEGER, none=True), "the position after the last; the end if left out", None
+    )
+    axis: tuple[int, ...] = parameter(
+        SOME_AXES, "the axis that is cut, or several; 0 is the channels", 0
+    )
+    step: tuple[int, ...] = parameter(for_some_axes(COUNT), "distance of positions", 1)
+    first: tuple[int, ...]
+    end: tuple[int, ...]
+    """Start and stop on this map, counted from its beginning."""
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs
-        axis, extent = self.axis, x[self.axis]
-        start, stop, step = slice(self.start, self.stop, self.step).indices(extent)
-        size = len(range(start, stop, step))
-        if size == 0:
-            raise errors.NothingLeft(
-                argument="start" if self.stop is None else "stop",
-                about={0: axis_text(axis, len(x) - 1)},
-                operation=self.name,
-                extent=extent_text(x, axis),
-                arithmetic=f"it would go from {start} to {stop}",
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        start, stop, step = (self._for_axes(axes, name) for name in ("start", "stop", "step"))
+        shape, places = [*x], []
+        for axis, *given in zip(axes, start, stop, step, strict=True):
+            first, end, distance = slice(*given).indices(x[axis])
+            places.append((first, end))
+            shape[axis] = len(range(first, end, distance))
+            if shape[axis] == 0:
+                raise errors.NothingLeft(
+                    argument="start" if given[1] is None else "stop",
+                    about={0: axis_text(axis, len(x) - 1)},
+                    operation=self.name,
+                    extent=extent_text(x, axis),
+                    arithmetic=f"it would go from {first} to {end}",
+                )
+        self._settle(axis=axes, start=start, stop=stop, step=step)
+        self._settle(first=tuple(a for a, _ in places), end=tuple(b for _, b in places))
+        return (tuple(shape),)
+
+    def _for_axes(self, axes: tuple[int, ...], name: str) -> tuple[Any, ...]:
+        """What is given for each of the axes."""
+        value = getattr(self, name)
+        if not isinstance(value, tuple):
+            return (value,) * len(axes)
+        if len(value) != len(axes):
+            raise errors.WrongAxes(
+                argument=name,
+                about={"axis": "what is cut"},
+                value=describe(value),
+                count=len(value),
+                axes="1 axis is cut" if len(axes) == 1 else f"{len(axes)} axes are cut",
             )
-        self._settle(start=start, stop=stop, first=self.start, last=self.stop)
-        return ((*x[:axis], size, *x[axis + 1 :]),)
+        return value
 
     def reach(self, axis: int, output: int) -> Reach | None:
-        return window(1, self.step, -self.start) if axis + 1 == self.axis else SAME
+        if axis + 1 not in self.axis:
+            return SAME
+        index = self.axis.index(axis + 1)
+        return window(1, self.step[index], -self.first[index])
 
 
 def _read_scales(value: Any, rank: int) -> tuple[float, ...]:
     if not isinstance(value, tuple):
         return (_read_scale(value, rank),) * rank
     if len(value) != rank:
-        raise errors.WrongAxes(count=len(value), rank=rank, value=describe(value))
+        raise errors.WrongAxes(count=len(value), axes=f"the map is {rank}-D", value=describe(value))
     return tuple(_read_scale(item, rank) for item in value)
 
 
@@ -264,7 +296,7 @@ def _read_border(value: Any, rank: int) -> Pads:
     if rank == 1 and len(value) == 2:
         return (pair(value),)
     if len(value) != rank:
-        raise errors.WrongAxes(count=len(value), rank=rank, value=describe(value))
+        raise errors.WrongAxes(count=len(value), axes=f"the map is {rank}-D", value=describe(value))
     return tuple(map(pair, value))
 
 

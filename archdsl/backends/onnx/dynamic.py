@@ -150,10 +150,31 @@ def _concat(o: Any, *xs: Sizes) -> list[Sizes]:
     return [(*first[: o.axis], total, *first[o.axis + 1 :])]
 
 
-def _along_axis(o: Any, x: Sizes) -> list[Sizes]:
+def _split(o: Any, x: Sizes) -> list[Sizes]:
     if isinstance(x[o.axis], str):
         raise Fixed("it cuts along an axis of unknown size")
     return [(*x[: o.axis], shape[o.axis], *x[o.axis + 1 :]) for shape in o.outputs]
+
+
+def _slice(o: Any, x: Sizes) -> list[Sizes]:
+    sizes = [*x]
+    for axis, start, stop, step in zip(o.axis, o.start, o.stop, o.step, strict=True):
+        size = x[axis]
+        if isinstance(size, str):
+            sizes[axis] = _divided(_between(size, start, stop), step, up=True)
+        else:
+            sizes[axis] = o.outputs[0][axis]
+    return [tuple(sizes)]
+
+
+def _between(size: str, start: int, stop: int | None) -> Size:
+    """How many positions there are from one to another, negative ones counted from the end."""
+    below = 0 if stop is None else stop  # from the end, or if positive from the beginning
+    if start >= 0:
+        return plus(size if below <= 0 else f"min({size},{below})", min(below, 0) - start)
+    if below <= 0:
+        return f"min({plus(size, below)},{below - start})"
+    return f"min({size},{below})-max({plus(size, start)},0)"
 
 
 def _pad(o: Any, x: Sizes) -> list[Sizes]:
@@ -203,8 +224,8 @@ _RULES: dict[str, Callable[..., list[Sizes]]] = {
     "sub": _pairwise,
     "mul": _pairwise,
     "concat": _concat,
-    "split": _along_axis,
-    "slice": _along_axis,
+    "split": _split,
+    "slice": _slice,
     "pad": _pad,
     "pixel_shuffle": _pixel_shuffle,
     "permute": _permute,

@@ -17,6 +17,7 @@ from archdsl.backends.onnx.builder import Builder, Site
 from archdsl.backends.onnx.dynamic import is_symbolic, plus, same_size, times
 from archdsl.backends.onnx.model import INT64, Size, Sizes, Tensor, Value
 from archdsl.backends.onnx.numbers import holds
+from archdsl.ops.kinds import LARGEST
 from archdsl.support.arrays import Array
 
 Row = Callable[..., Value | list[Value]]
@@ -568,8 +569,12 @@ def _split(at: Site, o: Any, x: Value) -> list[Value]:
 def _slice(at: Site, o: Any, x: Value) -> Value:
     if x.shape == at.out:
         return x
-    numbers = (o.start, o.stop, o.axis + 1, *[o.step] * (o.step != 1))
-    return at.emit("Slice", x, *map(at.ints, numbers))
+    axes = tuple(axis + 1 for axis in o.axis)
+    steps = [o.step] * any(step != 1 for step in o.step)
+    ends = (o.first, o.end)
+    if any(isinstance(x.shape[axis], str) for axis in axes):
+        ends = (o.start, tuple(LARGEST if stop is None else stop for stop in o.stop))
+    return at.emit("Slice", x, *(at.ints(*each) for each in (*ends, axes, *steps)))
 
 
 def _flatten(at: Site, o: Any, x: Value) -> Value:

@@ -441,11 +441,15 @@ def _permute_layer(site: Site) -> Invoke:
 
 
 def _slice_layer(site: Site) -> Invoke:
-    start, stop, step = same(site, "first"), same(site, "last"), same(site, "step")
-    return invoke(
-        site.helper("Slice"), *map(python, (start, stop)), axis=python(same(site, "axis") + 1),
-        step=None if step == 1 else python(step),
-    )  # fmt: skip
+    cut = zip(*(same(site, name) for name in ("start", "stop", "axis", "step")), strict=True)
+    layers = [
+        (python(start), python(stop), f"axis={axis + 1}", *[f"step={step}"] * (step != 1))
+        for start, stop, axis, step in cut
+    ]
+    slice_ = site.helper("Slice")
+    if len(layers) == 1:
+        return invoke(slice_, *layers[0])
+    return invoke("nn.Sequential", *(f"{slice_}({', '.join(each)})" for each in layers))
 
 
 def _pad_channels_layer(site: Site) -> Invoke:
@@ -605,19 +609,27 @@ def as_list(piece: Piece) -> Piece:
 
 
 def _slice(site: Site, operands: list[Piece]) -> Piece:
-    axis, step = same(site, "axis"), same(site, "step")
-    to_the_end = all(operation.last is None for operation in site.operations)  # type: ignore[attr-defined]
-    if axis == 0:  # there are as many channels at every size of the map
-        to_the_end = all(o.stop == o.inputs[0][0] for o in site.operations)  # type: ignore[attr-defined]
-    names = ("start", "stop") if axis == 0 else ("first", "last")
-    start = site.argument(names[0])
-    begin = "" if unless(start, 0) is None else start.text
-    end = "" if to_the_end else site.argument(names[1]).text
-    ends = [begin, end] if step == 1 else [begin, end, str(step)]
-    # Formatters give room to a colon between more than names and numbers.
-    colon = ":" if all(text.lstrip("-").isalnum() for text in ends if text) else " : "
-    inside = colon.join(ends).strip().replace("  ", " ")
-    return Piece(operands[0].wrapped(9), f"[{':, ' * (axis + 1)}{inside}]", typed=operands[0].typed)
+    axes = same(site, "axis")
+    one = len(axes) == 1
+    starts, stops = ([site.argument(n).text] if one else site.items(n) for n in ("start", "stop"))
+    places = [":"] * (max(axes) + 1)
+    for index, (axis, step) in enumerate(zip(axes, same(site, "step"), strict=True)):
+        start, stop = starts[index], stops[index]
+        ends = ["" if start == "0" else start, "" if _to_the_end(site, index) else stop]
+        ends += [str(step)] * (step != 1)
+        # Formatters give room to a colon between more than names and numbers.
+        colon = ":" if all(text.lstrip("-").isalnum() for text in ends if text) else " : "
+        places[axis] = colon.join(ends).strip().replace("  ", " ")
+    inside = ", ".join([":", *places])
+    return Piece(operands[0].wrapped(9), f"[{inside}]", typed=operands[0].typed)
+
+
+def _to_the_end(site: Site, index: int) -> bool:
+    """Whether an axis is cut at the front only. There are as many channels at every size."""
+    operations: list[Any] = site.operations
+    if operations[0].axis[index] == 0:
+        return all(o.end[index] == o.inputs[0][0] for o in operations)
+    return all(o.stop[index] is None for o in operations)
 
 
 def _resize(site: Site, operands: list[Piece]) -> Piece:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archdsl.backends.pytorch.flows import Flows
 
 
-_SOURCES = {"count": "sizes", "pads": "p", "first": "start", "last": "stop"}
+_SOURCES = {"count": "sizes", "pads": "p"}
 """The parameters that other attributes follow from."""
 
 

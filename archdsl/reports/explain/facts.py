@@ -408,10 +408,10 @@ def _left_to_default(name: str, repeat: RowRepeat) -> Fact | None:
             return None
         told = equation(parameter.default, made.frame)
         return Fact(name, told, f"default of {made.unit.name}", _at(parameter.span))
-    value = getattr(made.operation, name)
+    value = as_written(name, getattr(made.operation, name))
     if value is None or isinstance(value, Word):
         return None
-    return Fact(name, Equation((describe(as_written(name, value)),)), f"default of {callee.name}")
+    return Fact(name, Equation((describe(value),)), f"default of {callee.name}")
 
 
 def _callee(made: Node | Scope) -> Callee:
@@ -591,11 +591,11 @@ def _node_section(name: str, node: Node) -> Section:
     operation = node.operation
     facts = []
     for key, parameter in operation.parameters.items():
-        value, default = getattr(operation, key), parameter.default
+        value, default = as_written(key, getattr(operation, key)), parameter.default
         if value is not None:
             if default is not REQUIRED and default is not None:
-                default = parameter.kind.read(default, operation.rank)
-            told = Equation((describe(as_written(key, value)),))
+                default = as_written(key, parameter.kind.read(default, operation.rank))
+            told = Equation((describe(value),))
             facts.append(Fact(key, told, "as by default" if value == default else ""))
     for weight in operation.weights:
         count = "trained" if weight.trainable else "not trained"

@@ -272,14 +272,28 @@ def _shape(random: Random, scope: Scope, shape: Shape) -> Argument:
     return text, tuple(told)
 
 
-def _start(random: Random, scope: Scope, shape: Shape) -> Argument:
-    value = random.choice((0, 0, 1, -1, -2))
-    return str(value), value
+def _cut(*numbers: int | None) -> Callable[[Random, Scope, Shape], Argument]:
+    """A number for all axes that are cut, or one for each of two."""
+
+    def one(random: Random, scope: Scope, shape: Shape) -> Argument:
+        choices = (*numbers, shape[0], shape[-1]) if -1 in numbers else numbers
+        if len(shape) == 1 or random.random() < 0.7:
+            value = random.choice([number for number in choices if number is not None])
+            return values.number(random, scope, value) if value > 0 else str(value), value
+        both = random.choice(choices), random.choice(choices)
+        return f"({', '.join('none' if n is None else str(n) for n in both)})", both
+
+    return one
 
 
-def _stop(random: Random, scope: Scope, shape: Shape) -> Argument:
-    value = random.choice((1, 2, shape[0], -1, shape[-1]))
-    return str(value), value
+def _cut_axes(random: Random, scope: Scope, shape: Shape) -> Argument:
+    rank = len(shape) - 1
+    if rank == 0 or random.random() < 0.3:
+        axis = random.choice((0, rank, -1))
+        return str(axis), axis
+    axes = tuple(random.sample(range(rank + 1), 2))
+    told = tuple(random.choice((axis, axis - rank - 1)) for axis in axes)
+    return values.sequence(random, scope, told, False), told
 
 
 def _factor(random: Random, scope: Scope, shape: Shape) -> Argument:
@@ -295,8 +309,10 @@ OWN: dict[tuple[str, str], Callable[[Random, Scope, Shape], Argument]] = {
     ("pad", "p"): _border,
     ("permute", "axes"): _order,
     ("reshape", "shape"): _shape,
-    ("slice", "start"): _start,
-    ("slice", "stop"): _stop,
+    ("slice", "start"): _cut(0, 0, 1, 2, -3),
+    ("slice", "stop"): _cut(None, 1, 2, -1),
+    ("slice", "axis"): _cut_axes,
+    ("slice", "step"): _cut(1, 2, 3),
     ("resize", "scale"): _factor,
 }
 """Parameters whose kind does not tell what fits."""
