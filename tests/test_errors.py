@@ -154,11 +154,15 @@ def test_codes_are_unique() -> None:
     assert sorted(kind.code for kind in classes) == list(KINDS)
 
 
-def test_the_document_is_current(update_golden: bool) -> None:
-    path = ROOT / "docs" / "errors.md"
-    if update_golden:
-        path.write_text(explanations.document(), encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == explanations.document()
+def test_explain_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--all"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("# Every diagnostic\n")
+    for code, kind in KINDS.items():
+        (anchor,) = re.findall(rf"^\| \[{code}\]\(#(.*?)\) \|", text, re.MULTILINE)
+        heading = f"### {code}: {explanations.title(kind)}"
+        assert re.sub(r"[^a-z0-9 -]", "", heading[4:].lower()).replace(" ", "-") == anchor
+        assert f"\n{heading}\n\n{explanations.page(code).strip()}\n" in text
 
 
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:

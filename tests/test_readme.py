@@ -18,11 +18,7 @@ import pytest
 from tests.conftest import ROOT
 
 BLOCK = re.compile(r"^```(console|arch) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PAGES = [
-    path
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    if path.name != "errors.md"  # made of pages that have a test of their own
-]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def has(language: str) -> list[Path]:

@@ -1,7 +1,7 @@
-"""What a code means: the kinds of diagnostics by code, and the page of each.
+"""Kinds of diagnostics by code, and the page that explains each.
 
-A page is `errors/CODE.md`: why it is a mistake, a wrong and a right example, and what the command
-says of the wrong one. docs/errors.md holds them all; tests run every example.
+A page is `errors/CODE.md`: why it is a mistake, a wrong example with the output of the command, and
+a right example. Tests run every example.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ SUBJECTS = {
     "A1": "Names and calls",
     "A2": "Numbers and values",
     "A3": "Shapes",
-    "A4": "What the spec itself demands",
+    "A4": "Requirements of the spec",
     "A5": "Limits",
     "A6": "Weights and backends",
     "A7": "Warnings",
-    "A8": "What was measured",
+    "A8": "Measurements",
 }
-"""What the codes that start alike are about."""
+"""The subject of all codes with a prefix."""
 
 
 def kinds() -> dict[str, type[Diagnostic]]:
-    """Every kind of diagnostic by its code, in the order of the codes."""
+    """All kinds of diagnostics by code, in order."""
     found = [
         item
         for item in vars(errors).values()
@@ -38,7 +38,7 @@ def kinds() -> dict[str, type[Diagnostic]]:
 
 
 def page(code: str) -> str:
-    """The page of a code, in Markdown, without a title. Raises `OSError` where there is none."""
+    """The page of a code in Markdown, without a title. Raises `OSError` if there is none."""
     path = os.path.join(resources.ERRORS, f"{code}.md")
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -50,7 +50,7 @@ def title(kind: type[Diagnostic]) -> str:
 
 
 def explanation(kind: type[Diagnostic]) -> str:
-    """The page of a kind as plain text: examples are indented instead of fenced."""
+    """The page of a kind as plain text, with examples indented instead of fenced."""
     lines = [_heading(kind), ""]
     indent = ""
     for line in page(kind.code).rstrip("\n").split("\n"):
@@ -65,7 +65,7 @@ def explanation(kind: type[Diagnostic]) -> str:
 
 
 def document() -> str:
-    """The text of docs/errors.md: every page."""
+    """All pages as one Markdown document."""
     parts = [INTRODUCTION]
     for start, subject in SUBJECTS.items():
         found = [kind for code, kind in kinds().items() if code.startswith(start)]
@@ -81,13 +81,9 @@ def document() -> str:
 INTRODUCTION = """\
 # Every diagnostic
 
-Written by the tests from the classes in `archdsl/diagnostics/errors.py` and the pages in `errors/`;
-`archdsl explain CODE` prints a page. Each says why something is told, shows a spec, what the
-command says of it, and a right one. A spec without a name is `net.arch`; a right one without a
-command passes `archdsl check net.arch`.
-
-For programs, `--format json` and `--format sarif` tell the same as data:
-[diagnostics.md](diagnostics.md)."""
+The output of `archdsl explain --all`; `archdsl explain CODE` prints one page. Each page explains a
+mistake and shows a wrong spec, the output of the command, and a right spec. A spec without a name
+is `net.arch`; a right spec without a command passes `archdsl check net.arch`."""
 
 
 def _heading(kind: type[Diagnostic]) -> str:
