@@ -5,11 +5,13 @@ Everything that counts, draws or writes a network reads this and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.source import Span
-from archdsl.ops import Operation, Shape
+from archdsl.ops import Operation, Shape, Word, shape_text
+from archdsl.ops.initialisation import shortest
+from archdsl.ops.kinds import literal
 
 if TYPE_CHECKING:
     from archdsl.diagnostics.diagnostic import Diagnostic
@@ -255,3 +257,41 @@ class Graph:
         yield from self.inputs
         for node in self.nodes:
             yield from node.outputs
+
+    def text(self) -> str:
+        """The graph, a node a line: results, operation, inputs, arguments, shapes, and its name.
+
+        The arguments are those that differ from the defaults. Equal texts are equal networks, but
+        for what the names of blocks and the places in the spec are.
+        """
+        numbers = {id(value): f"%{i}" for i, value in enumerate(self.values())}
+        names = self.node_names()
+
+        def listed(values: Iterable[Value]) -> str:
+            return ", ".join(numbers[id(value)] for value in values)
+
+        lines = [f"graph {self.name}"]
+        for value in self.inputs:
+            lines.append(f"{listed([value])} = input {value.name} : {shape_text(value.shape)}")
+        for node in self.nodes:
+            made, given = listed(node.outputs), listed(node.inputs)
+            call = f"{node.operation.name} {given}{_arguments(node.operation)}"
+            shapes = ", ".join(shape_text(value.shape) for value in node.outputs)
+            lines.append(f"{made} = {call} : {shapes}  # {names[id(node)]}")
+        for output in self.outputs:
+            kind = "training output" if output.training else "output"
+            shape = shape_text(output.value.shape)
+            lines.append(f"{kind} {output.name} = {listed([output.value])} : {shape}")
+        return "\n".join(lines) + "\n"
+
+
+def _arguments(operation: Operation) -> str:
+    """What differs from the defaults, in brackets; initializers only of weights that exist."""
+    texts = []
+    for name, value in operation.changed().items():
+        if isinstance(value, Word):
+            if all(weight.init != value for weight in operation.weights):
+                continue
+            value = shortest(value)
+        texts.append(f"{name}={literal(value)}")
+    return f" ({', '.join(texts)})" if texts else ""

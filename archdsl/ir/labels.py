@@ -11,7 +11,6 @@ from typing import Any
 
 from archdsl.ir.graph import Node, Scope
 from archdsl.ops import Operation, Word
-from archdsl.ops.base import REQUIRED
 from archdsl.ops.kinds import describe
 
 
@@ -53,28 +52,14 @@ def changed(operation: Operation) -> dict[str, Any]:
 
     How weights begin is left out.
     """
-    found: dict[str, Any] = {}
-    for name, parameter in operation.parameters.items():
-        value, default = getattr(operation, name), parameter.default
-        if default is not REQUIRED and default is not None:
-            default = parameter.kind.read(default, operation.rank)
-        written = as_written(name, value)
-        if written is None or written == as_written(name, default) or isinstance(value, Word):
-            continue
-        if name == "s" and default is None and value == getattr(operation, "k", None):
-            continue  # of pooling, the window
-        found[name] = written
-    return found
-
-
-def as_written(name: str, value: Any) -> Any:
-    """An argument as people write it: one number where all axes have the same."""
-    same = isinstance(value, tuple) and len(value) > 0 and len(set(value)) == 1
-    return value[0] if same and name in PER_AXIS else value
-
-
-PER_AXIS = ("k", "s", "p", "d", "out", "size", "scale", "out_pad", "start", "stop", "step", "axis")
-"""Parameters that may be one number for all axes."""
+    found = operation.changed()
+    if "s" in found and operation.parameters["s"].default is None and found["s"] == found.get("k"):
+        del found["s"]  # of pooling, the window
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and not isinstance(value, Word)
+    }
 
 
 def _pairs(values: Iterable[tuple[str, Any]]) -> list[str]:

@@ -58,6 +58,12 @@ class Kind(NamedTuple):
     title: str
     read: Callable[[Any, int], Any]
     words: tuple[str, ...] = ()
+    per_axis: bool = False
+    """One value for all axes, or a tuple with one for each."""
+
+    def merged(self, value: Any) -> Any:
+        """A value that was read as people write it: one number where all axes have the same."""
+        return _merged(value) if self.per_axis else value
 
 
 class Parameter(NamedTuple):
@@ -197,6 +203,24 @@ class Operation:
         """How many trainable numbers it owns."""
         return sum(prod(w.shape) for w in self.weights if w.trainable)
 
+    def argument(self, name: str) -> Any:
+        """An argument as people write it: one number where all axes have the same."""
+        return self.parameters[name].kind.merged(getattr(self, name))
+
+    def given(self, name: str) -> Any:
+        """An argument for maps of any size, where `shapes` has settled what it is for this one."""
+        return getattr(self, name)
+
+    def changed(self) -> dict[str, Any]:
+        """The arguments that differ from the defaults, as people write them."""
+        defaults = self._defaults[self.rank]
+        found = {}
+        for name, parameter in self.parameters.items():
+            value = parameter.kind.merged(self.given(name))
+            if name not in defaults or value != parameter.kind.merged(defaults[name]):
+                found[name] = value
+        return found
+
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)}" for name in self.parameters)
         return f"{self.name}({values})"
@@ -230,6 +254,15 @@ class Operation:
             shape=tensor_text(shape),
             fix=_other_rank(cls, shape),
         )
+
+
+def _merged(value: Any) -> Any:
+    """One number in place of a tuple of equal ones; pairs in a tuple first."""
+    if not isinstance(value, tuple):
+        return value
+    items = tuple(map(_merged, value))
+    same = len(set(items)) == 1 and not isinstance(items[0], tuple)
+    return items[0] if same else items
 
 
 def _other_rank(kind: type[Operation], shape: Shape) -> str:

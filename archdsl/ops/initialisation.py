@@ -107,6 +107,18 @@ def _read(value: Word, rank: int) -> Word:
     return Word(value.name, tuple(concrete))
 
 
+def shortest(scheme: Word) -> Word:
+    """A scheme without the arguments at its end that equal the defaults."""
+    parameters = SCHEMES[scheme.name].parameters
+    arguments = scheme.arguments
+    while arguments:
+        _, kind, _, default = parameters[len(arguments) - 1]
+        if default is REQUIRED or arguments[-1] != kind.read(default, 0):
+            break
+        arguments = arguments[:-1]
+    return Word(scheme.name, arguments)
+
+
 def _constant(value: float) -> Word:
     """One spelling for each constant."""
     if value in (0, 1):

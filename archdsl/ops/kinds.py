@@ -66,6 +66,21 @@ def _describe_float(value: float) -> str:
     return repr(value) if near else next(t for t in texts if not float(t).is_integer())
 
 
+def literal(value: Any) -> str:
+    """A value as the language writes it, with all digits."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, tuple | list):
+        inside = ", ".join(map(literal, value))
+        if isinstance(value, list):
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, Word):
+        arguments = ", ".join(map(literal, value.arguments))
+        return f"{value.name}({arguments})" if arguments else value.name
+    return describe(value)
+
+
 def describe_apart(value: Any, others: Iterable[Any]) -> str:
     """A value as a message shows it beside others: with all digits where one looks the same."""
     text = describe(value)
@@ -89,7 +104,7 @@ def per_axis(expected: str, least: int) -> Kind:
             )
         return tuple(whole(item, expected, least) for item in value)
 
-    return Kind(expected + ", or a tuple with one for each axis", read)
+    return Kind(expected + ", or a tuple with one for each axis", read, per_axis=True)
 
 
 def for_some_axes(item: Kind, none: bool = False) -> Kind:
@@ -101,7 +116,7 @@ def for_some_axes(item: Kind, none: bool = False) -> Kind:
             return item.read(value, rank)
         return tuple(None if each is None and none else item.read(each, rank) for each in value)
 
-    return Kind(item.title + ", or a tuple with one for each axis", read)
+    return Kind(item.title + ", or a tuple with one for each axis", read, per_axis=True)
 
 
 def words(*names: str) -> Kind:
@@ -176,7 +191,7 @@ INTEGER = integer("a whole number")
 NATURAL = integer("a whole number of at least 0", 0)
 ODD = Kind("an odd whole number", _odd)
 AXIS = Kind("an axis, 0 being the channels; negative from the last", _axis)
-SOME_AXES = Kind(AXIS.title + "; or a tuple of axes", _axes)
+SOME_AXES = Kind(AXIS.title + "; or a tuple of axes", _axes, per_axis=True)
 AXES = per_axis("a whole number of at least 1", 1)
 NUMBER = number("a number", -1e30, 1e30)
 POSITIVE = number("a number above 0", 1e-30, 1e30)

@@ -207,7 +207,9 @@ class Resize(Operation):
     tensors = ("x", "like?")
     size: tuple[int, ...] | None = parameter(AXES, "spatial size of the result", None)
     scale: tuple[float, ...] | None = parameter(
-        Kind(POSITIVE.title + ", or a tuple with one for each axis", _read_scales),
+        Kind(
+            POSITIVE.title + ", or a tuple with one for each axis", _read_scales, per_axis=True
+        ),
         "factor of the size",
         None,
     )
@@ -300,7 +302,11 @@ def _read_border(value: Any, rank: int) -> Pads:
     return tuple(map(pair, value))
 
 
-_BORDER = Kind("a whole number, or for each axis one, or a pair of before and after", _read_border)
+_BORDER = Kind(
+    "a whole number, or for each axis one, or a pair of before and after",
+    _read_border,
+    per_axis=True,
+)
 
 
 class Pad(Operation):
@@ -514,6 +520,9 @@ class Reshape(Operation):
     )
     rest: int | None
     """Where -1 was given; `shape` has what it comes to for this map."""
+
+    def given(self, name: str) -> Any:
+        return tuple(-1 if i == self.rest else size for i, size in enumerate(self.shape))
 
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         (x,) = inputs

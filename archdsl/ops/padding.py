@@ -27,7 +27,7 @@ def _read(value: Any, rank: int) -> str | tuple[int, ...]:
     return value.name
 
 
-PADDING = Kind("keep, same, valid, or " + MARGIN.title, _read, _WORDS)
+PADDING = Kind("keep, same, valid, or " + MARGIN.title, _read, _WORDS, per_axis=True)
 """Read as a word or as one number for each axis; `slide` says what the words mean."""
 
 

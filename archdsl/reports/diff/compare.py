@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from archdsl.ir import memory
 from archdsl.ir import parts as rows
 from archdsl.ir.graph import Graph, Node, Scope, Value
-from archdsl.ir.labels import as_written, operation_text
+from archdsl.ir.labels import operation_text
 from archdsl.ir.parts import Row
 from archdsl.ops import Operation, Word, shape_text
 from archdsl.reports.diff.alignment import Pair, aligned
@@ -399,7 +399,7 @@ def _changed(old: Operation, new: Operation) -> Iterator[tuple[str, str]]:
 
 
 def _setting(operation: Operation, key: str) -> str:
-    return value_text(as_written(key, getattr(operation, key)))
+    return value_text(operation.argument(key))
 
 
 def _all_arguments(old: list[Scope], new: list[Scope]) -> tuple[dict[str, str], dict[str, str]]:

@@ -20,7 +20,7 @@ from archdsl.frontend.bindings import bound_names, line_name
 from archdsl.frontend.units import Unit
 from archdsl.ir import costs
 from archdsl.ir.graph import Frame, Graph, Node, RowRepeat, Scope, Stage, tensors
-from archdsl.ir.labels import as_written, kind_of_item
+from archdsl.ir.labels import kind_of_item
 from archdsl.ir.parts import Row, stages
 from archdsl.ops import OPERATIONS, Operation, Word, shape_text
 from archdsl.ops.base import REQUIRED
@@ -408,7 +408,7 @@ def _left_to_default(name: str, repeat: RowRepeat) -> Fact | None:
             return None
         told = equation(parameter.default, made.frame)
         return Fact(name, told, f"default of {made.unit.name}", _at(parameter.span))
-    value = as_written(name, getattr(made.operation, name))
+    value = made.operation.argument(name)
     if value is None or isinstance(value, Word):
         return None
     return Fact(name, Equation((describe(value),)), f"default of {callee.name}")
@@ -591,10 +591,10 @@ def _node_section(name: str, node: Node) -> Section:
     operation = node.operation
     facts = []
     for key, parameter in operation.parameters.items():
-        value, default = as_written(key, getattr(operation, key)), parameter.default
+        value, default = operation.argument(key), parameter.default
         if value is not None:
             if default is not REQUIRED and default is not None:
-                default = as_written(key, parameter.kind.read(default, operation.rank))
+                default = parameter.kind.merged(parameter.kind.read(default, operation.rank))
             told = Equation((describe(value),))
             facts.append(Fact(key, told, "as by default" if value == default else ""))
     for weight in operation.weights:
