@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +17,10 @@ GOLDENS = Path(__file__).parent / "goldens"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tests run beside one another: threads of one that wait for those of others only cost time."""
 
+hypothesis.settings.register_profile("tests", deadline=None, database=None, print_blob=True)
+hypothesis.settings.load_profile("tests")
+"""How long an example takes depends on what else the machine does, so nothing fails for it."""
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -23,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write expected outputs anew (goldens, README)"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No test leaves a file in the checkout."""
+    before = {path.name for path in ROOT.iterdir()}
+    yield
+    new = {path.name for path in ROOT.iterdir()} - before
+    assert not {name for name in new if not name.startswith(".")}
 
 
 @pytest.fixture

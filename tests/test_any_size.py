@@ -24,10 +24,10 @@ WINDOWS = ("conv", "max_pool", "avg_pool", "conv_transpose", "resize")
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_every_primitive(name: str) -> None:
     random = Random(name)
-    wanted = 60 if name in WINDOWS else 12
-    compared = 0
-    for _ in range(wanted):
-        compared += any_size.check(any_size.case(random, name)) if compared < wanted else 0
+    wanted, compared = 60 if name in WINDOWS else 12, 0
+    for _ in range(10 * wanted):  # most cases count; some make no network
+        if compared < wanted:
+            compared += any_size.check(any_size.case(random, name))
     assert compared >= wanted
 
 

@@ -178,7 +178,7 @@ def test_denormal_numbers_are_zero_in_onnxruntime(tmp_path: Path, threads: int) 
     """In a process of its own: onnxruntime heeds the first session that a process makes."""
     program = (
         "import numpy, pathlib, archdsl\n"
-        "from archdsl.bench import runtimes\n"
+        "from archdsl.tools.bench import runtimes\n"
         "network = archdsl.loads('arch net {\\n  input x: 70000\\n  return x * 0.001\\n}\\n')\n"
         "network.onnx('net.onnx')\n"
         f"session = runtimes.session(pathlib.Path('net.onnx'), {threads})\n"

@@ -154,7 +154,8 @@ def test_terminal(text: str) -> None:
 @pytest.mark.parametrize("depth", ["stages", "blocks", "primitives"])
 def test_reports_do_not_steer_a_terminal(depth: str) -> None:
     network = archdsl.loads(spec("\x1b]0;title\x07 \u202eevil \x9b31m"))
-    for text in (network.summary(depth), network.explain(), network.source(), network.view("dot")):
+    picture = network.view(format="dot")
+    for text in (network.summary(depth), network.explain(), network.source(), picture):
         assert all(c.isprintable() or c == "\n" for c in text)
     assert "title" in network.summary(depth) and "title" in network.source()
 
@@ -198,7 +199,7 @@ class _Page(HTMLParser):
 
 def page_of(text: str) -> _Page:
     page = _Page()
-    page.feed(archdsl.loads(spec(text)).view("html"))
+    page.feed(archdsl.loads(spec(text)).view(format="html"))
     return page
 
 

@@ -121,7 +121,7 @@ def test_in_a_real_notebook(tmp_path: Path) -> None:
         "import archdsl\nnetwork = archdsl.load('mnasnet_a1')\nnetwork",
         "network.spec",
         "import pandas\npandas.DataFrame(network.table())",
-        "from archdsl.bench import bench\n"
+        "from archdsl.tools.bench import bench\n"
         "bench(archdsl.load('mnasnet_small'), runtimes=['onnxruntime'], seconds=0.01)",
         "archdsl.loads('arch net { input x: 3x8x8 return x -> cnv(3) }')",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -71,14 +72,24 @@ def _assert_clean(model: onnx.ModelProto, net: Network) -> None:
     operators = {node.op_type for node in graph.node}
     assert not operators & {"Constant", "Identity", "Dropout", "Shape", "Cast", "Unsqueeze"}
     names = [node.name for node in graph.node]
-    scopes = {"/".join(node.scope.path) for node in net.graph.nodes}
-    assert all(name.rpartition("/")[0] for name in names)
-    assert all(any(name.startswith(scope) for scope in scopes) for name in names)
+    assert len(set(names)) == len(names)
+    assert all(_is_of(name, net) for name in names)
     assert [v.name for v in graph.input] == list(net.inputs)
     assert [v.name for v in graph.output] == list(net.outputs)
     assert [d.dim_param or d.dim_value for d in graph.input[0].type.tensor_type.shape.dim] == list(
         net.inputs[graph.input[0].name]
     )
+
+
+def _is_of(name: str, net: Network) -> bool:
+    """Whether a name is the line of a primitive, its operation, and what that is made of."""
+    for node in net.graph.nodes:
+        operation = node.operation.name
+        line = [part for part in node.name if not part.isdigit() and part != operation]
+        title = re.escape("/".join((*node.scope.path, *line, operation)))
+        if re.fullmatch(rf"{title}(_\d+)?(/\w+)?", name):
+            return True
+    return False
 
 
 def _assert_simple(model: onnx.ModelProto) -> None:

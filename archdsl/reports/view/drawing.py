@@ -28,10 +28,10 @@ ENDINGS = {name: name for name in FORMATS} | {"htm": "html", "gv": "dot", "merma
 
 def format_of(path: str) -> str:
     """The format that the ending of a file says. Raises `Diagnostic`."""
-    ending = path.rpartition(".")[2].lower()
-    if ending not in ENDINGS:
+    _, dot, ending = path.rpartition(".")
+    if not dot or ending.lower() not in ENDINGS:
         raise errors.NoPictureEnding(path=path, known=", ".join(f".{name}" for name in FORMATS))
-    return ENDINGS[ending]
+    return ENDINGS[ending.lower()]
 
 
 def draw(
