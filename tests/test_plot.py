@@ -65,7 +65,7 @@ def test_bytes_are_the_same_each_time(
     """In another process, too, whatever settings of matplotlib a user has."""
     (tmp_path / "matplotlibrc").write_text("font.size: 30\naxes.facecolor: red\n")
     code = (
-        "import archdsl, sys; from archdsl import plot\n"
+        "import archdsl, sys; from archdsl.tools import plot\n"
         f"nets = {{name: archdsl.loads({SPEC!r}, variant=name) for name in {[*networks]}}}\n"
         f"plot.scatter(plot.points(nets), 'other.{kind}')\n"
         f"plot.stages(nets['small'], 'stages2.{kind}')\n"
