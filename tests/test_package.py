@@ -105,7 +105,10 @@ def test_every_spec_builds(installed: Path, environment: dict[str, str], tmp_pat
 def test_nothing_leads_into_the_checkout(
     installed: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    code = "import archdsl.support.resources as r, sys; print(r.ROOT, r.__file__, *sys.path, sep='\\n')"
+    code = (
+        "import sys; from archdsl.support import resources as r\n"
+        "print(r.ROOT, r.__file__, *sys.path, sep='\\n')"
+    )
     said = run(installed / "python", "-c", code, cwd=tmp_path, env=environment)
     assert str(ROOT) not in said
     assert resources.ROOT not in said.splitlines()
