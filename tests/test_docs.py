@@ -242,7 +242,7 @@ def _in_body(
 ) -> Iterator[Facts]:
     for statement in body:
         if isinstance(statement, ast.Repeat):
-            for inner in frame.loops.get(id(statement), [])[:1]:
+            for inner in frame.loops.get(statement, [])[:1]:
                 yield from _in_body(graph, statement.body, inner, source)
         if statement.span.source is not source:
             continue
@@ -258,7 +258,7 @@ def _in_body(
                 values = list(frame.scope.outputs)
             yield from _facts(graph, statement, frame, values)
         for table in walk(statement):
-            for stage in frame.loops.get(id(table), []) if isinstance(table, ast.Stages) else ():
+            for stage in frame.loops.get(table, []) if isinstance(table, ast.Stages) else ():
                 line = source.position(stage.row.span.start)[0]
                 inside = [r.made for r in stage.repeats]
                 nodes = [n for n in graph.nodes if any(_belongs(n, made) for made in inside)]

@@ -120,7 +120,7 @@ def test_every_primitive(name: str) -> None:
             continue
         tried += 1
         for axis, size in enumerate((13, 12)):
-            sight = receptive.sights(network.graph)[id(network.graph.outputs[0].value)][axis]
+            sight = receptive.sights(network.graph)[network.graph.outputs[0].value][axis]
             (table,) = depends(network, [*range(size)], axis)
             for i, row in list(enumerate(table.T))[1:-1]:
                 seen = row.nonzero().flatten().tolist()
@@ -149,7 +149,7 @@ def test_transposed_convolutions(stack: str, s: int) -> None:
         flow = stack.replace("{}", layer)
         network = archdsl.loads(f"arch a {{ input x: 2x31\n return {flow} }}")
         (output,) = network.graph.outputs
-        sight = receptive.sights(network.graph)[id(output.value)][0]
+        sight = receptive.sights(network.graph)[output.value][0]
         table = line_depends(network)
         count = table.shape[1]
         fields = []
@@ -193,7 +193,7 @@ def test_networks(spec: str) -> None:
     sights = receptive.sights(network.graph)
     middles = []
     for output in network.graph.outputs:
-        sight = sights[id(output.value)][0]
+        sight = sights[output.value][0]
         middle = output.value.shape[1] // 2
         assert sight.near is not None and not sight.everything
         middles.append((middle, sight.near[0].at(middle), sight.near[1].at(middle)))

@@ -411,7 +411,7 @@ class Network:
         names = self.graph.node_names()
         for node in self.graph.nodes:
             operation = node.operation
-            name = names[id(node)]
+            name = names[node]
             shape = _shape(node.outputs[0])
             count = operation.parameter_count
             block = node.scope.unit.name
@@ -475,7 +475,7 @@ class Network:
         seen = receptive.sights(self.graph)
         found = []
         for row in rows.rows(self.graph, depth):
-            sights = seen.get(id(row.outputs[0]), ())
+            sights = seen.get(row.outputs[0], ())
             found.append(
                 PartInfo(
                     row.name, row.stage, row.block, row.kind, _shape(row.outputs[0]), row.params,

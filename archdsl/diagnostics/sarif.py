@@ -85,7 +85,7 @@ class _Artifacts:
 
     def __init__(self) -> None:
         self.embedded: list[dict[str, Any]] = []
-        self._index: dict[int, int] = {}
+        self._index: dict[Source, int] = {}
 
     def place(self, span: Span) -> dict[str, Any]:
         return {"artifactLocation": self._location(span.source), "region": _region(span)}
@@ -99,7 +99,7 @@ class _Artifacts:
     def _location(self, source: Source) -> dict[str, Any]:
         if source.path is not None:
             return {"uri": uri(source.path)}
-        index = self._index.setdefault(id(source), len(self.embedded))
+        index = self._index.setdefault(source, len(self.embedded))
         if index == len(self.embedded):
             self.embedded.append(
                 {"description": {"text": sarif(source.name)}, "contents": {"text": source.text}}

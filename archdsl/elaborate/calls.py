@@ -189,18 +189,18 @@ class Caller(Evaluator):
             else:
                 assert isinstance(step, ast.Stages)
                 value = self._stages(step, value, frame)
-                run.mixed, taps = True, self.taps[id(value), id(frame.scope)]
-            trace[id(step)] = value
+                run.mixed, taps = True, self.taps[value, frame.scope]
+            trace[step] = value
             run.place = step.span
         if taps and isinstance(value, Value):
-            self.taps.setdefault((id(value), id(frame.scope)), taps)
+            self.taps.setdefault((value, frame.scope), taps)
         return value
 
     def _step(self, call: ast.Call, frame: Frame, flowing: Any, run: Run) -> Any:
         """A call with the value that a flow brings as its first tensor."""
         value: Any = frame.names.get(call.name)
         callee = value.callee if type(value) is OperationValue else None
-        planned: Call | None = frame.facts.get((id(call), callee))
+        planned: Call | None = frame.facts.get((call, callee))
         if planned is None:
             planned = self._plan(call, callee, frame, 1)
         bound = value.arguments if callee is not None else ()
@@ -216,12 +216,12 @@ class Caller(Evaluator):
         name = call.name
         value: Any = frame.names.get(name)
         callee = value.callee if type(value) is OperationValue else None
-        planned: Call | None = frame.facts.get((id(call), callee))
+        planned: Call | None = frame.facts.get((call, callee))
         if planned is None:
             if callee is None and type(value) is not Poison:
-                plain = frame.facts.get(id(call)) or self._plain(call, frame)
+                plain = frame.facts.get(call) or self._plain(call, frame)
                 if plain is not None:
-                    frame.facts[id(call)] = plain
+                    frame.facts[call] = plain
                     return plain(self, call, frame)
             planned = self._plan(call, callee, frame, 0)
         bound = value.arguments if callee is not None else ()
@@ -269,7 +269,7 @@ class Caller(Evaluator):
 
     def _find(self, call: ast.Call | ast.Row, frame: Frame) -> Callee | None:
         """The block or primitive of a name."""
-        block = frame.scope.unit.blocks.get(id(call))
+        block = frame.scope.unit.blocks.get(call)
         name = call.name
         return block or self.program.find(name, call.span.source) or OPERATIONS.get(name)
 
@@ -291,7 +291,7 @@ class Caller(Evaluator):
 
     def _plan(self, call: ast.Call, callee: Callee | None, frame: Frame, flowing: int) -> Call:
         """Match the arguments of a call with the parameters of what it calls."""
-        key = (id(call), callee)
+        key = (call, callee)
         if callee is None:
             found = self._callee(call, frame)
             assert not isinstance(found, OperationValue)
@@ -304,7 +304,7 @@ class Caller(Evaluator):
             raise problems[-1]
         over = {item.parameter: item for item in changed}
         kept = [item for item in bound if item.parameter not in over]
-        scope_name = names.scopes.get(id(call), (submodule_name(callee.name),))
+        scope_name = names.scopes.get(call, (submodule_name(callee.name),))
         planned = Call(call, callee, (*kept, *over.values()), scope_name)
         frame.facts[key] = planned
         return planned
@@ -357,7 +357,7 @@ class Caller(Evaluator):
             if isinstance(callee, Unit):
                 run.mixed = True
                 scope = self._expand(callee, tensors, arguments, frame, name, node.span, call)
-                frame.made[id(node)] = scope
+                frame.made[node] = scope
                 outputs: tuple[Any, ...] = scope.outputs
             else:
                 inputs: tuple[Value, ...]
@@ -372,7 +372,7 @@ class Caller(Evaluator):
                 if not callee.elementwise:
                     run.mixed = True
                 made = self._node(callee, inputs, arguments, frame, name, node.span)
-                frame.made[id(node)] = made
+                frame.made[node] = made
                 outputs = made.outputs
                 if callee.gives_list:
                     return list(outputs)

@@ -102,7 +102,7 @@ class Elaborator(Stager):
     def _is_new(self, problem: Diagnostic) -> bool:
         inner = problem.span
         assert inner is not None
-        key = (problem.code, id(inner.source), inner.start, inner.end, problem.title)
+        key = (problem.code, inner.source, inner.start, inner.end, problem.title)
         is_new = key not in self._told
         self._told.add(key)
         return is_new
@@ -238,7 +238,7 @@ class Elaborator(Stager):
     ) -> tuple[Output, ...]:
         statement = next(s for s in unit.body if isinstance(s, ast.Return))
         outputs: list[Output] = []
-        given = {id(value): value.name for value in inputs}
+        given = {value: value.name for value in inputs}
         taken = set(given.values())
         for expression, value in zip(statement.values, values, strict=True):
             training = names_of(unit).for_training(expression)
@@ -248,7 +248,7 @@ class Elaborator(Stager):
                 raise _no_output(value, expression, unit)
             name = expression.name if isinstance(expression, ast.Name | ast.Field) else ""
             name = name or ("out" if len(values) == 1 else f"out_{len(outputs)}")
-            if given.pop(id(value), "") != name:  # an input that is handed on is both
+            if given.pop(value, "") != name:  # an input that is handed on is both
                 while name in taken:
                     name += "_"
             taken.add(name)
@@ -292,7 +292,7 @@ class Elaborator(Stager):
 
     def _statement(self, statement: ast.Statement, frame: Frame, names: Names) -> None:
         if isinstance(statement, ast.Assign):
-            if id(statement) in names.live:
+            if statement in names.live:
                 self._assign(statement, frame)
                 return
             kept, self.nodes = self.nodes, []  # checked all the same, but no part of the network
@@ -334,7 +334,7 @@ class Elaborator(Stager):
                 value.name = targets[0].name
             frame.names[targets[0].name] = value
             return
-        if isinstance(expression, ast.Guard) and not frame.trace[id(expression.condition)]:
+        if isinstance(expression, ast.Guard) and not frame.trace[expression.condition]:
             value = [value] * len(targets)  # each is the source
         if not isinstance(value, list | tuple) or len(value) != len(targets):
             count = len(value) if isinstance(value, list | tuple) else 1
@@ -366,12 +366,12 @@ class Elaborator(Stager):
         if statement.variable in frame.names:
             raise errors.DefinedTwice(statement.span, name=statement.variable)
         carried = bound_names(statement) & set(frame.names)
-        size = frame.facts.get(("size", id(statement)))
+        size = frame.facts.get(("size", statement))
         if size is None:
             size = sum(1 for _ in ast.walk(statement.body))
-            frame.facts["size", id(statement)] = size
+            frame.facts["size", statement] = size
         self.spend(max(0, stop - start) * (size + round_work(frame)), statement.span)
-        rounds = frame.loops[id(statement)] = []
+        rounds = frame.loops[statement] = []
         for i in range(start, stop):
             inner = Frame({**frame.names, statement.variable: i}, frame.scope, frame)
             inner.rounds = (*frame.rounds, str(i - start))
@@ -413,7 +413,7 @@ class Elaborator(Stager):
         text = ""
         at = statement.message_span
         compared = [
-            frame.trace.get(id(operand))
+            frame.trace.get(operand)
             for node in ast.walk(statement.condition)
             if isinstance(node, ast.Comparison)
             for operand in node.operands

@@ -64,21 +64,21 @@ def check_variants(unit: Unit) -> list[str]:
 
 def _check_sound(graph: Graph) -> None:
     """What every writer of a backend relies on. Not the user's fault, whatever the spec."""
-    known = set(map(id, graph.inputs))
+    known = set(graph.inputs)
     owners = set()
     for node in graph.nodes:
         operation = node.operation
         for value, shape in zip(node.inputs, operation.inputs, strict=True):
-            if id(value) not in known or value.shape != shape:
+            if value not in known or value.shape != shape:
                 raise UnsoundGraph(f"{node} takes {value}, which is not there")
         if operation.weights:
-            owner = (id(node.scope), node.name)
+            owner = (node.scope, node.name)
             if owner in owners:
                 raise UnsoundGraph(f"two operations with weights are called {'.'.join(node.path)}")
             owners.add(owner)
-        known.update(map(id, node.outputs))
+        known.update(node.outputs)
     for output in graph.outputs:
-        if id(output.value) not in known:
+        if output.value not in known:
             raise UnsoundGraph(f"the output {output.name} is not there")
 
 

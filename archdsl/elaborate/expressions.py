@@ -78,7 +78,7 @@ class Evaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.work = 0
-        self.taps: dict[tuple[int, int], dict[str, Value]] = {}
+        self.taps: dict[tuple[Any, Scope], dict[str, Value]] = {}
         """For the ids of a table's last value and of its scope: the value of each row. Blocks that
         are given the value see none."""
         self._handlers: dict[type[ast.Expression], Callable[[Any, Frame], Any]] = {
@@ -118,7 +118,7 @@ class Evaluator:
                 raise Poisoned
         else:
             value = self._handlers[kind](expression, frame)
-        frame.trace[id(expression)] = value
+        frame.trace[expression] = value
         return value
 
     def _call(self, expression: ast.Call, frame: Frame) -> Any:
@@ -152,7 +152,7 @@ class Evaluator:
     def _outside_name(self, expression: ast.Name, frame: Frame) -> Any:
         """A name that is no value here: an operation, or a word."""
         name, facts = expression.name, frame.facts
-        fact = facts.get(id(expression))
+        fact = facts.get(expression)
         if fact is not None:
             return fact[1]
         callee = self.program.find(name, expression.span.source) or OPERATIONS.get(name)
@@ -163,7 +163,7 @@ class Evaluator:
             value = Word(name)
         else:
             self._unknown("value", name, frame, expression.span)
-        facts[id(expression)] = (expression, value)
+        facts[expression] = (expression, value)
         return value
 
     def _unknown(self, kind: str, name: str, frame: Frame, span: Span) -> NoReturn:
@@ -232,7 +232,7 @@ class Evaluator:
             raise errors.NoSuchSize(
                 expression.span, name=name, shape=tensor_text(of.shape), known=", ".join(letters)
             ).labelled(expression.of.span, f"this value is {shape_text(of.shape)}")
-        taps = self.taps.get((id(of), id(frame.scope)), {})
+        taps = self.taps.get((of, frame.scope), {})
         if name in taps:
             return taps[name]
         known = [*taps, *letters]
@@ -389,7 +389,7 @@ class Evaluator:
         the arm does not go away."""
         arms = [expression.right, *_addends(expression.left)]
         for arm in arms[1:]:
-            if frame.trace.get(id(arm)) is right:
+            if frame.trace.get(arm) is right:
                 for name in (arms[0], arm):
                     line = _untaken(name, frame)
                     if line is not None:
@@ -473,7 +473,7 @@ def _untaken(name: ast.Expression, frame: Frame) -> ast.Flow | None:
         if isinstance(line, ast.Assign) and isinstance(line.value, ast.Guard):
             if any(target.name == name.name for target in line.targets):
                 guard = line.value
-                if frame.trace.get(id(guard.condition)) is False:
+                if frame.trace.get(guard.condition) is False:
                     return guard.value if isinstance(guard.value, ast.Flow) else None
     return None
 

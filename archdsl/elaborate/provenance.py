@@ -137,8 +137,8 @@ def _with_reason(shown: str, expression: ast.Expression | None, frame: Frame) ->
 def _value(expression: ast.Expression, frame: Frame | None) -> Any:
     """What an expression came to, in this frame or one around it; else its own text."""
     while frame is not None:
-        if id(expression) in frame.trace:
-            return frame.trace[id(expression)]
+        if expression in frame.trace:
+            return frame.trace[expression]
         frame = frame.outer
     return expression.span.text
 

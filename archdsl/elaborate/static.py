@@ -57,26 +57,26 @@ class _Text:
 
     def unknown_names(self) -> Iterator[Diagnostic]:
         """Names that mean nothing anywhere in the unit."""
-        in_tables: set[int] = set()
-        columns: set[int] = set()
+        in_tables: set[ast.Node] = set()
+        columns: set[ast.Node] = set()
         for node in self._nodes:
             if isinstance(node, ast.Stages):
-                in_tables |= {id(inner) for inner in ast.walk(node)}
+                in_tables |= set(ast.walk(node))
                 # What may be a header with another first word is told of as such.
                 first = tables.rows_without_header(node)[:1]
-                columns |= {id(n) for row in first for n in ast.walk(row)}
+                columns |= {n for row in first for n in ast.walk(row)}
             elif isinstance(node, ast.Header):
-                columns |= set(map(id, node.columns))
+                columns |= set(node.columns)
         for node in self._nodes:
             if not isinstance(node, ast.Name | ast.Call | ast.Row) or node.name in self._values:
                 continue
             name, source = node.name, node.span.source
-            if id(node) in columns or id(node) in self._unit.blocks:
+            if node in columns or node in self._unit.blocks:
                 continue
             if name in WORDS or name in OPERATIONS:
                 continue
             if isinstance(node, ast.Name):
-                if name == "training" or (name in IN_TABLES and id(node) in in_tables):
+                if name == "training" or (name in IN_TABLES and node in in_tables):
                     continue
                 if self._program.find(name, source) is None:
                     yield self._unknown_value(node)
@@ -111,16 +111,16 @@ class _Text:
 
     def _match(self) -> None:
         """Match all arguments with parameters."""
-        steps: set[int] = set()
-        defaults: set[int] = set()
+        steps: set[ast.Node] = set()
+        defaults: set[ast.Node] = set()
         for node in self._nodes:  # outer ones come first
             if isinstance(node, ast.Flow):
-                steps |= set(map(id, node.steps))
+                steps |= set(node.steps)
             elif isinstance(node, ast.Default):
-                defaults.add(id(node.call))
+                defaults.add(node.call)
                 self._match_default(node.call)
-            elif isinstance(node, ast.Call) and id(node) not in defaults:
-                self._match_call(node, int(id(node) in steps))
+            elif isinstance(node, ast.Call) and node not in defaults:
+                self._match_call(node, int(node in steps))
             elif isinstance(node, ast.Stages):
                 self._match_table(node)
 
@@ -183,7 +183,7 @@ class _Text:
         name = call.name
         if name in self._held:
             return None
-        block = self._unit.blocks.get(id(call)) or self._program.find(name, call.span.source)
+        block = self._unit.blocks.get(call) or self._program.find(name, call.span.source)
         return block or OPERATIONS.get(name)
 
     # Values

@@ -87,11 +87,11 @@ class Stager(Caller):
         value: Value = source
         uses = self._uses(table, frame)
         total = sum(use.repeats for use in uses if isinstance(use.row.callee, Unit))
-        name = names_of(frame.scope.unit).scopes.get(id(table), ("stages",))
+        name = names_of(frame.scope.unit).scopes.get(table, ("stages",))
         if frame.rounds:
             name = (name[0], *frame.rounds, *name[1:])
         taps: dict[str, Value] = {}
-        stages = frame.loops[id(table)] = []
+        stages = frame.loops[table] = []
         index = 0
         for row, bound, count in uses:
             plan = row.plan
@@ -112,15 +112,15 @@ class Stager(Caller):
                 index += isinstance(row.callee, Unit)
             stage.output = value
             taps[plan.name] = value
-        place = (id(value), id(frame.scope))
+        place = (value, frame.scope)
         self.taps[place] = {**self.taps.get(place, {}), **taps}
         return value
 
     def _uses(self, node: ast.Stages, frame: Frame) -> list[Use]:
         """The rows, with their mistakes that can be seen before any of them runs."""
-        table: Table | None = frame.facts.get(id(node))
+        table: Table | None = frame.facts.get(node)
         if table is None:
-            table = frame.facts[id(node)] = self._table(node)
+            table = frame.facts[node] = self._table(node)
         problems = self._wrong_cells(table, frame)
         uses = []
         for plan in table.plans:
@@ -149,7 +149,7 @@ class Stager(Caller):
                 callees.append(found.callee if isinstance(found, OperationValue) else found)
             except (Diagnostic, Poisoned):
                 callees.append(None)  # who evaluates the row is told
-        key = ("cells", id(table.node), *callees)
+        key = ("cells", table.node, *callees)
         if key in frame.facts:
             return []
         problems = cell_mistakes(table.plans, callees)
@@ -168,7 +168,7 @@ class Stager(Caller):
 
     def _use(self, table: Table, plan: tables.RowPlan, frame: Frame) -> Use:
         callee = self._callee_of_row(plan, frame)
-        key = (id(plan.row), callee.callee if isinstance(callee, OperationValue) else None)
+        key = (plan.row, callee.callee if isinstance(callee, OperationValue) else None)
         row: Row | None = frame.facts.get(key)
         if row is None:
             primitive = callee.callee if isinstance(callee, OperationValue) else callee
@@ -189,7 +189,7 @@ class Stager(Caller):
         value = frame.names.get(plan.row.name)
         if isinstance(value, OperationValue):
             return value
-        key = (id(plan.row), "callee")
+        key = (plan.row, "callee")
         found: Callee | OperationValue | None = frame.facts.get(key)
         if found is None:
             found = frame.facts[key] = self._callee(plan.row, frame)

@@ -12,9 +12,12 @@ from archdsl.support.records import Record
 
 
 class Node(Record):
-    """A piece of a spec."""
+    """A piece of a spec. Each is itself, even where another reads the same: keys are nodes."""
 
     span: Span
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 # Expressions

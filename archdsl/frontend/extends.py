@@ -240,7 +240,7 @@ def _outline(
     )
 
 
-def _blocks(outlined: dict[int, Outlined], program: Definitions) -> dict[int, Unit]:
+def _blocks(outlined: dict[ast.Node, Outlined], program: Definitions) -> dict[ast.Node, Unit]:
     """The bodies of labelled repeats as units."""
     return {
         key: Unit(

@@ -22,7 +22,7 @@ class Outline:
         self.tensors = set(tensors)
         self.optional = set(optional)
         self.numbers = set(numbers)
-        self.blocks: dict[int, Outlined] = {}
+        self.blocks: dict[ast.Node, Outlined] = {}
         """For the id of each call that took the place of a body: what it calls."""
         self.labels: set[str] = set()
 
@@ -83,7 +83,7 @@ class Outline:
             for n in given
         )
         call = ast.Call(repeat.span, label, arguments)
-        self.blocks[id(call)] = block
+        self.blocks[call] = block
         line = ast.Assign(repeat.span, results, call)
         return ast.Repeat(repeat.span, None, repeat.variable, repeat.start, repeat.stop, (line,))
 
@@ -118,7 +118,7 @@ class Outlined:
         span: Span,
         parameters: tuple[ast.Parameter, ...],
         body: tuple[ast.Statement, ...],
-        blocks: dict[int, Outlined],
+        blocks: dict[ast.Node, Outlined],
     ) -> None:
         self.name = name
         self.span = span

@@ -35,8 +35,8 @@ class Program:
     def __init__(self, source: Source, path: str | None = None) -> None:
         """Load a spec. `path` says where relative `use` lines lead from; without it, nowhere."""
         self._by_path: dict[str, Module] = {}
-        self._by_source: dict[int, Module] = {}
-        self._units: dict[tuple[int, str], Unit] = {}
+        self._by_source: dict[Source, Module] = {}
+        self._units: dict[tuple[Module, str], Unit] = {}
         self._length = 0
         self.spent = 0
         """Work of all networks that were made of it."""
@@ -57,17 +57,17 @@ class Program:
 
     def adopt(self, source: Source) -> None:
         """Let text from elsewhere (an option of the command line) see the main file's names."""
-        self._by_source[id(source)] = self.main
+        self._by_source[source] = self.main
         self._adopted = source  # keeps it alive, and so its id
 
     def find(self, name: str, source: Source) -> Unit | None:
         """The block or arch that a name means in the text of `source`."""
-        module = self._by_source[id(source)]
-        unit = self._units.get((id(module), name))
+        module = self._by_source[source]
+        unit = self._units.get((module, name))
         if unit is None:
             unit = self._find(name, module, ())
             if unit is not None:
-                self._units[id(module), name] = unit
+                self._units[module, name] = unit
         return unit
 
     def defines(self, name: str, source: Source) -> bool:
@@ -76,7 +76,7 @@ class Program:
 
     def names(self, source: Source) -> set[str]:
         """The blocks and archs that a text sees, beside those of the standard library."""
-        module = self._by_source[id(source)]
+        module = self._by_source[source]
         return {*module.own, *module.used}
 
     def with_use(
@@ -93,7 +93,7 @@ class Program:
 
     def _load(self, source: Source, path: str | None, chain: tuple[str, ...]) -> Module:
         module = Module(source, path)
-        self._by_source[id(source)] = module
+        self._by_source[source] = module
         if path is not None:
             self._by_path[path] = module
         self._length += len(source.text)
@@ -170,14 +170,14 @@ class Program:
         return None
 
     def _merge(self, definition: ast.Definition, module: Module, chain: tuple[str, ...]) -> Unit:
-        cached = self._units.get((id(module), definition.name))
+        cached = self._units.get((module, definition.name))
         if cached is not None:
             return cached
         parent = None
         if definition.extends is not None:
             parent = self._parent(definition, definition.extends, module, chain)
         unit = Merger(self, definition, parent).unit()
-        self._units[id(module), definition.name] = unit
+        self._units[module, definition.name] = unit
         return unit
 
     def _parent(

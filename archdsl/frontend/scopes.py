@@ -50,8 +50,8 @@ class Names:
         for inner in walk(unit.body):
             if isinstance(inner, ast.Let):
                 self.values[inner.name] = inner.value
-        self.scopes: dict[int, tuple[str, ...]] = {}
-        """For the id of each step's node: the scope that it makes inside its unit."""
+        self.scopes: dict[ast.Node, tuple[str, ...]] = {}
+        """For each step: the scope that it makes inside its unit."""
         self._tails: dict[tuple[str, bool], str] = {}
         """The last name that was made of one, by adding to it; those before are taken."""
         self._named = {n for statement in unit.body for n in bound_names(statement)}
@@ -66,7 +66,7 @@ class Names:
     def is_tensor(self, expression: ast.Expression) -> bool:
         """Whether an expression stands for tensors, by its form."""
         if isinstance(expression, ast.Name):
-            return expression.name in self.tensors and id(expression) not in self.early
+            return expression.name in self.tensors and expression not in self.early
         if isinstance(expression, ast.Field):
             return not expression.is_size and self.is_tensor(expression.of)
         if isinstance(expression, ast.Item):
@@ -113,7 +113,7 @@ class Names:
         if call.name in self.values and self._holds_operation(call.name, set()):
             return False
         program = self.unit.program
-        return id(call) not in self.unit.blocks and not program.defines(call.name, call.span.source)
+        return call not in self.unit.blocks and not program.defines(call.name, call.span.source)
 
     def _holds_operation(self, name: str, seen: set[str]) -> bool:
         """Whether a parameter or a `let` may hold an operation, by the text."""
@@ -157,13 +157,13 @@ class Names:
     def _name_line(
         self, values: list[ast.Expression], targets: tuple[str, ...], taken: set[str]
     ) -> None:
-        block = self.unit.blocks.get(id(values[0]))
+        block = self.unit.blocks.get(values[0])
         if block is not None:  # the body of a labelled repeat
             name = submodule_name(block.name)
             while name in taken:
                 name += "_"
             taken.add(name)
-            self.scopes[id(values[0])] = (name,)
+            self.scopes[values[0]] = (name,)
             return
         runs: list[tuple[int, list[ast.Call | ast.Stages]]] = []
         count = 0
@@ -189,7 +189,7 @@ class Names:
                 taken.add(free)
             name = chosen[number, name]
             for i, step in enumerate(run):
-                self.scopes[id(step)] = (name,) if len(run) == 1 else (name, str(i))
+                self.scopes[step] = (name,) if len(run) == 1 else (name, str(i))
 
     def _collect(
         self, value: object, count: int, runs: list[tuple[int, list[ast.Call | ast.Stages]]]
@@ -252,31 +252,31 @@ def _statements(body: tuple[ast.Statement, ...]) -> list[ast.Statement]:
 
 def _early(
     body: tuple[ast.Statement, ...], tensors: set[str], bound: set[str]
-) -> Iterator[int]:
-    """Ids of the names of lines that are read where no line above gives them a value."""
+) -> Iterator[ast.Name]:
+    """Names of lines that are read where no line above gives them a value."""
     bound = set(bound)
     for statement in body:
         nested = statement.body if isinstance(statement, ast.Repeat) else ()
-        inside = set(map(id, walk(nested)))
+        inside = set(walk(nested))
         for node in walk(statement):
             if isinstance(node, ast.Name) and node.name in tensors - bound:
-                if id(node) not in inside:
-                    yield id(node)
+                if node not in inside:
+                    yield node
         yield from _early(nested, tensors, bound)
         if isinstance(statement, ast.Assign):
             bound |= {target.name for target in statement.targets}
 
 
-def _live(unit: Unit) -> set[int]:
+def _live(unit: Unit) -> set[ast.Node]:
     """Ids of the statements whose values reach a `return`."""
     statements = _statements(unit.body)
     wanted: set[str] = set()
-    live: set[int] = set()
+    live: set[ast.Node] = set()
     changed = True
     while changed:
         changed = False
         for statement in reversed(statements):
-            if id(statement) in live:
+            if statement in live:
                 continue
             if isinstance(statement, ast.Repeat):
                 needed = bool(bound_names(statement) & wanted)
@@ -288,7 +288,7 @@ def _live(unit: Unit) -> set[int]:
                 needed = isinstance(statement, ast.Return)
                 nodes = list(getattr(statement, "values", ()))
             if needed:
-                live.add(id(statement))
+                live.add(statement)
                 wanted |= {n.name for e in nodes for n in walk(e) if isinstance(n, ast.Name)}
                 changed = True
     return live

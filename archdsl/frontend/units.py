@@ -46,8 +46,8 @@ class Unit(Record):
     """What knows the blocks that its text can call."""
     written: tuple[ast.Statement, ...] = ()
     """The body before its labelled repeats became blocks."""
-    blocks: dict[int, Unit] = {}
-    """For the id of a call in a labelled repeat: the block that it calls."""
+    blocks: dict[ast.Node, Unit] = {}
+    """For a call in a labelled repeat: the block that it calls."""
     outlined: bool = False
     """Whether it is such a block."""
     mistakes: tuple[errors.Diagnostic, ...] = ()

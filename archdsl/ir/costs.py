@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from archdsl.diagnostics.source import Source
 from archdsl.frontend import ast
 from archdsl.frontend.bindings import bound_names, line_name
 from archdsl.ir.graph import Frame, Graph, Node, Scope, Stage, Value, tensors
@@ -70,7 +71,7 @@ def total(graph: Graph) -> Total:
 def by_scope(graph: Graph) -> dict[Scope, Cost]:
     """What each use of a block costs, with all that is in it; outer ones come first."""
     counts = Counts()
-    inference = set(map(id, graph.inference_nodes()))
+    inference = set(graph.inference_nodes())
     params: dict[Scope, int] = {graph.root: 0}
     macs: dict[Scope, int] = {graph.root: 0}
     for node in graph.nodes:
@@ -82,7 +83,7 @@ def by_scope(graph: Graph) -> dict[Scope, Cost]:
         for scope in reversed(missing):
             params[scope] = macs[scope] = 0
         params[node.scope] += counts.params(node.operation)
-        if id(node) in inference:
+        if node in inference:
             macs[node.scope] += node.operation.macs
     for scope in reversed(params):
         if scope.parent is not None:
@@ -94,17 +95,17 @@ def by_scope(graph: Graph) -> dict[Scope, Cost]:
 def parts(graph: Graph) -> list[Part]:
     """The lines of the arch, a table's rows each by itself, in the order of computation."""
     scopes = by_scope(graph)
-    inference = set(map(id, graph.inference_nodes()))
+    inference = set(graph.inference_nodes())
     lines = _Lines(graph)
     groups: dict[str, list[Node | Scope]] = {}
     tops: dict[Scope, Scope] = {}
-    living: set[int] = set()
+    living: set[Node | Scope] = set()
     for node in graph.nodes:
         item: Node | Scope = node
         if node.scope is not graph.root:
             item = top(node.scope, graph.root, tops)
-        if id(node) in inference:
-            living.add(id(item))
+        if node in inference:
+            living.add(item)
         name = lines.name(item)
         group = groups.setdefault(name, [])
         if not group or group[-1] is not item:
@@ -119,9 +120,9 @@ def parts(graph: Graph) -> list[Part]:
                 macs += scopes[item].macs
             else:
                 params += counts.params(item.operation)
-                macs += item.operation.macs if id(item) in inference else 0
+                macs += item.operation.macs if item in inference else 0
         shapes = tuple(value.shape for value in tensors(items[-1].outputs))
-        training = not any(id(item) in living for item in items)
+        training = not any(item in living for item in items)
         return Part(name, tuple(items), shapes, params, macs, training, inner)
 
     found = []
@@ -139,12 +140,12 @@ class Counts:
     """Numbers of parameters; equal operations are one object, so most are counted once."""
 
     def __init__(self) -> None:
-        self._known: dict[int, int] = {}
+        self._known: dict[Operation, int] = {}
 
     def params(self, operation: Operation) -> int:
-        found = self._known.get(id(operation))
+        found = self._known.get(operation)
         if found is None:
-            found = self._known[id(operation)] = operation.parameter_count
+            found = self._known[operation] = operation.parameter_count
         return found
 
 
@@ -165,12 +166,12 @@ class _Lines:
     def __init__(self, graph: Graph) -> None:
         self._rows: set[tuple[str, ...]] = set()
         self._add_rows(graph.root.frame)
-        places: dict[int, list[tuple[int, str]]] = {}
+        places: dict[Source, list[tuple[int, str]]] = {}
         for statement in graph.unit.body:
             name = _statement_name(statement)
             for line in _leaves(statement):
-                places.setdefault(id(line.span.source), []).append((line.span.start, name))
-        self._starts: dict[int, tuple[list[int], list[str]]] = {}
+                places.setdefault(line.span.source, []).append((line.span.start, name))
+        self._starts: dict[Source, tuple[list[int], list[str]]] = {}
         for source, entries in places.items():
             entries.sort()
             self._starts[source] = ([start for start, _ in entries], [name for _, name in entries])
@@ -181,7 +182,7 @@ class _Lines:
             if path[:end] in self._rows:
                 return ".".join(path[:end])
         # An operator has no name of its line in its own; where it is written tells.
-        starts, names = self._starts[id(item.span.source)]
+        starts, names = self._starts[item.span.source]
         return names[bisect_right(starts, item.span.start) - 1]
 
     def _add_rows(self, frame: Frame) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics.source import Span
+from archdsl.frontend import ast
 from archdsl.ops import Operation, Shape, Word, shape_text
 from archdsl.ops.initialisation import shortest
 from archdsl.ops.kinds import literal
@@ -87,9 +88,9 @@ class Frame:
         self.defaults: dict[object, dict[str, Any]] = outer.defaults if outer else {}
         self.rounds: tuple[str, ...] = outer.rounds if outer else ()
         self.facts: dict[Any, Any] = scope.unit.facts
-        self.trace: dict[int, Any] = {}
-        self.made: dict[int, Node | Scope] = {}
-        self.loops: dict[int, list[Any]] = {}
+        self.trace: dict[ast.Node, Any] = {}
+        self.made: dict[ast.Node, Node | Scope] = {}
+        self.loops: dict[ast.Node, list[Any]] = {}
 
 
 class Scope:
@@ -220,11 +221,11 @@ class Graph:
         """The nodes that outputs other than training-only ones need."""
         if not any(output.training for output in self.outputs):
             return self.nodes
-        needed = {id(output.value) for output in self.outputs if not output.training}
+        needed = {output.value for output in self.outputs if not output.training}
         found = []
         for node in reversed(self.nodes):
-            if any(id(value) in needed for value in node.outputs):
-                needed.update(map(id, node.inputs))
+            if any(value in needed for value in node.outputs):
+                needed.update(node.inputs)
                 found.append(node)
         return found[::-1]
 
@@ -243,13 +244,13 @@ class Graph:
             for value in node.outputs:
                 yield (name if len(node.outputs) == 1 else f"{name}.{value.index}"), value
 
-    def node_names(self) -> dict[int, str]:
+    def node_names(self) -> dict[Node, str]:
         """For the id of each node: what it is called, as in `named_values`."""
         names = {}
         for name, value in self.named_values():
             if value.node is not None and value.index == 0:
                 several = len(value.node.outputs) > 1
-                names[id(value.node)] = name.rpartition(".")[0] if several else name
+                names[value.node] = name.rpartition(".")[0] if several else name
         return names
 
     def values(self) -> Iterator[Value]:

@@ -38,7 +38,7 @@ def given(scope: Scope) -> dict[str, Any]:
     return {
         parameter.name: scope.arguments[parameter.name]
         for parameter in scope.unit.numbers
-        if parameter.name in scope.arguments and id(parameter.default) not in trace
+        if parameter.name in scope.arguments and parameter.default not in trace
     }
 
 

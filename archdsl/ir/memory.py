@@ -39,29 +39,29 @@ def peak(graph: Graph) -> int:
     writes over a tensor that nobody reads after it, as ReLU does in place.
     """
     nodes = graph.inference_nodes()
-    last: dict[int, float] = {}
+    last: dict[Value, float] = {}
     for step, node in enumerate(nodes):
-        last.update(dict.fromkeys(map(id, node.inputs), step))
+        last.update(dict.fromkeys(node.inputs, step))
     for output in graph.outputs:
         if not output.training:
-            last[id(output.value)] = float("inf")
-    held = {id(v): _Buffer(prod(v.shape), last.get(id(v), -1)) for v in graph.inputs}
-    alive = {id(buffer): buffer for buffer in held.values()}
+            last[output.value] = float("inf")
+    held = {v: _Buffer(prod(v.shape), last.get(v, -1)) for v in graph.inputs}
+    alive = {buffer: buffer for buffer in held.values()}
     total = most = sum(buffer.size for buffer in alive.values())
     for step, node in enumerate(nodes):
-        sources = [held[id(value)] for value in node.inputs]
+        sources = [held[value] for value in node.inputs]
         for value in node.outputs:
-            until = last.get(id(value), step)
+            until = last.get(value, step)
             buffer = _shared(node, value, sources, step)
             if buffer is None:
                 buffer = _Buffer(prod(value.shape), until)
-                alive[id(buffer)] = buffer
+                alive[buffer] = buffer
                 total += buffer.size
             buffer.last = max(buffer.last, until)
-            held[id(value)] = buffer
+            held[value] = buffer
         most = max(most, total)
-        for buffer in [*sources, *(held[id(value)] for value in node.outputs)]:
-            if buffer.last <= step and alive.pop(id(buffer), None) is not None:
+        for buffer in [*sources, *(held[value] for value in node.outputs)]:
+            if buffer.last <= step and alive.pop(buffer, None) is not None:
                 total -= buffer.size
     return most
 

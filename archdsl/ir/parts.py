@@ -78,15 +78,15 @@ class _Maker:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.names = graph.node_names()
-        self.alive = set(map(id, graph.inference_nodes()))
+        self.alive = set(graph.inference_nodes())
         self.count = costs.Counts().params
-        self.members: dict[int, list[Node]] = {}
+        self.members: dict[Scope, list[Node]] = {}
         """For the id of a use of a block by the network: all the nodes in it."""
         tops: dict[Scope, Scope] = {}
         for node in graph.nodes:
             if node.scope is not graph.root:
                 top = costs.top(node.scope, graph.root, tops)
-                self.members.setdefault(id(top), []).append(node)
+                self.members.setdefault(top, []).append(node)
 
     def stages(self) -> list[Row]:
         return [self._stage(part.name, part.items) for part in costs.parts(self.graph)]
@@ -111,7 +111,7 @@ class _Maker:
                 inner.append(self._use(name, item))
         nodes = [node for row in inner for node in row.nodes]
         text = kinds_text(items)
-        if len(set(map(id, (use.unit for use in uses)))) == 1 and len(uses) == len(items):
+        if len({use.unit for use in uses}) == 1 and len(uses) == len(items):
             text = item_text(uses[0]).replace(uses[0].unit.name, text, 1)
         return self._row(name, name, "", items, text, nodes, tuple(inner))
 
@@ -129,12 +129,12 @@ class _Maker:
 
     def _primitives(self, stage: str, nodes: list[Node], block: str = "") -> tuple[Row, ...]:
         return tuple(
-            self._row(self.names[id(node)], stage, block, [node], item_text(node), [node], ())
+            self._row(self.names[node], stage, block, [node], item_text(node), [node], ())
             for node in nodes
         )
 
     def _nodes(self, item: Node | Scope) -> list[Node]:
-        return self.members.get(id(item), []) if isinstance(item, Scope) else [item]
+        return self.members.get(item, []) if isinstance(item, Scope) else [item]
 
     def _row(
         self,
@@ -146,7 +146,7 @@ class _Maker:
         nodes: list[Node],
         inner: tuple[Row, ...],
     ) -> Row:
-        alive = [node for node in nodes if id(node) in self.alive]
+        alive = [node for node in nodes if node in self.alive]
         return Row(
             name,
             stage,

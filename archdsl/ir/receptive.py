@@ -53,14 +53,14 @@ MOST = 2_000_000
 """Positions that are looked at for a whole network; what is left over then is not known."""
 
 
-def sights(graph: Graph) -> dict[int, Sights]:
+def sights(graph: Graph) -> dict[Value, Sights]:
     """For the id of each tensor that depends on the network's first input: what it sees of it."""
     image = graph.inputs[0]
     rank = len(image.shape) - 1
-    known: dict[int, Sights] = {id(image): (Sight(SAME, False),) * rank}
+    known: dict[Value, Sights] = {image: (Sight(SAME, False),) * rank}
     spent = 0
     for node in graph.nodes:
-        seen = [value for value in _read(node) if id(value) in known]
+        seen = [value for value in _read(node) if value in known]
         for value in node.outputs if seen else ():
             found = []
             for axis in range(rank):
@@ -73,7 +73,7 @@ def sights(graph: Graph) -> dict[int, Sights]:
                     sight = Sight(None, False)
                     spent += LONGEST if spent <= MOST else 0
                 found.append(sight)
-            known[id(value)] = tuple(found)
+            known[value] = tuple(found)
     return known
 
 
@@ -84,17 +84,17 @@ def _read(node: Node) -> tuple[Value, ...]:
 
 
 def _sight(
-    node: Node, value: Value, axis: int, seen: list[Value], known: dict[int, Sights]
+    node: Node, value: Value, axis: int, seen: list[Value], known: dict[Value, Sights]
 ) -> Sight:
     """What an operation's output sees along an axis, from what those of its inputs see."""
     near: Reach | None = None
     everything = False
     for source in seen:
-        before = known[id(source)][axis]
+        before = known[source][axis]
         if before.unknown:
             raise TooFine
         everything = everything or before.everything
-        reach = _reach(node, value, source, axis, len(known[id(source)]))
+        reach = _reach(node, value, source, axis, len(known[source]))
         if reach is None:
             everything = True
         elif before.near is not None:

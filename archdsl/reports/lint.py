@@ -70,12 +70,12 @@ class _Mentions:
             self.add(node)
 
     def add(self, node: object) -> None:
-        columns: set[int] = set()
+        columns: set[ast.Node] = set()
         for inner in ast.walk(node):
             if isinstance(inner, ast.Header | ast.Variants):
-                columns |= set(map(id, inner.columns))
+                columns |= set(inner.columns)
             elif isinstance(inner, ast.Name):
-                if id(inner) not in columns:
+                if inner not in columns:
                     self.values.add(inner.name)
             elif isinstance(inner, ast.Call | ast.Row):
                 self.calls.add(inner.name)
@@ -191,13 +191,13 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
             needed.add((statement.start, statement.stop))
         else:
             needed.add(statement)
-    kept: set[int] = set()
+    kept: set[ast.Node] = set()
     latest = needed
     while latest.values or latest.calls:  # what a needed line mentions is needed
         found = [line for name in latest.values for line in lines.pop(name, ())]
         found += [line for name in latest.calls for line in lets.pop(name, ())]
-        latest = _Mentions(line.value for line in found if id(line) not in kept)
-        kept |= set(map(id, found))
+        latest = _Mentions(line.value for line in found if line not in kept)
+        kept |= set(found)
         needed.values |= latest.values
         needed.calls |= latest.calls
     for old, new in unit.aliases:
@@ -210,9 +210,9 @@ def _used_in(unit: Unit, program: Program) -> set[tuple[int, str]]:
         if everywhere.mean(parameter, program)
     }
     for statement in _statements(body):
-        if isinstance(statement, ast.Assign) and id(statement) in kept:
+        if isinstance(statement, ast.Assign) and statement in kept:
             used |= {(t.span.start, t.name) for t in statement.targets if t.name in needed.values}
-        elif isinstance(statement, ast.Let) and id(statement) in kept:
+        elif isinstance(statement, ast.Let) and statement in kept:
             used.add((statement.span.start, statement.name))
     return used
 
@@ -294,11 +294,11 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
         if unit.kind != "block" or unit.span.source is not main or most[unit] < 2:
             continue
         conditions = {
-            id(node.condition): node.condition
+            node.condition: node.condition
             for node in ast.walk(unit.body)
             if isinstance(node, ast.Guard | ast.Conditional)
         }
-        outcomes: dict[int, set[Any]] = {}
+        outcomes: dict[ast.Node, set[Any]] = {}
         for scope in scopes:
             for frame in _frames(scope.frame):
                 for key in conditions.keys() & frame.trace.keys():

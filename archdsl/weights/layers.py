@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from archdsl.ir.graph import Graph, Node, Scope
+from archdsl.ir.graph import Graph, Node, Scope, Value
 from archdsl.ops import Shape
 from archdsl.weights.sources import tensor_name
 
@@ -62,11 +62,11 @@ class Network:
         """The blocks around each, the innermost first, and its name in each of them."""
         self.before: list[int] = []
         """Those that directly feed each one."""
-        reached: dict[int, int] = {id(value): 0 for value in graph.inputs}
+        reached: dict[Value, int] = {value: 0 for value in graph.inputs}
         for node in graph.nodes:
             sources = 0
             for value in node.inputs:
-                sources |= reached[id(value)]
+                sources |= reached[value]
             weights = node.operation.weights
             if weights:
                 names = {w.name: tensor_name(node, w.name) for w in weights}
@@ -76,7 +76,7 @@ class Network:
                 sources = 1 << len(self.layers)
                 self.layers.append(Layer(".".join(node.path), names, shapes))
             for value in node.outputs:
-                reached[id(value)] = sources
+                reached[value] = sources
         self.near = list(self.before)
         """Those that directly feed each one or that it feeds."""
         for i, sources in enumerate(self.before):

@@ -60,7 +60,7 @@ def tensor_name(node: Node, weight: str) -> str:
 
 def declared(graph: Graph) -> dict[str, Declared]:
     """Every tensor of a `state_dict`, by name."""
-    inference = set(map(id, graph.inference_nodes()))
+    inference = set(graph.inference_nodes())
     found = {}
     for node in graph.nodes:
         operation: Any = node.operation
@@ -69,7 +69,7 @@ def declared(graph: Graph) -> dict[str, Declared]:
             scheme = distribution(
                 weight.init, operation.weights[0].shape, getattr(operation, "groups", 1)
             )
-            needed = id(node) in inference and weight.name != "num_batches_tracked"
+            needed = node in inference and weight.name != "num_batches_tracked"
             found[tensor_name(node, weight.name)] = Declared(weight.shape, scheme, needed)
     return found
 

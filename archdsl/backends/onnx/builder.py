@@ -14,6 +14,7 @@ from archdsl.backends.onnx.fold import Affine, Plan, adds, along_weight
 from archdsl.backends.onnx.model import FLOAT32, INT64, Model, Node, Sizes, Tensor, Type, Value
 from archdsl.diagnostics import errors
 from archdsl.ir.graph import Node as Primitive
+from archdsl.ir.graph import Value as Result
 from archdsl.support import limits
 from archdsl.support.arrays import Array
 from archdsl.weights.sources import Source, row_pieces, tensor_name
@@ -23,7 +24,12 @@ class Builder:
     """A model as it grows. Equal constants are one tensor."""
 
     def __init__(
-        self, model: Model, type_: Type, weights: Source | None, plan: Plan, sizes: dict[int, Sizes]
+        self,
+        model: Model,
+        type_: Type,
+        weights: Source | None,
+        plan: Plan,
+        sizes: dict[Result, Sizes],
     ) -> None:
         self.model = model
         self.type = type_
@@ -70,8 +76,8 @@ class Site:
         self.operation: Any = primitive.operation
         self._name = node_name(primitive)
         self.opset = builder.model.opset
-        self.sizes: list[Sizes] = [builder.sizes[id(value)] for value in primitive.outputs]
-        self.dynamic = any(is_symbolic(builder.sizes[id(v)]) for v in primitive.inputs)
+        self.sizes: list[Sizes] = [builder.sizes[value] for value in primitive.outputs]
+        self.dynamic = any(is_symbolic(builder.sizes[v]) for v in primitive.inputs)
         """Whether spatial sizes are known at run time alone."""
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 from archdsl.backends.onnx.model import Size, Sizes
 from archdsl.diagnostics import errors
-from archdsl.ir.graph import Graph, Node
+from archdsl.ir.graph import Graph, Node, Value
 from archdsl.ops import Shape
 
 BATCH = "N"
@@ -26,18 +26,18 @@ class Fixed(Exception):
     """Raised by a rule: the operation works at one size alone. Carries the reason."""
 
 
-def sizes_of(graph: Graph, mode: str) -> dict[int, Sizes]:
+def sizes_of(graph: Graph, mode: str) -> dict[Value, Sizes]:
     """For the id of each value that inference needs, the sizes of its axes."""
     batch: Size = 1 if mode == "none" else BATCH
     nodes = graph.inference_nodes()
     if mode != "spatial":
         values = [*graph.inputs, *(value for node in nodes for value in node.outputs)]
-        return {id(value): (batch, *value.shape) for value in values}
-    found = {id(value): (batch, *sizes) for value, sizes in zip(graph.inputs, _inputs(graph))}
+        return {value: (batch, *value.shape) for value in values}
+    found = {value: (batch, *sizes) for value, sizes in zip(graph.inputs, _inputs(graph))}
     for node in nodes:
-        inputs = [found[id(value)][1:] for value in node.inputs]
+        inputs = [found[value][1:] for value in node.inputs]
         for value, sizes in zip(node.outputs, _follow(node, inputs), strict=True):
-            found[id(value)] = (batch, *sizes)
+            found[value] = (batch, *sizes)
     return found
 
 

@@ -127,11 +127,11 @@ def build(graph: Graph, options: Options, spec: str = "") -> Content:
     model = Model(graph.name, options.opset)
     _describe(model, graph, options, spec)
     builder = Builder(model, type_, _source(graph, options), Plan(graph, options.fold), sizes)
-    model.inputs = [Value(sizes[id(v)], type_, name=v.name) for v in graph.inputs]
-    values = {id(v): value for v, value in zip(graph.inputs, model.inputs)}
+    model.inputs = [Value(sizes[v], type_, name=v.name) for v in graph.inputs]
+    values = dict(zip(graph.inputs, model.inputs))
     lower(builder, graph.inference_nodes(), values)
     outputs: list[Output] = [output for output in graph.outputs if not output.training]
-    model.outputs = [values[id(output.value)] for output in outputs]
+    model.outputs = [values[output.value] for output in outputs]
     simplify(model, lambda *ints: builder.constant(ints, (len(ints),), INT64), options.functions)
     name_all(model, [output.name for output in outputs])
     tensors = model.tensors()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.ir.graph import Graph, Node
+from archdsl.ir.graph import Graph, Node, Value
 from archdsl.support.arrays import Array
 from archdsl.weights.sources import Source, tensor_name
 
@@ -26,33 +26,33 @@ class Plan:
     """For each layer the operations that it takes up; `absorbed` are the ids of all of these."""
 
     def __init__(self, graph: Graph, fold: bool) -> None:
-        self.absorbed: set[int] = set()
-        self._chains: dict[int, list[Node]] = {}
+        self.absorbed: set[Node] = set()
+        self._chains: dict[Node, list[Node]] = {}
         if fold:
             self._find(graph)
 
     def chain(self, node: Node) -> list[Node]:
         """What a layer takes up, in order."""
-        return self._chains.get(id(node), [])
+        return self._chains.get(node, [])
 
     def _find(self, graph: Graph) -> None:
         nodes = graph.inference_nodes()
-        readers = Counter(id(value) for node in nodes for value in node.inputs)
-        readers.update(id(output.value) for output in graph.outputs if not output.training)
-        anchors: dict[int, Node] = {}
+        readers = Counter(value for node in nodes for value in node.inputs)
+        readers.update(output.value for output in graph.outputs if not output.training)
+        anchors: dict[Value, Node] = {}
         for node in nodes:
             name = node.operation.name
             if name in ANCHORS:
-                anchors[id(node.outputs[0])] = node
+                anchors[node.outputs[0]] = node
                 continue
-            source = id(node.inputs[0])
+            source = node.inputs[0]
             anchor = anchors.get(source)
             if anchor is None or readers[source] > 1 or not (name in PASSING or _is_affine(node)):
                 continue
-            anchors[id(node.outputs[0])] = anchor
+            anchors[node.outputs[0]] = anchor
             if name not in PASSING:
-                self.absorbed.add(id(node))
-                self._chains.setdefault(id(anchor), []).append(node)
+                self.absorbed.add(node)
+                self._chains.setdefault(anchor, []).append(node)
 
 
 def _is_affine(node: Node) -> bool:

@@ -24,9 +24,9 @@ _Name = Callable[[_Item], str]
 
 def flat(model: Model) -> tuple[list[Written], list[Value]]:
     """The nodes, and the values between inputs and outputs."""
-    ends = set(map(id, model.outputs))
+    ends = set(model.outputs)
     nodes = [_Step.of(node, node.name, _name).written() for node in model.nodes]
-    values = [value for node in model.nodes for value in node.outputs if id(value) not in ends]
+    values = [value for node in model.nodes for value in node.outputs if value not in ends]
     return nodes, values
 
 
@@ -34,8 +34,8 @@ def outlined(model: Model, root: Scope) -> tuple[list[Written], list[Value], lis
     """The nodes of the graph, the values that lie in it, and the functions, inner ones first."""
     outliner = _Outliner(model)
     steps = outliner.steps(model.nodes, root, _name)
-    ends = set(map(id, model.outputs))
-    values = [value for step in steps for value in step.results if id(value) not in ends]
+    ends = set(model.outputs)
+    values = [value for step in steps for value in step.results if value not in ends]
     functions = [kind.function() for kind in outliner.kinds.values()]
     return [step.written() for step in steps], values, functions
 
@@ -78,7 +78,7 @@ class _Step:
     def key(self) -> Any:
         """What it is but for the values of attributes."""
         kinds = tuple((k, type(v), type(v) is tuple and len(v)) for k, v in self.attributes.items())
-        return self.op, id(self.function), self.title, self.inputs, self.outputs, kinds
+        return self.op, self.function, self.title, self.inputs, self.outputs, kinds
 
     def written(self, open_: Iterable[str] = ()) -> Written:
         """The node; attributes that are in `open_` by their outer names refer to the function's."""
@@ -123,12 +123,12 @@ class _Outliner:
         self.kinds: dict[Any, _Kind] = {}
         # onnxruntime takes a node for a constant by this name, whatever its domain.
         self._names = {"Constant"}
-        self._readers: dict[int, set[int]] = defaultdict(set)
+        self._readers: dict[Value | Tensor | None, set[Node | None]] = defaultdict(set)
         for node in model.nodes:
             for item in node.inputs:
-                self._readers[id(item)].add(id(node))
+                self._readers[item].add(node)
         for value in model.outputs:
-            self._readers[id(value)].add(0)
+            self._readers[value].add(None)
 
     def steps(self, nodes: Iterable[Node], scope: Scope, name: _Name) -> list[_Step]:
         """The nodes of a scope, calls in place of what lies deeper."""
@@ -146,20 +146,20 @@ class _Outliner:
 
     def _call(self, nodes: list[Node], scope: Scope, around: Scope, name: _Name) -> _Step:
         """A use of the function that some nodes of a scope come to."""
-        inside = {id(node) for node in nodes}
-        made = {id(value) for node in nodes for value in node.outputs}
-        taken = {id(item): item for node in nodes for item in node.inputs if item is not None}
-        inputs: list[Value | Tensor] = [item for i, item in taken.items() if i not in made]
+        inside: set[Node | None] = set(nodes)
+        made = {value for node in nodes for value in node.outputs}
+        taken = dict.fromkeys(item for node in nodes for item in node.inputs if item is not None)
+        inputs: list[Value | Tensor] = [item for item in taken if item not in made]
         inputs.sort(key=lambda item: isinstance(item, Tensor))
-        results = [v for node in nodes for v in node.outputs if self._readers[id(v)] - inside]
+        results = [v for node in nodes for v in node.outputs if self._readers[v] - inside]
         local = _local_names(nodes, scope, inputs)
-        steps = self.steps(nodes, scope, lambda item: local.get(id(item), ""))
+        steps = self.steps(nodes, scope, lambda item: local.get(item, ""))
         unique = Unique(set())
         for step in steps:
             prefix = step.title.replace("/", "_")
             step.outer = {name: unique(f"{prefix}_{name}") for name in step.attributes}
         kind = self._kind(
-            scope, steps, tuple(local[id(v)] for v in inputs), tuple(local[id(v)] for v in results)
+            scope, steps, tuple(local[v] for v in inputs), tuple(local[v] for v in results)
         )
         values = {s.outer[name]: value for s in steps for name, value in s.attributes.items()}
         kind.uses.append(values)
@@ -184,19 +184,21 @@ class _Outliner:
         return found
 
 
-def _local_names(nodes: list[Node], scope: Scope, inputs: list[Value | Tensor]) -> dict[int, str]:
+def _local_names(
+    nodes: list[Node], scope: Scope, inputs: list[Value | Tensor]
+) -> dict[Value | Tensor | None, str]:
     """Names that leave out where the block is used, so that equal uses are equal."""
-    names: dict[int, str] = {}
+    names: dict[Value | Tensor | None, str] = {}
     unique = Unique(set())
     for item in inputs:
         own = "x"
         if isinstance(item, Tensor):
             own = item.name.removeprefix(".".join(scope.path) + ".")
-        names[id(item)] = unique(own)
+        names[item] = unique(own)
     for node in nodes:
         title = _inside(node.name, scope)
         for i, value in enumerate(node.outputs):
-            names[id(value)] = unique(title if len(node.outputs) == 1 else f"{title}/{i}")
+            names[value] = unique(title if len(node.outputs) == 1 else f"{title}/{i}")
     return names
 
 

@@ -23,18 +23,18 @@ from archdsl.support.arrays import Array
 Row = Callable[..., Value | list[Value]]
 
 
-def lower(builder: Builder, primitives: list[Any], values: dict[int, Value]) -> None:
+def lower(builder: Builder, primitives: list[Any], values: dict[Any, Value]) -> None:
     """Add the nodes of primitives. `values` leads from ids in the graph to values in the model."""
     for primitive in primitives:
-        inputs = [values[id(value)] for value in primitive.inputs]
+        inputs = [values[value] for value in primitive.inputs]
         operation = primitive.operation
-        if id(primitive) in builder.plan.absorbed:
+        if primitive in builder.plan.absorbed:
             results = inputs[:1]
         else:
             found = LOWERINGS[operation.name](Site(builder, primitive), operation, *inputs)
             results = found if isinstance(found, list) else [found]
         for value, result in zip(primitive.outputs, results, strict=True):
-            values[id(value)] = result
+            values[value] = result
 
 
 # Convolutions and matrices

@@ -159,9 +159,9 @@ class Model:
 
     def tensors(self) -> list[Tensor]:
         """The tensors that nodes take, each once, in the order of use."""
-        found: dict[int, Tensor] = {}
+        found: dict[Tensor, Tensor] = {}
         for node in self.nodes:
             for item in node.inputs:
                 if isinstance(item, Tensor):
-                    found.setdefault(id(item), item)
+                    found.setdefault(item, item)
         return list(found.values())

@@ -44,9 +44,9 @@ def name_all(model: Model, outputs: list[str]) -> None:
             model.outputs[i] = value = node.outputs[0]
         value.name = unique(name)
     node_names = Unique(set())
-    last = {id(node.primitive): node for node in model.nodes}
+    last = {node.primitive: node for node in model.nodes}
     for node in model.nodes:
-        is_last = last[id(node.primitive)] is node
+        is_last = last[node.primitive] is node
         node.name = node_names(node.name if is_last else f"{node.name}/{node.op}")
         for i, value in enumerate(node.outputs):
             if not value.name:

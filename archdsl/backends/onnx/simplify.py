@@ -17,21 +17,21 @@ class _Use:
     """Who reads what, kept up to date while nodes change."""
 
     def __init__(self, model: Model) -> None:
-        self.readers: Counter[int] = Counter(map(id, model.outputs))
+        self.readers: Counter[Value | Tensor | None] = Counter(model.outputs)
         for node in model.nodes:
-            self.readers.update(map(id, node.inputs))
+            self.readers.update(node.inputs)
 
     def source(self, node: Node, op: str, shared: bool = False) -> Node | None:
         """The node of this operator that gives the first input; nobody else reads it, or may."""
         value = node.inputs[0]
         if not isinstance(value, Value) or value.node is None or value.node.op != op:
             return None
-        return value.node if shared or self.readers[id(value)] == 1 else None
+        return value.node if shared or self.readers[value] == 1 else None
 
     def replace(self, node: Node, inputs: list[Value | Tensor | None]) -> None:
         """Give a node other inputs."""
-        self.readers.subtract(map(id, node.inputs))
-        self.readers.update(map(id, inputs))
+        self.readers.subtract(node.inputs)
+        self.readers.update(inputs)
         node.inputs = inputs
 
 
@@ -40,32 +40,32 @@ def simplify(model: Model, make_ints: Callable[..., Tensor], by_scope: bool = Fa
     what two uses of blocks compute alike apart."""
     use = _Use(model)
     known: dict[Any, Node] = {}
-    replaced: dict[int, Value] = {}
+    replaced: dict[Value | Tensor | None, Value] = {}
     for node in model.nodes:
-        inputs = [replaced.get(id(item), item) for item in node.inputs]
+        inputs = [replaced.get(item, item) for item in node.inputs]
         if any(a is not b for a, b in zip(inputs, node.inputs)):
             use.replace(node, inputs)
         for rule in _RULES.get(node.op, ()):
             instead = rule(node, use, make_ints)
             if instead is not None:
-                replaced[id(node.outputs[0])] = instead
-        key = (node.op, *map(id, node.inputs), *sorted(node.attributes.items()), len(node.outputs))
-        key += (id(node.scope),) if by_scope else ()
+                replaced[node.outputs[0]] = instead
+        key = (node.op, *node.inputs, *sorted(node.attributes.items()), len(node.outputs))
+        key += (node.scope,) if by_scope else ()
         twin = known.setdefault(key, node)
         if twin is not node:
             for old, new in zip(node.outputs, twin.outputs):
-                replaced[id(old)] = new
-    model.outputs = [replaced.get(id(value), value) for value in model.outputs]
+                replaced[old] = new
+    model.outputs = [replaced.get(value, value) for value in model.outputs]
     _drop_unread(model)
 
 
 def _drop_unread(model: Model) -> None:
-    read = set(map(id, model.outputs))
+    read: set[Value | Tensor | None] = set(model.outputs)
     kept = []
     for node in reversed(model.nodes):
-        if any(id(value) in read for value in node.outputs):
+        if any(value in read for value in node.outputs):
             kept.append(node)
-            read.update(map(id, node.inputs))
+            read.update(node.inputs)
     model.nodes = kept[::-1]
 
 
@@ -111,7 +111,7 @@ def _concat_of_concat(node: Node, use: _Use, ints: Callable[..., Tensor]) -> Non
             inner is not None
             and inner.op == "Concat"
             and inner.attributes["axis"] == axis
-            and use.readers[id(item)] == 1
+            and use.readers[item] == 1
         ):
             inputs += inner.inputs
         else:

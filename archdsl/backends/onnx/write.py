@@ -78,14 +78,14 @@ def _is_large(tensor: Tensor) -> bool:
     return tensor.size >= _SMALL and tensor.type is not INT64
 
 
-def _offsets(tensors: list[Tensor]) -> dict[int, tuple[Tensor, int]]:
+def _offsets(tensors: list[Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
     """Where each tensor lies in their file: large ones at a page, so that they can be mapped."""
     found = {}
     end = 0
     for tensor in tensors:
         unit = _PAGE if tensor.size >= 16 * _PAGE else 64
         start = -(-end // unit) * unit
-        found[id(tensor)] = (tensor, start)
+        found[tensor] = (tensor, start)
         end = start + tensor.size
     return found
 
@@ -96,13 +96,13 @@ def _size_of_rest(content: Content) -> int:
     return sum(map(len, parts))
 
 
-def _parts(content: Content, ends: dict[int, bytes]) -> Iterator[bytes | Tensor]:
+def _parts(content: Content, ends: dict[Tensor, bytes]) -> Iterator[bytes | Tensor]:
     """The bytes of the model; a tensor stands for its numbers. `ends` are for those elsewhere."""
     model = content.model
     fields: list[bytes | Tensor] = []
     for tensor in content.tensors:
         start = protobuf.tensor_start(tensor)
-        end = ends.get(id(tensor))
+        end = ends.get(tensor)
         if end is not None:
             whole = start + end
             fields.append(protobuf.head(protobuf.INITIALIZER, len(whole)) + whole)

@@ -322,7 +322,7 @@ def labelled(graph: Graph) -> dict[str, list[str]]:
     for statement in graph.unit.body:
         flow = statement.value if isinstance(statement, ast.Assign) else None
         if isinstance(flow, ast.Flow) and len(flow.steps) == 1:
-            stages = graph.root.frame.loops.get(id(flow.steps[0]), ())
+            stages = graph.root.frame.loops.get(flow.steps[0], ())
             labels = [stage.name for stage in stages if stage.row.label and stage.repeats]
             if labels and isinstance(statement, ast.Assign):
                 found[statement.targets[0].name] = labels

@@ -46,11 +46,11 @@ class Builder(Loops):
 
     def _walk(self, body: Iterable[ast.Statement], lanes: list[Frame]) -> None:
         for statement in body:
-            if isinstance(statement, ast.Assign) and id(statement) in self.names.live:
+            if isinstance(statement, ast.Assign) and statement in self.names.live:
                 self._assign(statement, lanes)
             elif isinstance(statement, ast.Let):
                 self._let(statement, lanes)
-            elif isinstance(statement, ast.Repeat) and id(statement) in self.names.live:
+            elif isinstance(statement, ast.Repeat) and statement in self.names.live:
                 self._repeat(statement, lanes)
             elif isinstance(statement, ast.Return):
                 self._return(statement, lanes)
@@ -74,8 +74,8 @@ class Builder(Loops):
 
     def _assign(self, statement: ast.Assign, lanes: list[Frame]) -> None:
         targets = [target.name for target in statement.targets]
-        lanes = [f for f in lanes if id(statement.value) in f.trace]
-        values = {f: f.trace[id(statement.value)] for f in lanes}
+        lanes = [f for f in lanes if statement.value in f.trace]
+        values = {f: f.trace[statement.value] for f in lanes}
         piece = self.tensor(statement.value, lanes, targets[0], several=len(targets) > 1)
         if len(targets) == 1:
             name = targets[0]
@@ -141,7 +141,7 @@ class Builder(Loops):
             piece = self.tensor(expression, lanes, "out")
             if piece is None:  # what is absent is no result
                 continue
-            if one_kind({f: f.trace[id(expression)] for f in lanes}) is list and not piece.many:
+            if one_kind({f: f.trace[expression] for f in lanes}) is list and not piece.many:
                 piece = self._variable_for(piece, "out", "list[Tensor]")
             self.returns.append(as_list(piece))
             self.training.append(training)

@@ -75,7 +75,7 @@ class Expressions:
 
     def symbol(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol:
         """The symbol of a number's expression."""
-        values = {f: f.trace[id(expression)] for f in lanes if id(expression) in f.trace}
+        values = {f: f.trace[expression] for f in lanes if expression in f.trace}
         if not values:
             raise NotExpressible
         if self.settled(values) and not self.plan.open:
@@ -217,7 +217,7 @@ class Expressions:
         name = parameter.name
         if is_constant({scope.frame: scope.arguments[name] for scope in self.plan.scopes}):
             return False
-        return all(id(default) in frame.trace for frame in self.lanes)
+        return all(default in frame.trace for frame in self.lanes)
 
     def _derived(self, parameter: ast.Parameter, values: Mapping[Frame, Any]) -> Symbol:
         name = self.plan.names[parameter.name]
@@ -348,7 +348,7 @@ class Expressions:
             for step in reversed(expression.steps):
                 if isinstance(step, ast.Stages):
                     return found  # an open one has been refused
-                if any("c" in _parameters(frame.made.get(id(step))) for frame in lanes):
+                if any("c" in _parameters(frame.made.get(step)) for frame in lanes):
                     return found | self.opened(step, lanes)
                 found |= self._spread(step, lanes)
             return found | self._spread(expression.source, lanes)
@@ -356,12 +356,12 @@ class Expressions:
             return self._spread(expression.value, lanes)
         for node in ast.parts(expression):
             node = node.value if isinstance(node, ast.Argument) else node
-            if any(_is_tensor(frame.trace.get(id(node))) for frame in lanes):
+            if any(_is_tensor(frame.trace.get(node)) for frame in lanes):
                 found |= self._spread(node, lanes)
         return found
 
     def _channels_of(self, expression: ast.Expression, lanes: list[Frame]) -> Symbol:
-        key = id(expression)
+        key = expression
         values = {f: size_of(f.trace[key], "c") for f in lanes if key in f.trace}
         if not values or any(value is None for value in values.values()):
             raise NotExpressible
@@ -378,11 +378,11 @@ class Expressions:
         if isinstance(expression, ast.Item) and isinstance(expression.of, ast.Name):
             return self.channels.get(expression.of.name)
         if isinstance(expression, ast.Flow):
-            return self.channels.get(f"flow {id(expression)}")
+            return self.channels.get(f"flow {expression}")
         if isinstance(expression, ast.Guard | ast.Conditional):
             return self._known_channels(expression.value, lanes)
         if isinstance(expression, ast.Call):
-            return self.channels.get(f"flow {id(expression)}")
+            return self.channels.get(f"flow {expression}")
         if isinstance(expression, ast.Binary | ast.Minus):
             parts = [getattr(expression, "left", None) or getattr(expression, "operand", None)]
             parts.append(getattr(expression, "right", None))
@@ -504,7 +504,7 @@ def _formula(expression: ast.Expression, frame: Frame) -> tuple[str, int]:
         left = f"({left})" if a < level else left
         right = f"({right})" if b <= level else right
         return f"{left} {expression.operator} {right}", level
-    value = frame.trace[id(expression)]
+    value = frame.trace[expression]
     if type(value) not in (int, float):
         raise NotExpressible
     return python(value), 9 if value >= 0 else SIGN

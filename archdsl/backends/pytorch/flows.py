@@ -46,10 +46,10 @@ class Flows(Expressions):
 
         With `several` the results of a block stay the tuple that it gives; else they are a list.
         """
-        lanes = [f for f in lanes if id(expression) in f.trace]
+        lanes = [f for f in lanes if expression in f.trace]
         if not lanes:
             raise NotExpressible
-        values = {f: f.trace[id(expression)] for f in lanes}
+        values = {f: f.trace[expression] for f in lanes}
         if one_kind(values) is type(None):
             return None
         if any(value is None for value in values.values()):
@@ -131,7 +131,7 @@ class Flows(Expressions):
     def _tap(self, expression: ast.Field, lanes: list[Frame]) -> Piece:
         """The variable that holds what a row of a table gives."""
         for variable, values in self.tapped:
-            if all(f.trace[id(expression)] in values for f in lanes):
+            if all(f.trace[expression] in values for f in lanes):
                 return Piece(variable, typed=True)
         raise NotExpressible
 
@@ -146,7 +146,7 @@ class Flows(Expressions):
     ) -> Piece | None:
         flow = expression.value
         assert isinstance(flow, ast.Flow)
-        outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
+        outcomes = {f: f.trace[expression.condition] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
             if next(iter(outcomes.values())):
                 piece = self.tensor(flow, lanes, line, several)
@@ -158,7 +158,7 @@ class Flows(Expressions):
         source = self.tensor(flow.source, lanes, line)
         if source is None:
             raise NotExpressible
-        runs = {self.names.scopes.get(id(step), ("",))[0] for step in flow.steps}
+        runs = {self.names.scopes.get(step, ("",))[0] for step in flow.steps}
         layers = not any(isinstance(s, ast.Call) and self._is_operator(s) for s in flow.steps)
         if len(runs) == 1 and layers:
             self.conditions.append(Condition(plain(condition), True))
@@ -179,7 +179,7 @@ class Flows(Expressions):
     def _conditional(
         self, expression: ast.Conditional, lanes: list[Frame], line: str, several: bool
     ) -> Piece | None:
-        outcomes = {f: f.trace[id(expression.condition)] for f in lanes}
+        outcomes = {f: f.trace[expression.condition] for f in lanes}
         if is_constant(outcomes) and not self._opens(expression.condition, lanes):
             chosen = expression.value if next(iter(outcomes.values())) else expression.otherwise
             return self.tensor(chosen, lanes, line, several)
@@ -238,7 +238,7 @@ class Flows(Expressions):
             operands = [expression.left, expression.right]
         tensors = []
         for operand in operands:
-            sample = lanes[0].trace.get(id(operand))
+            sample = lanes[0].trace.get(operand)
             if sample is None or isinstance(sample, Value | list | tuple):
                 tensors.append(operand)
             elif opened := self.opened(operand, lanes):
@@ -247,16 +247,16 @@ class Flows(Expressions):
         pieces = [piece for piece in given if piece is not None]
         if None in given:
             return pieces[0]
-        if isinstance(lanes[0].trace[id(expression)], list):
+        if isinstance(lanes[0].trace[expression], list):
             if isinstance(expression, ast.Binary) and expression.operator == "*":
-                left = lanes[0].trace[id(expression.left)]
+                left = lanes[0].trace[expression.left]
                 count = expression.right if isinstance(left, list) else expression.left
                 times = self.in_forward(as_whole(self.symbol(count, lanes)), "times")
                 return Piece(as_list(pieces[0]), f" * {times}", level=LEVELS["*"], typed=True,
                              many="list")  # fmt: skip
             a, b = map(as_list, pieces)
             return Piece(a, " + ", b, level=LEVELS["+"], typed=True, many="list")
-        nodes = {f: f.trace[id(expression)].node for f in lanes}
+        nodes = {f: f.trace[expression].node for f in lanes}
         if isinstance(expression, ast.Binary) and expression.operator == "+" and len(pieces) == 2:
             if self._gives_memory(pieces[0], nodes):
                 first, second = self._fitting(pieces, line)
@@ -333,9 +333,9 @@ class Flows(Expressions):
             return piece
 
         for step in expression.steps:
-            made = {f: f.made.get(id(step)) for f in lanes}
+            made = {f: f.made.get(step) for f in lanes}
             if isinstance(step, ast.Stages):
-                scope_name = self.names.scopes[id(step)]
+                scope_name = self.names.scopes[step]
                 if scope_name[0] != name:
                     piece, name = close(piece), scope_name[0]
                 deep = len(scope_name) > 1
@@ -356,7 +356,7 @@ class Flows(Expressions):
                 name = ""
                 piece = self._called(step, lanes, [piece], line)
             else:
-                scope_name = self.names.scopes[id(step)]
+                scope_name = self.names.scopes[step]
                 if scope_name[0] != name:
                     piece, name = close(piece), scope_name[0]
                 deep = len(scope_name) > 1
@@ -368,7 +368,7 @@ class Flows(Expressions):
             channels = self._after(step, lanes, made, channels)
             value_of, many = step, _many(made)
         if channels is not None:
-            self.channels[f"flow {id(expression)}"] = channels
+            self.channels[f"flow {expression}"] = channels
         assert value_of is not None
         return Piece(close(piece), many=many) if many and run else close(piece)
 
@@ -395,7 +395,7 @@ class Flows(Expressions):
         before: Symbol | None,
     ) -> Symbol | None:
         """The symbol of the channels after a step."""
-        sizes: dict[Frame, Any] = {f: size_of(f.trace.get(id(step)), "c") for f in lanes}
+        sizes: dict[Frame, Any] = {f: size_of(f.trace.get(step), "c") for f in lanes}
         if any(size is None for size in sizes.values()):
             return None
         candidates: list[Symbol] = []
@@ -444,7 +444,7 @@ class Flows(Expressions):
     def _called(
         self, step: ast.Call, lanes: list[Frame], flowing: list[Piece], line: str
     ) -> Piece:
-        made = {f: f.made[id(step)] for f in lanes}
+        made = {f: f.made[step] for f in lanes}
         operands = list(flowing)
         channels: list[Symbol | None] = []
         if flowing:
@@ -455,7 +455,7 @@ class Flows(Expressions):
         for argument in step.arguments:
             if not self.names.is_tensor(argument.value):
                 continue
-            if is_number(lanes[0].trace.get(id(argument.value))):
+            if is_number(lanes[0].trace.get(argument.value)):
                 continue  # the other arm of a condition would have been a tensor
             start = len(self.statements)
             piece = self.tensor(argument.value, lanes, line)
@@ -496,13 +496,13 @@ class Flows(Expressions):
             code, stateful = self._layer(step, lanes, made, channel, line)
             if code is None:
                 return operands[0]
-            name = self.names.scopes[id(step)][0]
+            name = self.names.scopes[step][0]
             self._note_channels(step, lanes, made, channel)
             return self._register(name, [code], operands[0], stateful)
         if not all(isinstance(item, Scope) for item in made.values()):
             raise NotExpressible
         block = self._block(step, made, channels)
-        name = self.names.scopes[id(step)][0]
+        name = self.names.scopes[step][0]
         self._note_channels(step, lanes, made, channels[0] if channels else None)
         operands = [o for i, o in enumerate(operands) if not block.plan.is_absent(i)]
         arguments: list[str | Piece] = []
@@ -516,7 +516,7 @@ class Flows(Expressions):
     ) -> None:
         after = self._after(step, lanes, made, before)
         if after is not None:
-            self.channels[f"flow {id(step)}"] = after
+            self.channels[f"flow {step}"] = after
 
     # Layers and uses of blocks
 
@@ -623,7 +623,7 @@ class Flows(Expressions):
         lanes = list(actual)
         if any(isinstance(value, OperationValue) for value in actual.values()):
             return self._operation_argument(written, actual)
-        if written is not None and all(id(written) in f.trace for f in lanes):
+        if written is not None and all(written in f.trace for f in lanes):
             try:
                 symbol = self.symbol(written, lanes)
                 if agrees(symbol, actual):

@@ -23,8 +23,8 @@ class Loops(Flows):
         raise NotImplementedError
 
     def _repeat(self, statement: ast.Repeat, lanes: list[Frame]) -> None:
-        lanes = [f for f in lanes if id(statement) in f.loops]
-        rounds = {f: f.loops[id(statement)] for f in lanes}
+        lanes = [f for f in lanes if statement in f.loops]
+        rounds = {f: f.loops[statement] for f in lanes}
         counts = {f: len(frames) for f, frames in rounds.items()}
         inner = [frame for frames in rounds.values() for frame in frames]
         if not inner:
@@ -71,7 +71,7 @@ class Loops(Flows):
     ) -> None:
         if self.rounds or self.plan.unrolled:
             raise NotExpressible  # of loops in loops the outer ones are unrolled
-        starts = {f: f.trace[id(statement.start)] for f in lanes}
+        starts = {f: f.trace[statement.start] for f in lanes}
         if set(starts.values()) != {0}:
             raise NotExpressible
         count = as_whole(self.symbol(statement.stop, lanes))

@@ -85,7 +85,7 @@ class StepSite:
         values = {f: concrete(node.operation, name) for f, node in self.nodes.items()}
         source = _SOURCES.get(name, name)
         written = self._written(source)
-        lanes = [f for f in values if written is None or id(written) in f.trace]
+        lanes = [f for f in values if written is None or written in f.trace]
         settled = self.builder.settled(values)
         if settled and (written is None or not self.builder.plan.open):
             return literal(values)

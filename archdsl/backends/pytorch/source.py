@@ -108,7 +108,7 @@ class Writer:
         self.unrolled: set[Scope] = set()
         self.straight: set[Scope] = set()
         self._plan_of: dict[Scope, Plan] = {}
-        self._entries: dict[Unit, dict[int, dict[str, ast.Expression]]] = {}
+        self._entries: dict[Unit, dict[ast.Row, dict[str, ast.Expression]]] = {}
         self._taps: dict[Unit, dict[str, set[str]]] = {}
         self._readers: dict[Value, int] = {}
         for node in graph.nodes:
@@ -180,15 +180,15 @@ class Writer:
         """What a row and its table say of each parameter."""
         unit = stage.scope.unit
         if unit not in self._entries:
-            found: dict[int, dict[str, ast.Expression]] = {}
+            found: dict[ast.Row, dict[str, ast.Expression]] = {}
             for node in walk(unit.body):
                 if isinstance(node, ast.Stages):
                     shared = {a.name: a.value for a in node.arguments if a.name}
                     for row in tables.plan(node):
                         own = {name: entry.value for name, entry in row.entries.items()}
-                        found[id(row.row)] = {**shared, **own}
+                        found[row.row] = {**shared, **own}
             self._entries[unit] = found
-        return self._entries[unit][id(stage.row)]
+        return self._entries[unit][stage.row]
 
     def entry(self, stage: Stage, name: str) -> ast.Expression | None:
         return self.entries(stage).get(name)
@@ -276,8 +276,8 @@ class Writer:
     def _name(self, unit: Unit, texts: list[ClassText]) -> None:
         """Give the classes of a block the first of the names that its plans took."""
         names = [plan.name for plan in self.plans if plan.unit is unit]
-        firsts = {id(text): min(names.index(p.name) for p in text.served) for text in texts}
-        for name, text in zip(names, sorted(texts, key=lambda text: firsts[id(text)])):
+        firsts = {text: min(names.index(p.name) for p in text.served) for text in texts}
+        for name, text in zip(names, sorted(texts, key=lambda text: firsts[text])):
             text.name = name
             for plan in text.served:
                 plan.name = name
@@ -370,7 +370,7 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
     """The units with their uses, each after all that use it."""
     uses: dict[Unit, list[Scope]] = {}
     calls: dict[Unit, dict[Unit, None]] = {}
-    checked: dict[Unit, set[int]] = {}
+    checked: dict[Unit, set[ast.Node]] = {}
     """Of each unit the pieces of lines that are checked, and no part of the network."""
 
     def visit_frame(frame: Frame, unit: Unit) -> None:
@@ -408,11 +408,11 @@ def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
     return {unit: uses[unit] for unit in reversed(list(ordered))}
 
 
-def _unused(unit: Unit) -> set[int]:
+def _unused(unit: Unit) -> set[ast.Node]:
     """Ids of everything in the lines of a unit that no `return` needs."""
     lines = [node for node in walk(unit.body) if isinstance(node, ast.Assign | ast.Repeat)]
-    dead = [line for line in lines if id(line) not in names_of(unit).live]
-    return {id(node) for line in dead for node in walk(line)}
+    dead = [line for line in lines if line not in names_of(unit).live]
+    return {node for line in dead for node in walk(line)}
 
 
 def _parted(scopes: list[Scope]) -> list[list[Scope]]:

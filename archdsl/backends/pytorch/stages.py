@@ -26,7 +26,7 @@ class Table:
         self.builder = builder
         self.lanes = lanes
         self.channels = channels
-        self.stages: list[list[Stage]] = [frame.loops[id(table)] for frame in lanes]
+        self.stages: list[list[Stage]] = [frame.loops[table] for frame in lanes]
         self.rows: list[list[Stage]] = []
         for stages in zip(*self.stages):
             empty = {not stage.repeats for stage in stages}

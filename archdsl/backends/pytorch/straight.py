@@ -236,11 +236,11 @@ def tapped_lines(frame: Frame) -> list[tuple[str, list[Any]]]:
     found = []
     unit = frame.scope.unit
     for statement in unit.body:
-        if id(statement) not in names_of(unit).live:
+        if statement not in names_of(unit).live:
             continue
         flow = statement.value if isinstance(statement, ast.Assign) else None
         if isinstance(statement, ast.Assign) and isinstance(flow, ast.Flow):
-            stages = frame.loops.get(id(flow.steps[0]))
+            stages = frame.loops.get(flow.steps[0])
             if stages:
                 found.append((statement.targets[0].name, stages))
     return found

@@ -103,16 +103,16 @@ def settings(operation: Operation) -> dict[str, Any]:
 
 def _identity(graph: Graph) -> object:
     """What is equal for networks that are the same."""
-    numbers: dict[int, object] = {id(v): ("input", i) for i, v in enumerate(graph.inputs)}
+    numbers: dict[Value, object] = {v: ("input", i) for i, v in enumerate(graph.inputs)}
     nodes = []
     for i, node in enumerate(graph.nodes):
-        numbers.update({id(value): (i, k) for k, value in enumerate(node.outputs)})
+        numbers.update({value: (i, k) for k, value in enumerate(node.outputs)})
         operation = node.operation
         own = (operation.name, settings(operation), operation.weights)
-        nodes.append((node.path, own, [numbers[id(value)] for value in node.inputs]))
+        nodes.append((node.path, own, [numbers[value] for value in node.inputs]))
     return (
         [(value.name, value.shape) for value in graph.inputs],
-        [(o.name, numbers[id(o.value)], o.training) for o in graph.outputs],
+        [(o.name, numbers[o.value], o.training) for o in graph.outputs],
         nodes,
     )
 
@@ -127,12 +127,12 @@ class _Side:
         self.graph = graph
         self.stages = rows.stages(graph)
         self.names = graph.node_names()
-        self.home: dict[int, tuple[Row | None, int]] = {}
+        self.home: dict[Value, tuple[Row | None, int]] = {}
         """For the id of a tensor: the stage and the number of the primitive in it that makes it."""
-        self.home.update({id(v): (None, i) for i, v in enumerate(graph.inputs)})
+        self.home.update({v: (None, i) for i, v in enumerate(graph.inputs)})
         for stage in self.stages:
             for i, node in enumerate(stage.nodes):
-                self.home.update({id(value): (stage, i) for value in node.outputs})
+                self.home.update({value: (stage, i) for value in node.outputs})
         self.before: dict[str, Row | None] = {}
         """The stage before each."""
         self.before.update(
@@ -142,7 +142,7 @@ class _Side:
 
     def origin(self, stage: Row, value: Value) -> tuple[str, int]:
         """Where a tensor that a stage takes comes from: the stage itself, another, an input."""
-        home, number = self.home[id(value)]
+        home, number = self.home[value]
         before = self.before[stage.name]
         if home is stage:
             return "", number
@@ -201,13 +201,13 @@ def _kinds(row: Row) -> str:
 
 def _scopes(row: Row) -> list[Scope]:
     """The uses of blocks by the network itself in a stage."""
-    found: dict[int, Scope] = {}
+    found: dict[Scope, Scope] = {}
     for node in row.nodes:
         scope = node.scope
         while scope.parent is not None and scope.parent.parent is not None:
             scope = scope.parent
         if scope.parent is not None:
-            found[id(scope)] = scope
+            found[scope] = scope
     return [*found.values()]
 
 
@@ -237,12 +237,12 @@ class _Comparison:
         for x, y in pairs:
             if x is not None and y is not None:
                 self.nodes[x.name] = aligned(x.nodes, y.nodes, _node_likeness(a, b, x, y))
-        self.places: dict[int, int] = {}
+        self.places: dict[Node | None, int] = {}
         """For the id of a primitive, which of the pairs of its stage it is in."""
         self.uneven: set[str] = set()
         """Stages with primitives that have no other."""
         for name, found in self.nodes.items():
-            self.places.update((id(n), i) for i, pair in enumerate(found) for n in pair if n)
+            self.places.update((n, i) for i, pair in enumerate(found) for n in pair if n)
             if any(None in pair for pair in found):
                 self.uneven.add(name)
         self.everywhere = self._everywhere()
@@ -330,13 +330,13 @@ class _Comparison:
                     row = y if one is None else x
                     name = ""
                     if often[node.operation.name] > 1 or node.scope.parent is not None:
-                        name = _within(side.names[id(node)], row, node)
+                        name = _within(side.names[node], row, node)
                     sign = "with" if one is None else "without"
                     yield f"{sign} {name}{operation_text(node.operation)}"
                 continue
             kinds = one.operation.name, other.operation.name
             several = any(often[kind] > 1 for kind in kinds)
-            label = _within(self.a.names[id(one)], x, one) if several else ""
+            label = _within(self.a.names[one], x, one) if several else ""
             if kinds[0] != kinds[1]:
                 yield f"{label}{kinds[0]} -> {kinds[1]}"
                 continue
@@ -359,7 +359,7 @@ class _Comparison:
         for value, new in zip(one.inputs, other.inputs):
             old_home, new_home = self.a.origin(x, value), self.b.origin(y, new)
             if not old_home[0] and not new_home[0]:
-                makers = self.places[id(value.node)], self.places[id(new.node)]
+                makers = self.places[value.node], self.places[new.node]
                 if value.index == new.index and makers[0] == makers[1] or x.name in self.uneven:
                     continue
                 yield f"{label}takes another tensor"
@@ -372,7 +372,7 @@ def _node_likeness(a: _Side, b: _Side, x: Row, y: Row) -> Any:
     """How much two primitives of paired stages have in common."""
 
     def likeness(one: Node, other: Node) -> float:
-        named = _relative(a.names[id(one)], x.name) == _relative(b.names[id(other)], y.name)
+        named = _relative(a.names[one], x.name) == _relative(b.names[other], y.name)
         if one.operation.name != other.operation.name:
             return 0.3 if named and len(x.nodes) == len(y.nodes) else 0
         if settings(one.operation) == settings(other.operation):

@@ -43,13 +43,13 @@ class Equation(NamedTuple):
 def equation(expression: ast.Expression, frame: Frame) -> Equation:
     """How an expression came to its value: `e * x.c = 6 * 16 = 96`."""
     if isinstance(expression, ast.Number | ast.Truth | ast.Absent):
-        return Equation((value_text(frame.trace[id(expression)]),))
-    if isinstance(frame.trace[id(expression)], bool):
+        return Equation((value_text(frame.trace[expression]),))
+    if isinstance(frame.trace[expression], bool):
         return condition(expression, frame)
     call = expression if isinstance(expression, ast.Call) else None
     if call is not None and call.name in ROUNDING and _is_function(call, frame):
-        values = [frame.trace[id(argument.value)] for argument in call.arguments]
-        result = frame.trace[id(call)]
+        values = [frame.trace[argument.value] for argument in call.arguments]
+        result = frame.trace[call]
         inner = equation(call.arguments[0].value, frame)
         steps = inner.steps
         if inner.rounded:
@@ -57,7 +57,7 @@ def equation(expression: ast.Expression, frame: Frame) -> Equation:
         divisor = values[1] if len(values) > 1 else 8
         return _rounded(steps, call.name, values[0], result, divisor)
     if isinstance(expression, ast.Conditional):
-        taken = frame.trace[id(expression.condition)]
+        taken = frame.trace[expression.condition]
         inner = equation(expression.value if taken else expression.otherwise, frame)
         written = " ".join(expression.span.text.split())
         note = "; ".join(filter(None, [inner.note, str(condition(expression.condition, frame))]))
@@ -87,7 +87,7 @@ def _product(
     left: ast.Expression, right: ast.Expression, frame: Frame
 ) -> tuple[tuple[str, ...], Any]:
     """A product that the text of a table does not write: its steps, and what it comes to."""
-    a, b = frame.trace[id(left)], frame.trace[id(right)]
+    a, b = frame.trace[left], frame.trace[right]
     exact = numbers.calculate("*", a, b)
     written = f"{_grouped(left)} * {_grouped(right)}"
     return _distinct((written, f"{describe(a)} * {describe(b)}", describe(exact))), exact
@@ -129,7 +129,7 @@ def _chain(expression: ast.Expression, frame: Frame) -> tuple[str, ...]:
     if not _is_leaf(expression, frame):
         computed = _replaced(expression, frame, _is_computed(expression))
     written = " ".join(expression.span.text.split())
-    return _distinct((written, filled, computed, value_text(frame.trace[id(expression)])))
+    return _distinct((written, filled, computed, value_text(frame.trace[expression])))
 
 
 def _distinct(steps: tuple[str, ...]) -> tuple[str, ...]:
@@ -142,22 +142,22 @@ def _is_leaf(node: ast.Node, frame: Frame) -> bool:
 
 def _is_computed(whole: ast.Expression) -> Callable[[ast.Node, Frame], bool]:
     """What is put in as a number: leaves, functions inside, and what functions outside get."""
-    outer: set[int] = set()
+    outer: set[ast.Node] = set()
     if isinstance(whole, ast.Call):
-        outer = {id(argument.value) for argument in whole.arguments}
+        outer = {argument.value for argument in whole.arguments}
 
     def chosen(node: ast.Node, frame: Frame) -> bool:
         if node is whole:
             return False
-        return _is_leaf(node, frame) or id(node) in outer or isinstance(node, ast.Call)
+        return _is_leaf(node, frame) or node in outer or isinstance(node, ast.Call)
 
     return chosen
 
 
 def _is_function(call: ast.Call, frame: Frame) -> bool:
     """Whether a call is one of a function on numbers, and not of a block or an operation."""
-    return numbers.is_number(frame.trace.get(id(call))) and all(
-        numbers.is_number(frame.trace.get(id(a.value))) for a in call.arguments
+    return numbers.is_number(frame.trace.get(call)) and all(
+        numbers.is_number(frame.trace.get(a.value)) for a in call.arguments
     )
 
 
@@ -169,7 +169,7 @@ def _replaced(
     parts: list[str] = []
     at = span.start
     for piece in _pieces(expression, frame, chosen):
-        value = frame.trace[id(piece)]
+        value = frame.trace[piece]
         text = value_text(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
             text = f"({text})"
@@ -183,7 +183,7 @@ def _pieces(
     node: ast.Node, frame: Frame, chosen: Callable[[ast.Node, Frame], bool]
 ) -> Iterator[ast.Node]:
     """The outermost pieces that are chosen and have a value, in the order of the text."""
-    if id(node) in frame.trace and chosen(node, frame) and not _is_operation(node, frame):
+    if node in frame.trace and chosen(node, frame) and not _is_operation(node, frame):
         yield node
         return
     inner: list[ast.Node] = []
@@ -197,7 +197,7 @@ def _pieces(
 
 def _is_operation(node: ast.Node, frame: Frame) -> bool:
     """Whether a piece stands for an operation or a tensor, which say more by their names."""
-    value = frame.trace[id(node)]
+    value = frame.trace[node]
     return isinstance(value, Value) or hasattr(value, "callee") or value is None
 
 

@@ -144,7 +144,7 @@ def _default(line: ast.Default, frame: Frame) -> Iterator[Fact]:
     operation = _primitive(line.call, frame)
     for argument in line.call.arguments:
         value = argument.value
-        if id(value) in frame.trace:
+        if value in frame.trace:
             told = equation(value, frame)
         else:
             told = Equation((" ".join(value.span.text.split()),))
@@ -161,12 +161,12 @@ def _default(line: ast.Default, frame: Frame) -> Iterator[Fact]:
 def _numbers(body: tuple[ast.Statement, ...], frame: Frame) -> Iterator[Fact]:
     """The `let`, `require` and `warn` lines."""
     for line in body:
-        if isinstance(line, ast.Let) and id(line.value) in frame.trace:
+        if isinstance(line, ast.Let) and line.value in frame.trace:
             yield Fact(line.name, equation(line.value, frame), "", _at(line.span))
-        elif isinstance(line, ast.Require) and id(line.condition) in frame.trace:
+        elif isinstance(line, ast.Require) and line.condition in frame.trace:
             yield Fact("require", condition(line.condition, frame), "holds", _at(line.span))
-        elif isinstance(line, ast.Warn) and id(line.condition) in frame.trace:
-            holds = frame.trace[id(line.condition)]
+        elif isinstance(line, ast.Warn) and line.condition in frame.trace:
+            holds = frame.trace[line.condition]
             origin = "told" if holds else "not told"
             yield Fact("warn", condition(line.condition, frame), origin, _at(line.span))
 
@@ -185,7 +185,7 @@ def _lines(body: tuple[ast.Statement, ...], frame: Frame) -> Iterator[Section]:
 def _rounds(line: ast.Repeat, frame: Frame) -> Iterator[Section]:
     """The lines of each round; rounds one after the other that agree are told together."""
     told: list[tuple[list[int], object, list[Section]]] = []
-    for i, inner in enumerate(frame.loops.get(id(line), [])):
+    for i, inner in enumerate(frame.loops.get(line, [])):
         numbers = tuple(_numbers(line.body, inner))
         sections = [s._replace(facts=(*numbers, *s.facts)) for s in _lines(line.body, inner)]
         key = [_content(section) for section in sections]
@@ -216,7 +216,7 @@ def _line(line: ast.Assign | ast.Return, frame: Frame) -> Section:
     rows = tuple(
         _row(stage, title, table, frame)
         for table in tables_of
-        for stage in frame.loops.get(id(table), [])
+        for stage in frame.loops.get(table, [])
     )
     return Section(
         title,
@@ -252,22 +252,22 @@ def _uncommented(text: str) -> str:
 
 def _facts(values: object, frame: Frame) -> Iterator[Fact]:
     """The computed arguments and the conditions in a line, in the order of the text."""
-    inside: set[int] = set()
+    inside: set[ast.Node] = set()
     for node in ast.walk(values):
         if isinstance(node, ast.Stages):
-            inside.update(id(inner) for inner in ast.walk(node))
+            inside.update(inner for inner in ast.walk(node))
     for node in ast.walk(values):
-        if id(node) in inside:
+        if node in inside:
             continue
         if isinstance(node, ast.Guard | ast.Conditional):
-            if id(node.condition) in frame.trace:
+            if node.condition in frame.trace:
                 yield _guard(node, frame)
-        elif isinstance(node, ast.Call) and id(node) not in inside:
+        elif isinstance(node, ast.Call) and node not in inside:
             yield from _arguments(node, frame)
 
 
 def _guard(node: ast.Guard | ast.Conditional, frame: Frame) -> Fact:
-    taken = frame.trace[id(node.condition)]
+    taken = frame.trace[node.condition]
     told = condition(node.condition, frame)
     if isinstance(node, ast.Guard):
         outcome = "taken" if taken else "left out"
@@ -280,10 +280,10 @@ def _guard(node: ast.Guard | ast.Conditional, frame: Frame) -> Fact:
 def _arguments(call: ast.Call, frame: Frame) -> Iterator[Fact]:
     """The arguments of a call that are computed rather than written or passed on."""
     bound = frame.names.get(call.name)
-    planned = frame.facts.get((id(call), getattr(bound, "callee", None)))
+    planned = frame.facts.get((call, getattr(bound, "callee", None)))
     for argument in getattr(planned, "arguments", ()):
         expression = argument.expression
-        if argument.slot < 0 and _is_computed(expression) and id(expression) in frame.trace:
+        if argument.slot < 0 and _is_computed(expression) and expression in frame.trace:
             yield Fact(f"{call.name} {argument.parameter}", equation(expression, frame))
 
 
@@ -337,7 +337,7 @@ def _repeats(stage: Stage, table: ast.Stages, frame: Frame) -> Iterator[Fact]:
         return
     n = entries["n"]
     told, origin = equation(n.value, frame), origins["n"]
-    if "depth" in entries and id(entries["depth"].value) in frame.trace:
+    if "depth" in entries and entries["depth"].value in frame.trace:
         depth = entries["depth"].value
         rule = entries.get("depth_round")
         nearest = rule is not None and rule.value.span.text.strip() == "nearest"
@@ -371,14 +371,14 @@ def _cell(
     origins: dict[str, str],
 ) -> tuple[Equation, str]:
     frame, value = repeat.frame, repeat.arguments[name]
-    if id(entry.value) not in frame.trace:  # a word
+    if entry.value not in frame.trace:  # a word
         return Equation((value_text(value),)), origins[name]
     width = entries.get("width")
-    if name != "c" or width is None or id(width.value) not in frame.trace:
+    if name != "c" or width is None or width.value not in frame.trace:
         return equation(entry.value, frame), origins[name]
     divisor = DIVISOR
-    if "divisor" in entries and id(entries["divisor"].value) in frame.trace:
-        divisor = frame.trace[id(entries["divisor"].value)]
+    if "divisor" in entries and entries["divisor"].value in frame.trace:
+        divisor = frame.trace[entries["divisor"].value]
     told = scaled(entry.value, width.value, divisor, value, frame)
     return told, f"{origins[name]}; {_scaler('width', origins)}"
 
@@ -404,7 +404,7 @@ def _left_to_default(name: str, repeat: RowRepeat) -> Fact | None:
         return Fact(name, Equation((value_text(said[name]),)), f"default {callee.name}(...)")
     if isinstance(made, Scope):
         parameter = next(p for p in made.unit.numbers if p.name == name)
-        if parameter.default is None or id(parameter.default) not in made.frame.trace:
+        if parameter.default is None or parameter.default not in made.frame.trace:
             return None
         told = equation(parameter.default, made.frame)
         return Fact(name, told, f"default of {made.unit.name}", _at(parameter.span))
@@ -443,7 +443,7 @@ def inside(scope: Scope, prefix: str = "") -> Iterator[Fact]:
 def _body(body: tuple[ast.Statement, ...], frame: Frame, prefix: str) -> Iterator[Fact]:
     for line in body:
         if isinstance(line, ast.Repeat):
-            for i, inner in enumerate(frame.loops.get(id(line), [])):
+            for i, inner in enumerate(frame.loops.get(line, [])):
                 yield from _body(line.body, inner, f"{prefix}[{i}] ")
             continue
         for fact in _numbers((line,), frame):
@@ -462,7 +462,7 @@ def _body(body: tuple[ast.Statement, ...], frame: Frame, prefix: str) -> Iterato
         for node in ast.walk(values):
             if not isinstance(node, ast.Stages):
                 continue
-            for stage in frame.loops.get(id(node), []):
+            for stage in frame.loops.get(node, []):
                 row = f"{name}.{stage.name}"
                 cells = _cells(stage, node) if stage.repeats else ()
                 for fact in (*_repeats(stage, node, frame), *cells):
@@ -505,7 +505,7 @@ def explain_part(graph: Graph, name: str) -> Section | None:
             return _scope_section(graph, scope)
     labels = graph.node_names()
     for node in graph.nodes:
-        if labels[id(node)] == name:
+        if labels[node] == name:
             return _node_section(name, node)
     return None
 
@@ -562,13 +562,13 @@ def _given(scope: Scope, frame: Frame | None) -> Iterator[Fact]:
         told = Equation((value_text(scope.arguments[name]),))
         if written is not None:
             place = _at(written.span)
-            if frame is not None and id(written) in frame.trace:
+            if frame is not None and written in frame.trace:
                 full = equation(written, frame)
                 # A row scales what its cell says, and strides are those of the first repeat.
                 if full.value == told.value:
                     told = full
             yield Fact(name, told, "argument", place)
-        elif parameter.default is not None and id(parameter.default) in scope.frame.trace:
+        elif parameter.default is not None and parameter.default in scope.frame.trace:
             told = equation(parameter.default, scope.frame)
             yield Fact(name, told, f"default of {scope.unit.name}", _at(parameter.span))
         else:
@@ -604,7 +604,7 @@ def _node_section(name: str, node: Node) -> Section:
 
 
 def _made(values: object, frame: Frame) -> Iterable[Scope]:
-    found = (frame.made.get(id(node)) for node in ast.walk(values))
+    found = (frame.made.get(node) for node in ast.walk(values))
     return [made for made in found if isinstance(made, Scope)]
 
 

@@ -26,7 +26,7 @@ def as_text(graph: Graph, sections: list[Section]) -> str:
     return "\n".join(printable(line).rstrip() for line in lines)
 
 
-def _section(section: Section, level: int, names: dict[int, str]) -> Iterator[str]:
+def _section(section: Section, level: int, names: dict[Node, str]) -> Iterator[str]:
     indent = "  " * level
     head = f"{indent}{section.title}"
     if section.text.startswith(f"{section.title} ="):
@@ -56,7 +56,7 @@ def _behind(fact: Fact, place: str) -> str:
     return told
 
 
-def _table(section: Section, indent: str, names: dict[int, str]) -> Iterator[str]:
+def _table(section: Section, indent: str, names: dict[Node, str]) -> Iterator[str]:
     """The primitives with shapes and costs."""
     rows = [("", "", "input", "output", "parameters", "MACs")]
     rows += [cells(node, names, section.prefix) for node in section.nodes]
@@ -71,9 +71,9 @@ def _table(section: Section, indent: str, names: dict[int, str]) -> Iterator[str
         yield indent + "  ".join([*left, *right])
 
 
-def cells(node: Node, names: dict[int, str], prefix: str) -> tuple[str, str, str, str, str, str]:
+def cells(node: Node, names: dict[Node, str], prefix: str) -> tuple[str, str, str, str, str, str]:
     """A primitive as a row of text."""
-    name = names[id(node)]
+    name = names[node]
     if prefix and name.startswith(prefix + "."):
         name = name.removeprefix(prefix)
     return (
@@ -97,7 +97,7 @@ def as_json(graph: Graph, sections: list[Section]) -> str:
     return json.dumps(content, indent=1)
 
 
-def _data(section: Section, names: dict[int, str]) -> dict[str, Any]:
+def _data(section: Section, names: dict[Node, str]) -> dict[str, Any]:
     return {
         "title": section.title,
         "text": section.text,
@@ -115,7 +115,7 @@ def _data(section: Section, names: dict[int, str]) -> dict[str, Any]:
         ],
         "primitives": [
             {
-                "name": names[id(node)],
+                "name": names[node],
                 "operation": item_text(node),
                 "inputs": [list(value.shape) for value in node.inputs],
                 "outputs": [list(value.shape) for value in node.outputs],

@@ -100,7 +100,7 @@ class Summary:
                 yield from self._tree(inner, level + 1, row.block or row.name)
 
     def _line(self, row: Row, level: int, label: str) -> Line:
-        return Line(row, level, label, self.sights.get(id(row.outputs[0]), ()))
+        return Line(row, level, label, self.sights.get(row.outputs[0], ()))
 
     def bytes(self, numbers: int) -> int:
         """What activations take, of so many numbers for one sample."""

@@ -39,8 +39,8 @@ class Edge:
     def leaves(self) -> tuple[int, int]:
         """At which of how many places it leaves its tail."""
         ports = list(self.tail.ports_out)
-        if id(self.value) in ports:
-            return ports.index(id(self.value)), len(ports)
+        if self.value in ports:
+            return ports.index(self.value), len(ports)
         if self.tail.form == "operation":
             return self.value.index, len(self.tail.shapes)
         return 0, 1
@@ -49,7 +49,7 @@ class Edge:
     def enters(self) -> tuple[int, int]:
         """At which of how many places it enters its head."""
         ports = list(self.head.ports_in)
-        return (ports.index(id(self.value)), len(ports)) if id(self.value) in ports else (0, 1)
+        return (ports.index(self.value), len(ports)) if self.value in ports else (0, 1)
 
 
 class Box:
@@ -81,8 +81,8 @@ class Box:
         self.parent: Box | None = None
         self.children: list[Box] = []
         self.edges: list[Edge] = []
-        self.ports_in: dict[int, Box] = {}
-        self.ports_out: dict[int, Box] = {}
+        self.ports_in: dict[Value, Box] = {}
+        self.ports_out: dict[Value, Box] = {}
         self.params = self.macs = 0
         self.repeats = 1
         """How many equal ones it stands for, or how often it repeats a block."""
@@ -134,20 +134,20 @@ class _Builder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.costs = costs.by_scope(graph)
-        self.living = set(map(id, graph.inference_nodes()))
-        self.homes: dict[int, Box] = {}
+        self.living = set(graph.inference_nodes())
+        self.homes: dict[Node | Value, Box] = {}
         """The box that gives a value, by the value's id."""
-        self.scopes: dict[int, Scope] = {}
-        self.known: set[tuple[int, int, int]] = set()
-        self.items: dict[Scope, dict[int, Item]] = {graph.root: {}}
+        self.scopes: dict[Box, Scope] = {}
+        self.known: set[tuple[Box, Box, Value]] = set()
+        self.items: dict[Scope, dict[Item, Item]] = {graph.root: {}}
         for node in graph.nodes:
             item: Item = node
             scope: Scope | None = node.scope
             while scope is not None:
                 held = self.items.setdefault(scope, {})
-                if id(item) in held:
+                if item in held:
                     break
-                held[id(item)] = item
+                held[item] = item
                 item, scope = scope, scope.parent
 
     def network(self) -> Box:
@@ -157,7 +157,7 @@ class _Builder:
         for value in graph.inputs:
             box = Box("input", "input", value.name, "input")
             box.shapes = [shape_text(value.shape)]
-            self.homes[id(value)] = box
+            self.homes[value] = box
             top.children.append(box)
         parts = [(part.name, list(part.items)) for part in costs.parts(graph)]
         groups = [self._group(name, items) for name, items in self._untangled(parts)]
@@ -173,9 +173,9 @@ class _Builder:
         self._finish(top)
         for node in graph.nodes:
             for value in node.inputs:
-                self._connect(self.homes[id(value)], self.homes[id(node)], value)
+                self._connect(self.homes[value], self.homes[node], value)
         for output, box in outputs:
-            self._connect(self.homes[id(output.value)], box, output.value)
+            self._connect(self.homes[output.value], box, output.value)
         for box in reversed(list(top.walk())):
             self._order_ports(box)
         return top
@@ -184,17 +184,17 @@ class _Builder:
 
     def _untangled(self, parts: list[tuple[str, list[Item]]]) -> list[tuple[str, list[Item]]]:
         """Lines as they are; those of a loop, which depend on each other in turns, in runs."""
-        names = {id(item): i for i, (_, items) in enumerate(parts) for item in items}
+        names = {item: i for i, (_, items) in enumerate(parts) for item in items}
         flows = set()
-        producers = {id(v): id(i) for i in self.items[self.graph.root].values() for v in _gives(i)}
+        producers = {v: i for i in self.items[self.graph.root].values() for v in _gives(i)}
         for item in self.items[self.graph.root].values():
             for value in self._takes(item):
-                if id(value) in producers:
-                    flows.add((names[producers[id(value)]], names[id(item)]))
+                if value in producers:
+                    flows.add((names[producers[value]], names[item]))
         if is_ordered(len(parts), flows):
             return parts
         found = []
-        for i, run in groupby(self.items[self.graph.root].values(), lambda item: names[id(item)]):
+        for i, run in groupby(self.items[self.graph.root].values(), lambda item: names[item]):
             found.append((parts[i][0], list(run)))
         return found
 
@@ -205,13 +205,13 @@ class _Builder:
         return [value for inner in self.items[item].values() for value in self._takes(inner)]
 
     def _flows(self, boxes: list[Box]) -> set[tuple[int, int]]:
-        index = {id(inner): i for i, box in enumerate(boxes) for inner in box.walk()}
+        index = {inner: i for i, box in enumerate(boxes) for inner in box.walk()}
         return {
-            (index[id(self.homes[id(value)])], index[id(self.homes[id(node)])])
+            (index[self.homes[value]], index[self.homes[node]])
             for node in self.graph.nodes
             for value in node.inputs
-            if id(self.homes[id(value)]) in index
-            and index[id(self.homes[id(value)])] != index[id(self.homes[id(node)])]
+            if self.homes[value] in index
+            and index[self.homes[value]] != index[self.homes[node]]
         }
 
     def _group(self, name: str, items: list[Item]) -> Box:
@@ -243,16 +243,16 @@ class _Builder:
         box = Box("operation", family, operation.name, _arguments(node), node.span)
         box.path, box.what = name, operation.name
         box.params = operation.parameter_count
-        box.macs = operation.macs if id(node) in self.living else 0
-        box.training = id(node) not in self.living
+        box.macs = operation.macs if node in self.living else 0
+        box.training = node not in self.living
         box.shapes = list(map(shape_text, operation.outputs))
         box.arguments = [(p, describe(getattr(operation, p))) for p in operation.parameters]
         box.weights = [
             (f"{name}.{w.name}", shape_text(w.shape) or "scalar") for w in operation.weights
         ]
-        self.homes[id(node)] = box
+        self.homes[node] = box
         for value in node.outputs:
-            self.homes[id(value)] = box
+            self.homes[value] = box
         return box
 
     def _use(self, scope: Scope) -> Box:
@@ -265,11 +265,11 @@ class _Builder:
             for p in unit.numbers
             if p.name in scope.arguments
         ]
-        stages = {id(repeat.made): stage for stage in _stages(scope.frame) for repeat in
+        stages = {repeat.made: stage for stage in _stages(scope.frame) for repeat in
                   stage.repeats}  # fmt: skip
         runs: list[tuple[Stage | None, list[Item]]] = []
         for item in self.items[scope].values():
-            stage = stages.get(id(item))
+            stage = stages.get(item)
             if stage is None or not runs or runs[-1][0] is not stage:
                 runs.append((stage, []))
             runs[-1][1].append(item)
@@ -279,7 +279,7 @@ class _Builder:
         cost = self.costs[scope]
         box.params, box.macs = cost.params, cost.macs
         box.training = all(child.training for child in box.children)
-        self.scopes[id(box)] = scope
+        self.scopes[box] = scope
         return box
 
     def _sum(self, box: Box) -> None:
@@ -308,32 +308,32 @@ class _Builder:
             self._add(outer, self._port(outer, outer.ports_in, value), inner, value)
         self._add(container, tails[-1], heads[-1], value)
 
-    def _port(self, outer: Box, ports: dict[int, Box], value: Value) -> Box:
-        port = ports.setdefault(id(value), Box("port", "port", ""))
+    def _port(self, outer: Box, ports: dict[Value, Box], value: Value) -> Box:
+        port = ports.setdefault(value, Box("port", "port", ""))
         port.parent = outer
         port.shapes = [shape_text(value.shape)]
         return port
 
     def _order_ports(self, box: Box) -> None:
         """Ports as the block's text has them; those of a group as the blocks in it."""
-        scope = self.scopes.get(id(box))
+        scope = self.scopes.get(box)
         ways_in = [key for child in box.children for key in child.ports_in]
         ways_out = [key for child in box.children for key in child.ports_out]
         if scope is not None:
-            ways_in = [id(value) for value in tensors(scope.inputs)]
-            ways_out = [id(value) for value in tensors(scope.outputs)]
+            ways_in = list(tensors(scope.inputs))
+            ways_out = list(tensors(scope.outputs))
             slots = scope.unit.tensors
             for slot, given in zip(slots, scope.inputs) if len(slots) > 1 else ():
                 for value in tensors(given):
-                    if id(value) in box.ports_in:
-                        box.ports_in[id(value)].name = slot.name
+                    if value in box.ports_in:
+                        box.ports_in[value].name = slot.name
         box.ports_in = _first(box.ports_in, ways_in)
         box.ports_out = _first(box.ports_out, ways_out)
         if box.ports_out:
             box.shapes = [shape for port in box.ports_out.values() for shape in port.shapes]
 
     def _add(self, container: Box, tail: Box, head: Box, value: Value) -> None:
-        key = (id(tail), id(head), id(value))
+        key = (tail, head, value)
         if key not in self.known:
             self.known.add(key)
             container.edges.append(Edge(tail, head, value))
@@ -373,6 +373,6 @@ def _arguments(node: Node) -> str:
     return labels.item_text(node).removeprefix(node.operation.name).lstrip()
 
 
-def _first(ports: dict[int, Box], keys: list[int]) -> dict[int, Box]:
+def _first(ports: dict[Value, Box], keys: list[Value]) -> dict[Value, Box]:
     """The ports in the order of these keys, then the others."""
     return {key: ports[key] for key in dict.fromkeys([*keys, *ports]) if key in ports}

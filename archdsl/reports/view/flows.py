@@ -27,10 +27,10 @@ def _source(edge: Edge, container: Box, open_boxes: set[Box]) -> Box:
             edge = next(
                 e
                 for e in container.edges
-                if e.head is inner and inner.ports_in[id(e.value)] is tail
+                if e.head is inner and inner.ports_in[e.value] is tail
             )
         else:
-            port = tail.ports_out[id(edge.value)]
+            port = tail.ports_out[edge.value]
             container = tail
             edge = next(e for e in container.edges if e.head is port)
         tail = edge.tail

@@ -33,28 +33,28 @@ class _Edges:
     """The edges in a box by what they lead to, and by where they come from."""
 
     def __init__(self, container: Box) -> None:
-        self.into: dict[int, list[Edge]] = {}
-        self.out_of: dict[int, list[Edge]] = {}
+        self.into: dict[Box, list[Edge]] = {}
+        self.out_of: dict[Box, list[Edge]] = {}
         for edge in container.edges:
-            self.into.setdefault(id(edge.head), []).append(edge)
-            self.out_of.setdefault(id(edge.tail), []).append(edge)
+            self.into.setdefault(edge.head, []).append(edge)
+            self.out_of.setdefault(edge.tail, []).append(edge)
 
     def only_source(self, box: Box) -> Box | None:
         """The box that gives all that a box takes, and gives nothing to others."""
-        tails = {edge.tail for edge in self.into.get(id(box), ())}
+        tails = {edge.tail for edge in self.into.get(box, ())}
         if len(tails) != 1:
             return None
         (tail,) = tails
-        alone = all(edge.head is box for edge in self.out_of[id(tail)])
+        alone = all(edge.head is box for edge in self.out_of[tail])
         return tail if alone else None
 
     def shapes(self, box: Box) -> list[tuple[tuple[int, int], str]]:
         """What flows into a box, and where."""
-        return sorted((edge.enters, edge.shape) for edge in self.into.get(id(box), ()))
+        return sorted((edge.enters, edge.shape) for edge in self.into.get(box, ()))
 
     def links(self, tail: Box, head: Box) -> list[Any]:
         """Which ways out of one box lead to which ways into the next."""
-        edges = self.into.get(id(head), ())
+        edges = self.into.get(head, ())
         return sorted((edge.leaves, edge.enters) for edge in edges if edge.tail is tail)
 
 

@@ -107,10 +107,10 @@ class Geometry:
 
     def _leaves(self, edge: Edge) -> float:
         """Where an edge leaves its tail, from its axis: under the port of an open box."""
-        return self._meets(edge.tail, edge.tail.ports_out.get(id(edge.value)), edge.leaves)
+        return self._meets(edge.tail, edge.tail.ports_out.get(edge.value), edge.leaves)
 
     def _enters(self, edge: Edge) -> float:
-        return self._meets(edge.head, edge.head.ports_in.get(id(edge.value)), edge.enters)
+        return self._meets(edge.head, edge.head.ports_in.get(edge.value), edge.enters)
 
     def _meets(self, box: Box, port: Box | None, place: tuple[int, int]) -> float:
         if port is not None and box in self.open:
@@ -132,9 +132,9 @@ class Geometry:
             self._place(item, left + grid.axes[column], top + grid.tops[row] + over)
         for edge, way, ends in zip(box.edges, grid.slots.ways, grid.ends):
             self.paths.append((edge, self._path(grid, edge, way, ends, left, top)))
-        shown = set(map(id, labelled(box)))
+        shown = set(labelled(box))
         for edge, (start, _) in zip(box.edges, grid.ends):
-            if id(edge) in shown:
+            if edge in shown:
                 tail = self.spots[edge.tail]
                 self.labels.append((edge, left + start + 5, tail.y + tail.height + 12))
 
@@ -168,7 +168,7 @@ class Geometry:
 
 def leaving(edge: Edge) -> Hashable:
     """What pieces of edges under their tails are one: those of one tensor."""
-    return "leaving", edge.tail, id(edge.value)
+    return "leaving", edge.tail, edge.value
 
 
 def arriving(edge: Edge) -> Hashable:
@@ -276,7 +276,7 @@ def labelled(container: Box) -> Iterator[Edge]:
         entering.setdefault(edge.head, set()).add(edge.shape)
     seen = set()
     for edge in container.edges:
-        key = (edge.tail, id(edge.value))
+        key = (edge.tail, edge.value)
         same = edge.tail.form == "operation" and edge.shape in entering.get(edge.tail, ())
         if key not in seen and "port" not in (edge.tail.form, edge.head.form) and not same:
             seen.add(key)

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from archdsl.ir.graph import Value
 from archdsl.reports.view import colours, geometry, tracks
 from archdsl.reports.view.boxes import Box
 from archdsl.reports.view.geometry import (
@@ -104,7 +105,7 @@ class _Writer:
     def __init__(self, open_boxes: set[Box], wide: float) -> None:
         self.open = open_boxes
         self.wide = wide
-        self.values: dict[int, int] = {}
+        self.values: dict[Value, int] = {}
 
     def box(self, box: Box) -> dict[str, Any]:
         """A box with all in it."""
@@ -141,21 +142,21 @@ class _Writer:
     def _inside(self, box: Box) -> dict[str, Any]:
         slots = slots_of(box)
         items = box.items
-        index = {id(item): i for i, item in enumerate(items)}
-        shown = set(map(id, labelled(box)))
+        index = {item: i for i, item in enumerate(items)}
+        shown = set(labelled(box))
         edges = []
         for edge, way in zip(box.edges, slots.ways):
             edges.append(
                 [
-                    index[id(edge.tail)],
-                    index[id(edge.head)],
-                    self.values.setdefault(id(edge.value), len(self.values)),
+                    index[edge.tail],
+                    index[edge.head],
+                    self.values.setdefault(edge.value, len(self.values)),
                     [*edge.leaves, _port(edge.tail, edge.tail.ports_out, edge.value)],
                     [*edge.enters, _port(edge.head, edge.head.ports_in, edge.value)],
                     way.lane,
                     way.side,
                     edge.shape,
-                    id(edge) in shown,
+                    edge in shown,
                 ]
             )
         return {
@@ -169,7 +170,7 @@ class _Writer:
         }
 
 
-def _port(box: Box, ports: dict[int, Box], value: Any) -> int:
+def _port(box: Box, ports: dict[Value, Box], value: Any) -> int:
     """The place of a port among the items of its box; -1 where there is none."""
-    port = ports.get(id(value))
-    return -1 if port is None else [id(item) for item in box.items].index(id(port))
+    port = ports.get(value)
+    return -1 if port is None else list(box.items).index(port)

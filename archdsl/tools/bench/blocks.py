@@ -64,7 +64,7 @@ class Lines:
         self.blocks: list[tuple[costs.Part, int]] = []
         """Each with its depth, in order."""
         self._nodes = nodes
-        self._places: list[dict[int, int]] = [{}, {}]
+        self._places: list[dict[Node | Scope, int]] = [{}, {}]
         for part in costs.parts(graph):
             self._add(part, 0)
             for inner in part.parts:
@@ -72,7 +72,7 @@ class Lines:
 
     def _add(self, part: costs.Part, depth: int) -> None:
         for item in part.items:
-            self._places[depth][id(item)] = len(self.blocks)
+            self._places[depth][item] = len(self.blocks)
         self.blocks.append((part, depth))
 
     def of(self, kernel: str) -> list[int]:
@@ -89,7 +89,7 @@ class Lines:
         while scope is not None:
             items.append(scope)
             scope = scope.parent
-        return [places[id(x)] for places in self._places for x in items if id(x) in places]
+        return [places[x] for places in self._places for x in items if x in places]
 
 
 def _runs_of(events: list[dict[str, Any]]) -> list[tuple[float, list[Kernel]]]:

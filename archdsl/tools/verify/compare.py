@@ -387,11 +387,11 @@ def _round_state(module: Any, dtype: str) -> None:
 def _inference_params(network: Network) -> int:
     """Parameters of the operations that an output of inference needs."""
     graph = network.graph
-    needed = {id(output.value) for output in graph.outputs if not output.training}
+    needed = {output.value for output in graph.outputs if not output.training}
     count = 0
     for node in reversed(graph.nodes):
-        if any(id(value) in needed for value in node.outputs):
-            needed.update(map(id, node.inputs))
+        if any(value in needed for value in node.outputs):
+            needed.update(node.inputs)
             count += node.operation.parameter_count
     return count
 
