@@ -265,11 +265,11 @@ class Graph:
         The arguments are those that differ from the defaults. Equal texts are equal networks, but
         for what the names of blocks and the places in the spec are.
         """
-        numbers = {id(value): f"%{i}" for i, value in enumerate(self.values())}
+        numbers = {value: f"%{i}" for i, value in enumerate(self.values())}
         names = self.node_names()
 
         def listed(values: Iterable[Value]) -> str:
-            return ", ".join(numbers[id(value)] for value in values)
+            return ", ".join(numbers[value] for value in values)
 
         lines = [f"graph {self.name}"]
         for value in self.inputs:
@@ -278,7 +278,7 @@ class Graph:
             made, given = listed(node.outputs), listed(node.inputs)
             call = f"{node.operation.name} {given}{_arguments(node.operation)}"
             shapes = ", ".join(shape_text(value.shape) for value in node.outputs)
-            lines.append(f"{made} = {call} : {shapes}  # {names[id(node)]}")
+            lines.append(f"{made} = {call} : {shapes}  # {names[node]}")
         for output in self.outputs:
             kind = "training output" if output.training else "output"
             shape = shape_text(output.value.shape)
