@@ -321,7 +321,7 @@ def test_unknown_runtime() -> None:
 
 
 def test_what_does_not_fit_into_memory() -> None:
-    with pytest.raises(DiagnosticError, match="`one` with a batch of 1000000000 needs") as caught:
+    with pytest.raises(DiagnosticError, match="`one` with batch size 1000000000 needs") as caught:
         bench({"one": small(), "two": small()}, batches=[1, 10**9])
     assert codes(caught) == ["A8009", "A8009"]
 

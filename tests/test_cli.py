@@ -149,7 +149,7 @@ def test_check_takes_folders(command: Command, spec: Path) -> None:
     ]  # fmt: skip
     done = command("check", "empty", "below", "--quiet")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error[A0020]: there is no .arch file in empty\n")
+    assert done.stderr.startswith("error[A0020]: no .arch files in empty or its subfolders\n")
     assert command("check", "below", "--quiet").stderr == ""
 
 

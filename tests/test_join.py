@@ -65,5 +65,5 @@ def test_products_of_matrices_name_all_axes() -> None:
     (problem,) = mistakes("matmul({}, {})", (8, 4, 6), (3, 5, 6))
     assert problem.title.endswith(": 8 and 3 channels, 6 columns and 5 rows")
     (problem,) = mistakes("matmul({}, {})", (8, 4, 6), (8, 5, 6))
-    assert problem.advice == "`-> permute((0, 2, 1))` swaps rows and columns of the second"
+    assert problem.advice == "`-> permute((0, 2, 1))` transposes the second"
     assert mistakes("matmul({}, {})", (8, 4, 6), (8, 5, 6), two="-> permute((0, 2, 1))") == []

@@ -362,7 +362,7 @@ def test_command(command: Command, spec: Path) -> None:
     )
     assert done.stdout == "3.svg: 2 networks, 2 on the front\n"
     assert done.stderr.startswith(
-        "warning[A8008]: `large` is left out: nothing tells its `latency`"
+        "warning[A8008]: `large` is left out: it has no `latency`"
     )
     done = command("plot", "net.arch", "--y", "depth", "-o", "4.svg")
     assert done.stdout == "4.svg: 1 network, 1 on the front\n"

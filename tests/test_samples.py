@@ -103,7 +103,7 @@ def test_check_tries_blocks_and_only_those_that_nothing_uses(
     assert main(["check", "net.arch"]) == 1
     said = capsys.readouterr().err
     assert said.count("error[") == 1 and "net.arch:2:41" in said
-    assert "nothing uses `never`; tried alone, it fails for x: 64x56x56 and all other" in said
+    assert "unused block `never`: fails for x: 64x56x56 and all other sample inputs" in said
 
 
 def test_what_is_wrong_in_every_use_stays_where_it_is_written() -> None:

@@ -690,7 +690,7 @@ def test_a_missing_tensor() -> None:
     network, state = archdsl.load("resnet50"), tv("resnet50")().state_dict()
     for lost, expected in [
         ("fc.bias", "`fc` as 1000x2048 where `logits` is 1000x2048 and a bias"),
-        ("conv1.weight", "has nothing for `stem.0`, 64x3x7x7"),
+        ("conv1.weight", "has no counterpart for `stem.0`, 64x3x7x7"),
         ("layer1.0.bn1.weight", "as a batch norm of 64 without weight where `body.c2.0.main.1` is"),
         ("layer3.1.conv2.weight", "1 of 6 layers that are 256x256x3x3"),
     ]:
@@ -751,7 +751,7 @@ def test_a_wrong_shape() -> None:
 def test_another_network() -> None:
     state = tv("squeezenet1_1")().state_dict()
     assert "it is another network" in told(archdsl.load("resnet50"), state)
-    assert "has nothing for" in told(archdsl.load("resnet50"), {})
+    assert "has no counterpart for" in told(archdsl.load("resnet50"), {})
     text = told(archdsl.load("squeezenet1_0"), state)
     assert "`features.0` as 64x3x3x3 and a bias where `stem.0` is 96x3x7x7 and a bias" in text
 
@@ -787,9 +787,9 @@ def test_maps_are_checked(tmp_path: Path) -> None:
         ("conv1 ->", "A6026"),
         ("# nothing\n\nconv1 -> fisrt.0", "which.map:3:10"),
         ("conv9 -> first.0", "has no layer or module `conv9`"),
-        ("conv1 -> second.0", "`conv1` is 8x3x3x3 and cannot be `second.0`, which is 8x8x3x3"),
-        ("conv2 -> second.0\nconv2 -> third.0", "`conv2` is settled twice"),
-        ("conv2 -> second.0\nconv3 -> second.0", "`second.0` is settled twice"),
+        ("conv1 -> second.0", "`conv1` (8x3x3x3) cannot be mapped to `second.0` (8x8x3x3)"),
+        ("conv2 -> second.0\nconv2 -> third.0", "`conv2` is mapped twice"),
+        ("conv2 -> second.0\nconv3 -> second.0", "`second.0` is mapped twice"),
     ]:
         path.write_text(text)
         assert expected in told(network, state, map=path), text

@@ -24,14 +24,14 @@ class UnexpectedText(Diagnostic):
 
 class UnknownCharacter(Diagnostic):
     code = "A0002"
-    message = "`{character}` is no part of the language"
+    message = "unexpected character `{character}`"
     help = "{hint}"
     where: str
 
 
 class NeverClosed(Diagnostic):
     code = "A0003"
-    message = "this `{opener}` is never closed"
+    message = "`{opener}` is never closed"
     help = "{hint}"
     closer: str
     noticed: int
@@ -39,56 +39,56 @@ class NeverClosed(Diagnostic):
 
 class NothingToClose(Diagnostic):
     code = "A0004"
-    message = "`{closer}` closes nothing"
+    message = "unmatched `{closer}`"
     instead: str = " "
 
 
 class TextNeverClosed(Diagnostic):
     code = "A0005"
-    message = "this text has no closing quote"
-    help = "end it on its line with a quote; write \\n for a line's end in it"
+    message = "missing closing quote"
+    help = "close the text on the same line; write \\n for a line break"
 
 
 class WrongNumber(Diagnostic):
     code = "A0006"
     message = "`{text}` is not a number"
     help = "{hint}"
-    hint: str = "names start with a letter; numbers are written 12, 0.25 or 1e-3"
+    hint: str = "names start with a letter; write numbers as 12, 0.25 or 1e-3"
 
 
 class SecondHeader(Diagnostic):
     code = "A0007"
-    message = "`variants` has one header, and this is a second"
-    help = "give the variant another name than `name`"
+    message = "second header in `variants`"
+    help = "if it is a variant, give it a name other than `name`"
 
 
 class RowBeforeHeader(Diagnostic):
     code = "A0008"
-    message = "this row stands before the header"
+    message = "row before the header"
     help = "begin the table with a line `name ...` that names the columns"
 
 
 class NotAColumn(Diagnostic):
     code = "A0019"
-    message = "a column is named by a parameter, not by `{text}`"
-    help = "columns are parameters of the arch, or `params`, `macs` or `as`"
+    message = "`{text}` cannot name a column"
+    help = "columns are parameters of the arch, `params`, `macs` or `as`"
 
 
 class ReservedWord(Diagnostic):
     code = "A0018"
-    message = "`{word}` is a word of the language; choose another name"
+    message = "`{word}` is a reserved word; choose another name"
 
 
 class UnknownKind(Diagnostic):
     code = "A0009"
-    message = "a parameter can be declared as `tensor`, not as `{kind}`"
-    help = "what holds a number, a word or an operation has no type: write its name alone"
+    message = "a parameter can be declared only as `tensor`, not as `{kind}`"
+    help = "parameters that hold numbers, words or operations have no type: write only the name"
 
 
 class NotUtf8(Diagnostic):
     code = "A0010"
-    message = "this file is not UTF-8: there is the byte {byte}"
-    help = "save it as UTF-8"
+    message = "invalid UTF-8: byte {byte}"
+    help = "save the file as UTF-8"
 
 
 class NoSuchFile(Diagnostic):
@@ -98,24 +98,24 @@ class NoSuchFile(Diagnostic):
 
 class FileTooLarge(Diagnostic):
     code = "A0012"
-    message = "{path}, or all that it uses, is larger than a spec may be ({limit} bytes)"
-    help = "`--limit source-bytes=N` allows more"
+    message = "{path} and the files it uses exceed the size limit of {limit} bytes"
+    help = "raise the limit with `--limit source-bytes=N`"
 
 
 class NotASpecPath(Diagnostic):
     code = "A0013"
-    message = '`use "{path}"`: a used file is named by a relative path that ends in .arch'
+    message = '`use "{path}"`: expected a relative path that ends in .arch'
 
 
 class OutsideTheTree(Diagnostic):
     code = "A0014"
-    message = '`use "{path}"` leads out of the folder of the spec'
-    help = "a spec may use files in its own folder and below it, and the shipped specs"
+    message = '`use "{path}"` leaves the folder of the spec'
+    help = "a spec can use the shipped specs and files in its own folder and below"
 
 
 class FilesUseEachOther(Diagnostic):
     code = "A0015"
-    message = "files use each other in a circle: {chain}"
+    message = "circular `use`: {chain}"
 
 
 class CannotWrite(Diagnostic):
@@ -125,14 +125,14 @@ class CannotWrite(Diagnostic):
 
 class NoSuchSpec(Diagnostic):
     code = "A0017"
-    message = "there is no file {name}, and no shipped spec of that name"
+    message = "{name} is neither a file nor a shipped spec"
     help = "{hint}"
 
 
 class NoSpecs(Diagnostic):
     code = "A0020"
-    message = "there is no .arch file in {path}"
-    help = "name a folder that holds specs, itself or in folders below it"
+    message = "no .arch files in {path} or its subfolders"
+    help = "name a folder that contains specs"
 
 
 # A5: limits
@@ -140,96 +140,98 @@ class NoSpecs(Diagnostic):
 
 class LineTooLong(Diagnostic):
     code = "A5001"
-    message = "a statement of more than {limit} words and signs"
-    help = "give parts of it names of their own; `--limit line-tokens=N` allows more"
+    message = "statement of more than {limit} tokens"
+    help = "split it into named parts, or raise the limit with `--limit line-tokens=N`"
 
 
 class TooManyWords(Diagnostic):
     fatal = True
     code = "A5012"
-    message = "a file of more than {limit} words and signs"
-    help = "a block, a table or a `repeat` says it shorter; `--limit file-tokens=N` allows more"
+    message = "file of more than {limit} tokens"
+    help = "use a block, a table or `repeat`, or raise the limit with `--limit file-tokens=N`"
 
 
 class TooManyOperators(Diagnostic):
     code = "A5011"
-    message = "a statement of more than {limit} operators"
-    help = "give parts of it names of their own; `--limit line-operators=N` allows more"
+    message = "statement of more than {limit} operators"
+    help = "split it into named parts, or raise the limit with `--limit line-operators=N`"
 
 
 class NestedTooDeep(Diagnostic):
     code = "A5002"
-    message = "brackets nested more than {limit} deep"
-    help = "`--limit nesting=N` allows more"
+    message = "brackets nested deeper than {limit}"
+    help = "raise the limit with `--limit nesting=N`"
 
 
 class NumberTooLarge(Diagnostic):
     code = "A5003"
-    message = "no number may be larger than {limit}"
-    help = "`--limit number=N` allows more"
+    message = "number exceeds the limit of {limit}"
+    help = "raise the limit with `--limit number=N`"
 
 
 class TooManyFiles(Diagnostic):
     code = "A5004"
-    message = "this uses more than {limit} files"
-    help = "`--limit files=N` allows more"
+    message = "spec uses more than {limit} files"
+    help = "raise the limit with `--limit files=N`"
 
 
 class ExtendsTooDeep(Diagnostic):
     code = "A5005"
-    message = "definitions extend each other more than {limit} deep"
-    help = "`--limit extensions=N` allows more"
+    message = "`extends` chain longer than {limit}"
+    help = "raise the limit with `--limit extensions=N`"
 
 
 class TooMuchWork(Diagnostic):
     fatal = True
     code = "A5006"
-    message = "this takes more than {limit} steps to work out"
-    help = "`--limit work=N` allows more"
+    message = "evaluation takes more than {limit} steps"
+    help = "raise the limit with `--limit work=N`"
 
 
 class TooManyItems(Diagnostic):
     code = "A5010"
-    message = "{count} items, with those inside of them, are more than a list may have ({limit})"
-    help = "`--limit items=N` allows more"
+    message = "list of {count} items, nested ones included, exceeds the limit of {limit}"
+    help = "raise the limit with `--limit items=N`"
 
 
 class TooManyRepeats(Diagnostic):
     code = "A5007"
-    message = "{count} repeats are more than a network may have ({limit})"
-    help = "`--limit repeats=N` allows more"
+    message = "{count} repeats exceed the limit of {limit}"
+    help = "raise the limit with `--limit repeats=N`"
 
 
 class TooManyOperations(Diagnostic):
     fatal = True
     code = "A5008"
-    message = "this network has more than {limit} operations"
-    help = "`--limit operations=N` allows more"
+    message = "network of more than {limit} operations"
+    help = "raise the limit with `--limit operations=N`"
 
 
 class ExpandsTooDeep(Diagnostic):
     fatal = True
     code = "A5009"
-    message = "blocks within blocks more than {limit} deep"
-    help = "`--limit expansion=N` allows more"
+    message = "blocks nested deeper than {limit}"
+    help = "raise the limit with `--limit expansion=N`"
 
 
 class TooManyParameters(Diagnostic):
     code = "A5013"
-    message = "{count} parameters are more than are written to a file ({limit})"
-    help = "`--limit parameters=N` allows more, `--no-weights` needs none"
+    message = "cannot write {count} parameters to a file: the limit is {limit}"
+    help = (
+        "raise the limit with `--limit parameters=N`, or leave the weights out with `--no-weights`"
+    )
 
 
 class TooManyConstants(Diagnostic):
     code = "A5015"
-    message = "`{operation}` would take {count} numbers beside the weights; a file may have {limit}"
-    help = "a smaller size or kernel takes fewer; `--limit constants=N` allows more"
+    message = "`{operation}` adds {count} constants to the file, more than the limit of {limit}"
+    help = "use a smaller size or kernel, or raise the limit with `--limit constants=N`"
 
 
 class TooManyTensors(Diagnostic):
     code = "A5014"
-    message = "{path} has {count} tensors, and may have no more than {limit}"
-    help = "`--limit tensors=N` allows more"
+    message = "{path} has {count} tensors, more than the limit of {limit}"
+    help = "raise the limit with `--limit tensors=N`"
 
 
 # A2: numbers and values
@@ -245,52 +247,52 @@ class WrongValue(Diagnostic):
 
 class NotWhole(Diagnostic):
     code = "A2002"
-    message = "expected {expected}{subject}, and {value} is not whole"
+    message = "expected {expected}{subject}, but {value} is not an integer"
     help = "round it: round(...), floor(...), ceil(...) or divisible(..., 8)"
     subject: str = ""
 
 
 class WrongAxes(Diagnostic):
     code = "A2003"
-    message = "{value} has {count} numbers, and {axes}"
-    help = "write one number for all axes, or one for each"
+    message = "{value} has {count} numbers, but {axes}"
+    help = "write one number for all axes, or one per axis"
 
 
 class TooLarge(Diagnostic):
     code = "A2004"
-    message = "{value} is larger than anything a network can hold ({limit})"
+    message = "{value} exceeds the largest possible size ({limit})"
 
 
 class ExactlyOne(Diagnostic):
     code = "A2021"
     message = "`{callee}` takes exactly one of {options}; given: {given}"
-    help = "write one of them"
+    help = "give one of them"
 
 
 class NoEffect(Diagnostic):
     code = "A2022"
     message = "`{parameter}` of `{callee}` has no effect with {other}"
-    help = "leave `{parameter}` out"
+    help = "remove `{parameter}`"
 
 
 class CannotKeep(Diagnostic):
     code = "A2023"
     message = (
-        "p=keep adds d * (k - 1) / 2 on each side, and {dilation} * ({kernel} - 1) / 2 = {half}"
-        " is not whole"
+        "p=keep pads each side by d * (k - 1) / 2, but {dilation} * ({kernel} - 1) / 2 = {half}"
+        " is not an integer"
     )
-    help = "use an odd kernel, p=same (one more after than before), p=valid or a number"
+    help = "use an odd kernel, p=same (pads one more at the end), p=valid or a number"
 
 
 class NoSuchNumber(Diagnostic):
     code = "A2005"
-    message = "{text} is no number"
-    help = "a condition can keep it out: a / b if b != 0 else 0"
+    message = "{text} is undefined"
+    help = "guard it with a condition: a / b if b != 0 else 0"
 
 
 class WrongOperands(Diagnostic):
     code = "A2006"
-    message = "`{operator}` does not join {kinds}"
+    message = "`{operator}` cannot combine {kinds}"
 
 
 class WrongArguments(Diagnostic):
@@ -300,50 +302,50 @@ class WrongArguments(Diagnostic):
 
 class NotACondition(Diagnostic):
     code = "A2008"
-    message = "a condition is true or false, and this is {what}"
+    message = "expected a condition (true or false), not {what}"
     help = "compare it: ... > 0, or ... != none"
 
 
 class NotAList(Diagnostic):
     code = "A2009"
-    message = "only a list has items, and this is {what}"
+    message = "only lists can be indexed, and this is {what}"
     help = "{hint}"
 
 
 class NoSuchItem(Diagnostic):
     code = "A2010"
-    message = "there is no item {index} in a list of {count}"
-    help = "items are counted from 0 to {last}; [-1] is the last"
+    message = "index {index} is out of range for a list of {count}"
+    help = "indices run from 0 to {last}; -1 is the last item"
 
 
 class TextAsValue(Diagnostic):
     code = "A2011"
-    message = "a text is no value"
-    help = "words such as same or bilinear are written without quotes"
+    message = "text cannot be a value"
+    help = "write words such as same or bilinear without quotes"
 
 
 class OpenChoice(Diagnostic):
     code = "A2012"
-    message = "a choice that is left open"
-    help = "settle it before building: write one of its values"
+    message = "unresolved choice"
+    help = "replace it with one of its values before building"
 
 
 class TensorInLet(Diagnostic):
     code = "A2013"
-    message = "`let` names numbers and operations, and `{name}` would be a tensor"
-    help = "write it without let: {name} = ..."
+    message = "`let` defines numbers and operations, but `{name}` is a tensor"
+    help = "remove `let`: {name} = ..."
 
 
 class NumberInLine(Diagnostic):
     code = "A2014"
-    message = "a line names tensors, and `{name}` would be {what}"
-    help = "write it with let: let {name} = ..."
+    message = "without `let`, a line defines tensors, but `{name}` is {what}"
+    help = "add `let`: let {name} = ..."
 
 
 class WrongCount(Diagnostic):
     code = "A2015"
-    message = "{targets} names for {count} values"
-    help = "give each value a name, or one name to the list of all"
+    message = "cannot unpack {count} values into {targets} names"
+    help = "give each value a name, or give one name to the whole list"
 
 
 # A1: names and calls
@@ -357,7 +359,7 @@ class MissingArgument(Diagnostic):
 
 class UnknownName(Diagnostic):
     code = "A1002"
-    message = "there is no {kind} `{name}`"
+    message = "unknown {kind} `{name}`"
     help = "{hint}"
 
 
@@ -369,74 +371,74 @@ class UnknownParameter(Diagnostic):
 
 class UnknownField(Diagnostic):
     code = "A1004"
-    message = "a tensor has no `{name}`"
+    message = "tensors have no attribute `{name}`"
     help = "{hint}"
 
 
 class DefinedTwice(Diagnostic):
     code = "A1005"
     message = "`{name}` is defined twice"
-    help = "give one of them another name"
+    help = "rename one of them"
 
 
 class ArgumentTwice(Diagnostic):
     code = "A1006"
     message = "`{parameter}` is given twice"
-    help = "take one of them away"
+    help = "remove one of them"
 
 
 class ColumnTwice(Diagnostic):
     code = "A1007"
-    message = "the column `{name}` stands here twice"
-    help = "take one of them away"
+    message = "duplicate column `{name}`"
+    help = "remove one of them"
 
 
 class TooManyArguments(Diagnostic):
     code = "A1008"
-    message = "`{callee}` takes {count} beside its tensors, and this is one more"
+    message = "too many arguments: besides its tensors, `{callee}` takes {count}"
     help = "{hint}"
 
 
 class TooManyCells(Diagnostic):
     code = "A1009"
-    message = "this row has {cells} cells but the header has {columns}"
-    help = "name its column in the header or in the cell (k=3), or take it away"
+    message = "this row has {cells} cells, but the header has {columns} columns"
+    help = "name its column in the header or in the cell (k=3), or remove the cell"
 
 
 class NoHeader(Diagnostic):
     code = "A1038"
-    message = "this table has no header that names the columns of its cells"
+    message = "this table needs a header to name the columns of its cells"
     help = "{hint}"
 
 
 class NotAnOperation(Diagnostic):
     code = "A2016"
     message = "`{name}` is {what}, not an operation"
-    help = "a parameter that is called holds an operation: {name}=relu"
+    help = "to call a parameter, pass an operation: {name}=relu"
 
 
 class NoRowHas(Diagnostic):
     code = "A1011"
-    message = "no row of this table has a parameter `{parameter}`"
+    message = "no row of this table takes a parameter `{parameter}`"
     help = "{hint}"
 
 
 class SetByName(Diagnostic):
     code = "A1012"
-    message = "arguments here are given by name"
+    message = "expected a named argument"
     help = "write name=value"
 
 
 class NamedForFunction(Diagnostic):
     code = "A1013"
-    message = "`{function}` takes its arguments by place, not by name"
-    help = "write the value alone"
+    message = "`{function}` takes positional arguments only"
+    help = "write only the value"
 
 
 class NoValue(Diagnostic):
     code = "A1014"
-    message = "the parameter `{parameter}` has no value"
-    help = "give it one: --set {parameter}=..."
+    message = "no value for the parameter `{parameter}`"
+    help = "set it: --set {parameter}=..."
 
 
 class NoVariant(Diagnostic):
@@ -459,133 +461,133 @@ class UnknownPart(Diagnostic):
 
 class StandardInputTwice(Diagnostic):
     code = "A1041"
-    message = "standard input can be one of two specs, not both"
+    message = "only one of the two specs can be read from standard input"
 
 
 class SeveralArchs(Diagnostic):
     code = "A1037"
-    message = "{path} has several archs, and none of the file's name: {archs}"
+    message = "{path} has several archs and none is named after the file: {archs}"
     help = "choose one: --arch {first}"
 
 
 class NothingToSet(Diagnostic):
     code = "A1017"
-    message = "`set` finds no `{path}`"
+    message = "`set`: unknown path `{path}`"
     help = "{hint}"
 
 
 class ExtendsItself(Diagnostic):
     code = "A1018"
-    message = "definitions extend each other in a circle: {chain}"
-    help = "one of them has to stand by itself"
+    message = "circular `extends`: {chain}"
+    help = "remove `extends` from one of them"
 
 
 class ExtendsOtherKind(Diagnostic):
     code = "A1019"
     message = "{kind} cannot extend `{parent}`, which is {parent_kind}"
-    help = "a block extends a block, an arch an arch"
+    help = "blocks extend blocks, and archs extend archs"
 
 
 class OtherInputs(Diagnostic):
     code = "A1020"
-    message = "`{name}` has another number of inputs: {count}, and here {given}"
-    help = "name as many inputs as it has; they take their places in order"
+    message = "number of inputs differs from `{name}`: {given} instead of {count}"
+    help = "list as many inputs as it has; they are matched by position"
 
 
 class BlockUsesItself(Diagnostic):
     code = "A1021"
-    message = "blocks use each other in a circle: {chain}"
-    help = "blocks do not recurse; use a table with `n` or a `repeat`"
+    message = "recursive blocks: {chain}"
+    help = "blocks cannot be recursive; use a table with `n` or `repeat`"
 
 
 class NumberCarried(Diagnostic):
     code = "A1034"
-    message = "`{name}` is a number from outside of `{label}`; such a repeat changes tensors only"
-    help = "take the label away, or work the number out from the round"
+    message = "the labeled repeat `{label}` cannot change the number `{name}` from outside"
+    help = "remove the label, or compute the number from the loop variable"
 
 
 class LabelIsSize(Diagnostic):
     code = "A1022"
-    message = "a row cannot be labelled `{name}`"
+    message = "`{name}` cannot label a row"
     help = "`.{name}` is a size of a tensor; choose another label"
 
 
 class TensorOfArch(Diagnostic):
     code = "A1023"
-    message = "`{name}: tensor` belongs to a block"
-    help = "the tensors of an arch are its inputs: input {name}: 3x224x224"
+    message = "`{name}: tensor` is only allowed in blocks"
+    help = "declare the tensors of an arch as inputs: input {name}: 3x224x224"
 
 
 class TensorDefault(Diagnostic):
     code = "A1024"
-    message = "the tensor `{name}` can have no default but `none`"
-    help = "write {name}: tensor = none; {name} == none tells whether it is there"
+    message = "the default of the tensor `{name}` can only be `none`"
+    help = "write {name}: tensor = none, and test it with {name} == none"
 
 
 class InputInBlock(Diagnostic):
     code = "A1025"
-    message = "`input` belongs to an arch"
-    help = "a block takes tensors as parameters: {name}: tensor"
+    message = "`input` is only allowed in archs"
+    help = "declare the tensors of a block as parameters: {name}: tensor"
 
 
 class VariantsInBlock(Diagnostic):
     code = "A1026"
-    message = "`variants` belongs to an arch"
-    help = "give the block parameters, and let the arch that uses it set them"
+    message = "`variants` is only allowed in archs"
+    help = "add parameters to the block, and set them in the arch that uses it"
 
 
 class TensorAsNumber(Diagnostic):
     code = "A1035"
-    message = "`{parameter}` of `{callee}` is no tensor, and this is one"
+    message = "`{parameter}` of `{callee}` cannot be a tensor"
     help = "{hint}"
 
 
 class NoReturn(Diagnostic):
     code = "A1027"
-    message = "the {kind} `{name}` returns nothing"
+    message = "{kind} `{name}` has no `return`"
     help = "end it with a line: return ..."
 
 
 class NoInput(Diagnostic):
     code = "A1028"
-    message = "the arch `{name}` has no input"
+    message = "arch `{name}` has no input"
     help = "add a line: input image: 3x224x224"
 
 
 class AfterReturn(Diagnostic):
     code = "A1029"
-    message = "this stands after `return`"
-    help = "`return` is the last line of a body"
+    message = "unreachable: follows `return`"
+    help = "move `return` to the end of the body"
 
 
 class TrainingInBlock(Diagnostic):
     code = "A1030"
-    message = "only an arch can return a value for training alone"
-    help = "return it always; the arch returns it on `if training`"
+    message = "only an arch can have training-only outputs"
+    help = "return it always here, and with `if training` in the arch"
 
 
 class TrainingOnly(Diagnostic):
     code = "A1031"
-    message = "every output is for training alone"
+    message = "all outputs are training-only"
     help = "return at least one value without `if training`"
 
 
 class RepeatsOrParameter(Diagnostic):
     code = "A1033"
-    message = "`n` repeats the row, and `{callee}` has a parameter of that name"
-    help = "give the parameter of the block another name"
+    message = "ambiguous: `n` repeats the row, but `{callee}` also has a parameter `n`"
+    help = "rename the parameter of the block"
 
 
 class WrongExpectation(Diagnostic):
     code = "A1032"
-    message = "an expectation compares `params`, `macs` or `depth` with a number"
-    help = "expect params == 3504872"
+    message = "`expect` compares `params`, `macs` or `depth` with a number"
+    help = "write it as: expect params == 3504872"
 
 
 class NotAClassName(Diagnostic):
     code = "A1036"
-    message = "a class cannot be called `{name}`"
-    help = "use letters, digits and _, and no word of Python or of torch"
+    message = "invalid class name `{name}`"
+    help = "use letters, digits and _, but no reserved name of Python or torch"
 
 
 # A3: shapes
@@ -600,25 +602,25 @@ class WrongRank(Diagnostic):
 class NotATensor(Diagnostic):
     code = "A3002"
     message = "expected a tensor, not {what}"
-    help = "inputs and the lines above are tensors; numbers are given as arguments"
+    help = "inputs and the lines above are tensors; pass numbers as arguments"
 
 
 class AbsentTensor(Diagnostic):
     code = "A3003"
-    message = "{what} needs a tensor that is `none` here"
-    help = "only `+` and `concat` leave an absent tensor out"
+    message = "{what} needs a tensor, but it is `none` here"
+    help = "only `+` and `concat` skip absent tensors"
 
 
 class ListAsTensor(Diagnostic):
     code = "A3004"
     message = "`{callee}` takes a tensor, not a list of {count}"
-    help = "take one with [0], or join them with concat(...)"
+    help = "select one with [0], or join them with concat(...)"
 
 
 class WrongTensors(Diagnostic):
     code = "A3005"
     message = "`{callee}` takes {expected} tensors, not {given}"
-    help = "they are {names}: one may flow in, the others are arguments"
+    help = "they are {names}: one can come from the flow, the others are arguments"
 
 
 class NoSuchSize(Diagnostic):
@@ -629,39 +631,42 @@ class NoSuchSize(Diagnostic):
 
 class GuardWithoutSource(Diagnostic):
     code = "A3007"
-    message = "a guard without `else` needs a line `name -> ...`, so that it can be its source"
-    help = "add `else`, and what the value is where the condition is false"
+    message = (
+        "`if` without `else` needs a line `name -> ...`: "
+        "`name` is the value if the condition is false"
+    )
+    help = "add `else` and the value for a false condition"
 
 
 class EmptyTable(Diagnostic):
     code = "A3008"
     message = "this table has no rows"
-    help = "a row is the name of a block and a cell for each column of the header"
+    help = "a row is the name of a block and one cell per column of the header"
 
 
 class RowGivesMany(Diagnostic):
     code = "A3009"
-    message = "a row passes on one tensor, and `{callee}` returns {count}"
-    help = "use it in a line with a name for each: a, b = ... -> {callee}"
+    message = "each row passes on one tensor, but `{callee}` returns {count}"
+    help = "use it in a line that names each: a, b = ... -> {callee}"
 
 
 class TooManyAxes(Diagnostic):
     code = "A3010"
-    message = "the input `{name}` has {count} spatial axes; there can be 3 at most"
+    message = "the input `{name}` has {count} spatial axes; the maximum is 3"
 
 
 class MissingTensor(Diagnostic):
     code = "A3011"
     message = "`{callee}` needs the tensor `{tensor}`"
-    help = "give it: {callee}({tensor}=...)"
+    help = "pass it: {callee}({tensor}=...)"
 
 
 class LinearNeedsVector(Diagnostic):
     code = "A3012"
     message = "`linear` takes a flat vector, not a {shape} map"
     help = (
-        "average each channel first: -> global_pool -> linear(...);"
-        " or keep all {size} numbers: -> flatten -> linear(...)"
+        "average each channel: -> global_pool -> linear(...); or keep all {size} numbers: ->"
+        " flatten -> linear(...)"
     )
 
 
@@ -682,29 +687,29 @@ class DoesNotDivide(Diagnostic):
 
 class ShapesDiffer(Diagnostic):
     code = "A3015"
-    message = "`{operation}` cannot join {left} and {right}: {difference}"
+    message = "`{operation}`: shapes {left} and {right} do not match: {difference}"
     help = "{fix}"
 
 
 class PaddingTooLarge(Diagnostic):
     code = "A3016"
-    message = "the padding of a pool is at most half of its k: {padding} > {kernel} / 2"
-    help = "p={most} is the most; p=keep and p=same fit every k"
+    message = "pool padding cannot exceed half the kernel: {padding} > {kernel} / 2"
+    help = "use at most p={most}; p=keep and p=same fit any k"
 
 
 class EmptyWindow(Diagnostic):
     code = "A3022"
     message = (
-        "a window of `max_pool` has only padding at its {kernel} positions, "
-        "{dilation} apart: {axis} is {size}"
+        "a window of `max_pool` covers only padding: {kernel} positions, {dilation} apart, over"
+        " {axis} {size}"
     )
-    help = "with d of at most {size} every window meets the map"
+    help = "with d <= {size}, every window overlaps the map"
 
 
 class ReflectionTooLarge(Diagnostic):
     code = "A3017"
-    message = "mode=reflect needs padding smaller than the map: {padding} against {axis} {size}"
-    help = "at most {most} fit; mode=replicate and constant take any"
+    message = "mode=reflect needs padding smaller than the map, but {padding} >= {axis} {size}"
+    help = "use at most {most}; mode=replicate and mode=constant allow any padding"
 
 
 class NothingLeft(Diagnostic):
@@ -714,20 +719,20 @@ class NothingLeft(Diagnostic):
 
 class FewerChannels(Diagnostic):
     code = "A3019"
-    message = "`pad_channels` cannot make {given} channels of {before} + {channels}"
-    help = "conv(c, k=1) and slice reduce channels"
+    message = "`pad_channels` cannot reduce channels: {before} + {channels} is more than {given}"
+    help = "reduce channels with conv(c, k=1) or slice"
 
 
 class SplitDoesNotAddUp(Diagnostic):
     code = "A3020"
-    message = "the sizes {sizes} add up to {total}, and there are {extent}"
+    message = "the sizes {sizes} add up to {total}, not to {extent}"
     help = "{fix}"
 
 
 class ReshapeDoesNotFit(Diagnostic):
     code = "A3021"
-    message = "the {size} numbers of {shape} do not fit into {wanted}: {arithmetic}"
-    help = "-1 in place of one size stands for what is left"
+    message = "cannot reshape the {size} numbers of {shape} to {wanted}: {arithmetic}"
+    help = "-1 for one size computes it from the rest"
 
 
 # A4: what the spec itself demands
@@ -741,7 +746,7 @@ class RequirementFailed(Diagnostic):
 class ExpectationFailed(Diagnostic):
     code = "A4002"
     message = "expected {expected}, but {name} is {actual} ({difference:+d})"
-    help = "where the network is as meant, state {name} == {actual}"
+    help = "if the network is as intended, write {name} == {actual}"
 
 
 # A6: weights and backends
@@ -749,19 +754,19 @@ class ExpectationFailed(Diagnostic):
 
 class UnknownWeights(Diagnostic):
     code = "A6001"
-    message = "{path} is no file of weights that is known"
-    help = "weights are read from safetensors files and from what `torch.save` writes"
+    message = "{path}: unknown weight file format"
+    help = "use a safetensors file or a file written by `torch.save`"
 
 
 class NotSafetensors(Diagnostic):
     code = "A6002"
-    message = "{path} is no sound safetensors file: {reason}"
+    message = "{path}: invalid safetensors file: {reason}"
 
 
 class NotACheckpoint(Diagnostic):
     code = "A6003"
-    message = "{path} is no checkpoint that can be read: {reason}"
-    help = "it is what `torch.save(module.state_dict(), path)` writes"
+    message = "{path}: unreadable checkpoint: {reason}"
+    help = "write checkpoints with `torch.save(module.state_dict(), path)`"
 
 
 class MissingWeight(Diagnostic):
@@ -772,12 +777,12 @@ class MissingWeight(Diagnostic):
 
 class SurplusWeight(Diagnostic):
     code = "A6005"
-    message = "{path} has `{name}`, {given}, which the network has not"
+    message = "{path} has `{name}`, {given}, but the network does not"
 
 
 class MisshapenWeight(Diagnostic):
     code = "A6006"
-    message = "{path} has `{name}` as {given}; expected {expected}"
+    message = "{path}: `{name}` is {given}; expected {expected}"
 
 
 class NeedsPackage(Diagnostic):
@@ -788,99 +793,103 @@ class NeedsPackage(Diagnostic):
 
 class UnknownOpset(Diagnostic):
     code = "A6008"
-    message = "there is no opset {opset} to write"
-    help = "write one from {oldest} to {newest}"
+    message = "unsupported opset {opset}"
+    help = "use an opset from {oldest} to {newest}"
 
 
 class NoLowering(Diagnostic):
     code = "A6009"
-    message = "`{operation}` cannot be written for opset {opset}: {reason}"
+    message = "`{operation}` cannot be written in opset {opset}: {reason}"
 
 
 class SizeIsFixed(Diagnostic):
     code = "A6010"
-    message = "`{operation}` fixes the size of the input: {reason}"
-    help = "without --dynamic spatial the sizes are those of the spec"
+    message = "`{operation}` fixes the input size: {reason}"
+    help = "without `--dynamic spatial`, the graph uses the sizes of the spec"
 
 
 class TypeNeedsOpset(Diagnostic):
     code = "A6011"
-    message = "{type} needs opset {needed} or newer: before, convolutions and pools do not take it"
+    message = (
+        "{type} needs opset {needed} or newer: convolutions and pools do not support it before"
+    )
 
 
 class NumberDoesNotFit(Diagnostic):
     code = "A6012"
-    message = "`{name}` has numbers that {type} cannot hold"
+    message = "`{name}` has numbers that do not fit into {type}"
     help = "{hint}"
 
 
 class TooLargeForOneFile(Diagnostic):
     code = "A6013"
-    message = "{size} bytes do not fit into one ONNX file, which holds less than 2 GiB"
-    help = "let the weights lie in a second file: --external-data auto"
+    message = "{size} bytes exceed the 2 GiB limit of an ONNX file"
+    help = "store the weights in a second file: --external-data auto"
 
 
 class UnknownOption(Diagnostic):
     code = "A6014"
-    message = "there is no {option} `{value}`"
+    message = "unknown {option} `{value}`"
     help = "choose one of {known}"
 
 
 class UselessNumbers(Diagnostic):
     code = "A6015"
-    message = "{path} has `{name}` with {what}, of which no result comes"
-    help = "the training diverged: take weights from before"
+    message = "{path}: `{name}` contains {what}, which make every result invalid"
+    help = "training diverged: use weights from before"
 
 
 class NoCounterpart(Diagnostic):
     code = "A6020"
-    message = "{path} has nothing for {what}"
+    message = "{path} has no counterpart for {what}"
     help = "{hint}"
 
 
 class OtherCounterpart(Diagnostic):
     code = "A6021"
-    message = "{path} has `{theirs}` as {given} where `{ours}` is {expected}"
+    message = "{path}: `{theirs}` is {given}, but `{ours}` is {expected}"
     help = "{hint}"
 
 
 class LeftOver(Diagnostic):
     code = "A6022"
-    message = "{path} has {what}, for which the network has no place"
+    message = "{path} has {what}, which the network does not use"
     help = "{hint}"
 
 
 class Ambiguous(Diagnostic):
     code = "A6023"
     message = (
-        "{path} leaves open which layer is which: {count} fit in more than one way,"
-        " and neither names nor their order tell"
+        "{path}: ambiguous layers: {count} match in more than one way, and neither their names"
+        " nor their order decides"
     )
-    help = "say which with `--map FILE`, the file of lines like these, corrected{also}:\n{lines}"
+    help = "choose with `--map FILE`, a file of lines like these, corrected{also}:\n{lines}"
 
 
 class OrderDiffers(Diagnostic):
     code = "A6024"
     message = (
-        "{path} has the tensors of the network, and in no order that agrees with it:"
-        " {taken} of {count} layers fit, then {theirs} should be {ours}"
+        "{path} has the tensors of the network, but not in its order: {taken} of {count} layers"
+        " match, then {theirs} should be {ours}"
     )
     help = (
-        "it may be another network of the same layers; if not, say which layer is which"
-        " with `--map FILE`, in lines like\n{lines}"
+        "this may be another network with the same layers; if not, map the layers with `--map"
+        " FILE`, in lines like\n{lines}"
     )
 
 
 class TooManyReadings(Diagnostic):
     code = "A6025"
-    message = "there are too many ways to find the layers of the network in {path}"
-    help = "`--map FILE` can say which module holds which block: layer1 -> body.stage1"
+    message = "{path}: too many ways to match the layers of the network"
+    help = "map modules to blocks with `--map FILE`: layer1 -> body.stage1"
 
 
 class NotAMapping(Diagnostic):
     code = "A6026"
-    message = "a line of a map is `NAME -> NAME`, the checkpoint's and the network's"
-    help = "`-` for the first leaves a layer fresh, for the second a layer unused"
+    message = "expected `NAME -> NAME`: the checkpoint's name, then the network's"
+    help = (
+        "`- -> NAME` keeps a layer's initial weights; `NAME -> -` ignores a layer of the checkpoint"
+    )
 
 
 class UnknownInMap(Diagnostic):
@@ -891,18 +900,18 @@ class UnknownInMap(Diagnostic):
 
 class MappedTwice(Diagnostic):
     code = "A6028"
-    message = "`{name}` is settled twice"
+    message = "`{name}` is mapped twice"
 
 
 class MapDoesNotFit(Diagnostic):
     code = "A6029"
-    message = "`{theirs}` is {given} and cannot be `{ours}`, which is {expected}"
+    message = "`{theirs}` ({given}) cannot be mapped to `{ours}` ({expected})"
     help = "{hint}"
 
 
 class SeveralStates(Diagnostic):
     code = "A6030"
-    message = "{path} holds several state_dicts: {entries}"
+    message = "{path} contains several state_dicts: {entries}"
     help = "choose one: `--entry {first}`"
 
 
@@ -914,46 +923,48 @@ class NoSuchEntry(Diagnostic):
 
 class NoSuchLayer(Diagnostic):
     code = "A6032"
-    message = "the network has no layer or block `{name}` to skip"
+    message = "`--skip`: the network has no layer or block `{name}`"
     help = "{hint}"
 
 
 class OtherNames(Diagnostic):
     code = "A6033"
-    message = "{path} has no weight that the network has: it has `{theirs}`, not `{ours}`"
-    help = "`archdsl weights convert SPEC {path}` finds which is which, and renames them"
+    message = "no weight of {path} matches the network by name: it has `{theirs}`, not `{ours}`"
+    help = "rename the weights with `archdsl weights convert SPEC {path}`"
 
 
 class WeightInParts(Diagnostic):
     code = "A6034"
-    message = "{path} holds `{name}` in parts, such as `{part}`, and {reason}"
+    message = "{path} stores `{name}` in parts, such as `{part}`, and {reason}"
     help = (
-        "make it whole before the file is saved: `remove_weight_norm`, `remove_spectral_norm`,"
+        "merge the parts before saving: `remove_weight_norm`, `remove_spectral_norm`,"
         " `prune.remove` or `parametrize.remove_parametrizations` of `torch.nn.utils`"
     )
 
 
 class NeedsShapes(Diagnostic):
     code = "A1050"
-    message = "the block `{block}` is no network until its inputs have shapes: {names}"
-    help = "give them: `{example}`"
+    message = "block `{block}` needs shapes for its inputs: {names}"
+    help = "add `{example}`"
 
 
 class NoSuchTensor(Diagnostic):
     code = "A1051"
-    message = "the block `{block}` has no input `{name}`"
+    message = "block `{block}` has no input `{name}`"
     help = "{hint}"
 
 
 class NotAShape(Diagnostic):
     code = "A1052"
-    message = "`{text}` is no shape: channels, then the sizes of the axes, such as 64x56x56"
+    message = (
+        "invalid shape `{text}`: expected channels, then the size of each axis, such as 64x56x56"
+    )
 
 
 class ShapesOfArch(Diagnostic):
     code = "A1053"
-    message = "the shapes of the inputs of `{arch}` are in its spec"
-    help = "`--input` is for blocks, which have none; change those of an arch with `extends`"
+    message = "`--input` sets the inputs of blocks only; the spec sets those of arch `{arch}`"
+    help = "remove `--input`; to change the inputs of an arch, use `extends`"
 
 
 class NotAnOnnxFile(Diagnostic):
@@ -963,35 +974,35 @@ class NotAnOnnxFile(Diagnostic):
 
 class NeedsWeights(Diagnostic):
     code = "A6041"
-    message = "{path} does not say which random weights are in it"
-    help = "name the file of weights that it was made with: `--weights FILE`"
+    message = "{path} does not record the random weights it contains"
+    help = "name the weights file it was made from: `--weights FILE`"
 
 
 class NotThisNetwork(Diagnostic):
     code = "A6042"
-    message = "{path} is another network: {reason}"
+    message = "{path} is a different network: {reason}"
 
 
 class UnusableSize(Diagnostic):
     code = "A6043"
-    message = "`--size {size}` cannot be run: {reason}"
+    message = "cannot run `--size {size}`: {reason}"
 
 
 class OnlyWhenWriting(Diagnostic):
     code = "A6044"
-    message = "`{option}` says how `archdsl verify` writes a graph, and `--onnx` names one"
-    help = "leave `{option}` out: the file is run as it is"
+    message = "`{option}` has no effect with `--onnx`: the file is run as it is"
+    help = "remove `{option}`"
 
 
 class NoPictureEnding(Diagnostic):
     code = "A6050"
-    message = "the ending of {path} says no format of a picture"
-    help = "end it with one of {known}, or choose with --format"
+    message = "unknown picture format: {path}"
+    help = "use one of the extensions {known}, or choose a format with --format"
 
 
 class NoSuchPart(Diagnostic):
     code = "A6051"
-    message = "`{network}` has no row or block `{path}` that could be opened"
+    message = "`--open`: `{network}` has no row or block `{path}` that can be opened"
     help = "{hint}"
 
 
@@ -1001,22 +1012,22 @@ class NoSuchPart(Diagnostic):
 class UnusedParameter(Diagnostic):
     severity = "warning"
     code = "A7001"
-    message = "the {what} `{name}` of the {kind} `{unit}` is never used"
-    help = "use it, take it away, or call it `_{name}` where it is there on purpose"
+    message = "{what} `{name}` of {kind} `{unit}` is never used"
+    help = "use it, remove it, or rename it `_{name}` if it is unused on purpose"
 
 
 class UnusedValue(Diagnostic):
     severity = "warning"
     code = "A7002"
-    message = "nothing that is returned needs `{name}`"
-    help = "use it, take the line away, or call it `_{name}` where it is there on purpose"
+    message = "`{name}` does not affect any returned value"
+    help = "use it, remove the line, or rename it `_{name}` if it is unused on purpose"
 
 
 class UnusedBlock(Diagnostic):
     severity = "warning"
     code = "A7003"
-    message = "the block `{name}` is never used"
-    help = "use it, move it to a file of blocks, or call it `_{name}`"
+    message = "block `{name}` is never used"
+    help = "use it, move it to a file of blocks, or rename it `_{name}`"
 
 
 class RoundedFar(Diagnostic):
@@ -1025,14 +1036,16 @@ class RoundedFar(Diagnostic):
     severity = "warning"
     code = "A7004"
     message = "{text} = {exact} channels, rounded to {rounded}: {change:+.0%}"
-    help = "choose another width or a smaller divisor; where it is meant, state the `params`"
+    help = "choose another width or a smaller divisor; if intended, state the `params`"
 
 
 class ArmStays(Diagnostic):
     severity = "warning"
     code = "A7009"
-    message = "`{name}` is `{source}` here, so that the sum has `{source}` twice"
-    help = "a guard gives its source; to lose the arm write: {name} = ... if ... else none"
+    message = "`{name}` equals `{source}` here, so the sum adds `{source}` twice"
+    help = (
+        "a false guard returns its source; to drop the branch, write: {name} = ... if ... else none"
+    )
 
 
 class LeftOut(Diagnostic):
@@ -1040,8 +1053,8 @@ class LeftOut(Diagnostic):
 
     severity = "warning"
     code = "A7005"
-    message = "`{operation}` never sees the last {count} of {axis} {size}: {arithmetic}"
-    help = "`p=same` or a size of {fits} sees all; where it is meant, state the `macs`"
+    message = "`{operation}` never reads the last {count} of {axis} {size}: {arithmetic}"
+    help = "use `p=same` or a size of {fits} to cover all; if intended, state the `macs`"
 
 
 class SpecWarns(Diagnostic):
@@ -1053,8 +1066,8 @@ class SpecWarns(Diagnostic):
 class GuardSettled(Diagnostic):
     severity = "warning"
     code = "A7007"
-    message = "`{condition}` is {outcome} in each of the {uses} uses of `{block}`"
-    help = "write the line without the condition, or move the block to a file of blocks"
+    message = "`{condition}` is {outcome} in all {uses} uses of `{block}`"
+    help = "remove the condition, or move the block to a file of blocks"
 
 
 class UnusedLabel(Diagnostic):
@@ -1062,14 +1075,14 @@ class UnusedLabel(Diagnostic):
 
     severity = "warning"
     code = "A7008"
-    message = "nothing reads the label `{name}`"
-    help = "use it as `{table}.{name}`, take it away, or call it `_{name}` where it is but a name"
+    message = "label `{name}` is never used"
+    help = "use it as `{table}.{name}`, remove it, or rename it `_{name}` if it is only a name"
 
 
 class UnlikelyNumber(Diagnostic):
     severity = "warning"
     code = "A7010"
-    message = "`{parameter}` of `{operation}` is {value}, which is unusually large"
+    message = "unusually large `{parameter}` of `{operation}`: {value}"
     help = "{hint}"
 
 
@@ -1078,24 +1091,24 @@ class UnlikelyNumber(Diagnostic):
 
 class NotACsv(Diagnostic):
     code = "A8001"
-    message = "this is no table of measurements: {reason}"
-    help = "the first line names the columns, `network` among them: network,latency,accuracy"
+    message = "invalid table of measurements: {reason}"
+    help = "name the columns in the first line, including `network`: network,latency,accuracy"
 
 
 class UnevenRow(Diagnostic):
     code = "A8002"
-    message = "this line has {cells} cells, and the first line names {columns} columns"
+    message = "this line has {cells} cells, but the header has {columns} columns"
 
 
 class NotANumber(Diagnostic):
     code = "A8003"
-    message = "`{text}` in the column `{column}` is no number"
-    help = "leave the cell empty where nothing was measured"
+    message = "`{text}` in column `{column}` is not a number"
+    help = "leave the cell empty if nothing was measured"
 
 
 class NoSuchMeasure(Diagnostic):
     code = "A8004"
-    message = "there is no measure or column `{name}`"
+    message = "unknown measure or column `{name}`"
     help = "{hint}"
 
 
@@ -1108,37 +1121,43 @@ class SeveralRows(Diagnostic):
 class NothingToDraw(Diagnostic):
     code = "A8006"
     message = "no network has both `{x}` and `{y}`"
-    help = "rows are found by the column `network`: the name of the variant or of the arch"
+    help = (
+        "the column `network` matches rows to networks: it holds the name of the variant or the"
+        " arch"
+    )
 
 
 class RowWithoutNetwork(Diagnostic):
     severity = "warning"
     code = "A8007"
-    message = "no network of the figure is called `{name}`"
+    message = "the figure has no network `{name}`"
     help = "{hint}"
 
 
 class NotMeasured(Diagnostic):
     severity = "warning"
     code = "A8008"
-    message = "`{network}` is left out: nothing tells its `{column}`"
+    message = "`{network}` is left out: it has no `{column}`"
 
 
 class TooLargeToRun(Diagnostic):
     code = "A8009"
     message = (
-        "`{network}` with a batch of {batch} needs {gigabytes:,.0f} GB, more than this machine has"
+        "`{network}` with batch size {batch} needs {gigabytes:,.0f} GB, more than this machine has"
     )
-    help = "take smaller batches: --batch 1"
+    help = "use smaller batches: --batch 1"
 
 
 class CannotFeed(Diagnostic):
     code = "A8010"
-    message = "nothing fits the input `{input}` of {path}: {reason}"
-    help = "give the open sizes with `--size HxW`, and a batch that the file takes with `--batch`"
+    message = "no data fits the input `{input}` of {path}: {reason}"
+    help = (
+        "set the open sizes with `--size HxW`, and a batch size that the file accepts with"
+        " `--batch`"
+    )
 
 
 class NeedsASpec(Diagnostic):
     code = "A8011"
-    message = "`{option}` needs the spec of a network, and {path} is an ONNX file"
-    help = "an ONNX file runs in onnxruntime as it is; leave `{option}` out, or name the spec"
+    message = "`{option}` needs a spec, but {path} is an ONNX file"
+    help = "name the spec, or remove `{option}`: onnxruntime runs an ONNX file as it is"

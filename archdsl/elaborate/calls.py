@@ -380,7 +380,7 @@ class Caller(Evaluator):
             if problem.span is None:
                 if isinstance(problem, errors.MissingArgument):
                     missing = f"{problem.values['callee']}({problem.values['parameter']}=...)"
-                    problem.values["hint"] = problem.values["hint"] or f"write it: {missing}"
+                    problem.values["hint"] = problem.values["hint"] or f"write {missing}"
                 self.explain(problem, frame, tensors, call.places(run.place), call, node.span)
             raise
         return outputs[0] if len(outputs) == 1 else list(outputs)
@@ -543,11 +543,11 @@ class Caller(Evaluator):
                 elif defaults is not None and key in defaults:
                     value = defaults[key]
                 elif parameter.default is None:
-                    doc = _texts(unit).get(key) or "it has no default"
+                    doc = _texts(unit).get(key) or "required"
                     problem = errors.MissingArgument(
                         callee=unit.name, parameter=key, doc=doc.rstrip("."), hint=""
                     )
-                    raise problem.labelled(parameter.span, "it is declared here")
+                    raise problem.labelled(parameter.span, "declared here")
                 else:
                     value = self._default_value(parameter, parameter.default, scope)
                 given[key] = scope.arguments[key] = value
@@ -614,7 +614,7 @@ def bind(
             item = Bound(name, -1, expression, words_of(callee, name), span)
         if name in given and not (signature.variadic and name in signature.tensors):
             again = errors.ArgumentTwice(span, parameter=name)
-            problems.append(again.labelled(given[name], "the first is here"))
+            problems.append(again.labelled(given[name], "first occurrence"))
             continue
         bound.append(item)
         given[name] = span
@@ -669,9 +669,9 @@ def round_work(frame: Frame) -> int:
 
 def tensor_as_number(callee: Callee, parameter: str, span: Span) -> Diagnostic:
     """The mistake of a tensor where there should be none."""
-    hint = f"`.c` is its number of channels: {span.text.split('=')[-1]}.c"
+    hint = f"for its number of channels, write {span.text.split('=')[-1]}.c"
     if isinstance(callee, Unit):
-        hint = f"to pass a tensor declare it so: {parameter}: tensor"
+        hint = f"to pass a tensor, declare the parameter as {parameter}: tensor"
     return errors.TensorAsNumber(span, callee=callee.name, parameter=parameter, hint=hint)
 
 

@@ -220,9 +220,9 @@ class Elaborator(Stager):
             with Place(expression.span):
                 size = self.evaluate(expression, frame)
                 if isinstance(size, tuple):
-                    expected = "sizes without brackets, such as 3, 224, 224"
+                    expected = "sizes without parentheses, such as 3, 224, 224"
                     raise errors.WrongValue(expected=expected, value=describe(size))
-                sizes.append(whole(size, "a size: a whole number of at least 1", 1))
+                sizes.append(whole(size, "a positive integer as size", 1))
         if len(sizes) > 4:
             raise errors.TooManyAxes(statement.span, name=statement.name, count=len(sizes) - 1)
         value = Value(tuple(sizes), None, 0, statement.name)
@@ -340,7 +340,7 @@ class Elaborator(Stager):
             count = len(value) if isinstance(value, list | tuple) else 1
             names = targets[0].span.to(targets[-1].span)
             problem = errors.WrongCount(names, targets=len(targets), count=count)
-            raise problem.labelled(statement.value.span, f"this gives {count}")
+            raise problem.labelled(statement.value.span, f"{count} here")
         for target, item in zip(targets, value, strict=True):
             self._check_tensors(item, statement)
             frame.names[target.name] = item
@@ -357,7 +357,7 @@ class Elaborator(Stager):
         bounds = []
         for expression in (statement.start, statement.stop):
             with Place(expression.span):
-                bounds.append(whole(self.evaluate(expression, frame), "a whole number"))
+                bounds.append(whole(self.evaluate(expression, frame), "an integer"))
         start, stop = bounds
         if stop - start > limits.REPEATS:
             raise errors.TooManyRepeats(
@@ -494,7 +494,7 @@ def lead_to(problem: Diagnostic, scope: Scope, own_places: OwnPlaces | None = No
         scope = outer
     if problem.severity == "warning" and span.source is not scope.unit.span.source:
         # Lines that an arch has from the one it extends: not the text of who is warned.
-        problem.notes.insert(0, Note(span, f"in what `{scope.unit.name}` extends, here"))
+        problem.notes.insert(0, Note(span, f"in a base of `{scope.unit.name}`, here"))
         span = scope.unit.span
     problem.span = span
     if reason is not None:

@@ -193,7 +193,7 @@ class Evaluator:
                 rest.append(value)
                 continue
             if name not in names:
-                hint = f"it takes {', '.join(names)}" if names else "it takes nothing"
+                hint = f"it takes {', '.join(names)}" if names else "it takes no arguments"
                 raise errors.UnknownParameter(
                     argument.span, callee=expression.name, parameter=name, hint=hint
                 )
@@ -205,7 +205,7 @@ class Evaluator:
         for parameter in scheme.parameters[: last + 1] if scheme else ():
             value = given.get(parameter.name, parameter.default)
             if value is REQUIRED:
-                hint = f"write it: {expression.name}({parameter.name}=...)"
+                hint = f"write {expression.name}({parameter.name}=...)"
                 raise errors.MissingArgument(
                     expression.span,
                     callee=expression.name,
@@ -243,14 +243,14 @@ class Evaluator:
         of = self.evaluate(expression.of, frame)
         index = self.evaluate(expression.index, frame)
         if not isinstance(of, list | tuple):
-            hint = "`-> split(...)` and `-> slice(...)` take parts of a tensor"
+            hint = "use `-> split(...)` or `-> slice(...)` for parts of a tensor"
             hint = hint if type(of) is Value else ""
             raise errors.NotAList(expression.of.span, what=numbers.kind_of(of), hint=hint)
         with Place(expression.index.span):
-            position = whole(index, "a whole number as index")
+            position = whole(index, "an integer index")
             if not -len(of) <= position < len(of):
                 problem = errors.NoSuchItem(index=position, count=len(of), last=len(of) - 1)
-                raise problem.labelled(expression.of.span, f"this has {len(of)}")
+                raise problem.labelled(expression.of.span, f"{len(of)} items")
         return of[position]
 
     def _tuple(self, expression: ast.Tuple, frame: Frame) -> Any:
@@ -396,7 +396,7 @@ class Evaluator:
                         warning = errors.ArmStays(
                             expression.span, name=name.span.text, source=line.source.span.text
                         )
-                        warning.labelled(line.span, "its condition does not hold")
+                        warning.labelled(line.span, "its condition is false")
                         self.warn(warning, frame.scope)
                         return
 
@@ -430,7 +430,7 @@ def unknown_name(
         answer = meant.operation(name, own, known)
     problem = told(errors.UnknownName(span, kind=kind, name=name, hint=""), span, answer)
     if answer is None and kind == "value" and values:
-        problem.values["hint"] = f"known here: {', '.join(sorted(values)[:12])}"
+        problem.values["hint"] = f"known names: {', '.join(sorted(values)[:12])}"
     return program.with_use(problem, name, span.source)
 
 

@@ -56,7 +56,7 @@ def mistakes(unit: Unit, program: Program) -> list[Diagnostic]:
     if common is None:
         return []
     inputs = ", ".join(f"{slot.name}: {shape_text(common.shape)}" for slot in unit.tensors)
-    said = f"nothing uses `{unit.name}`; tried alone, it fails for {inputs} and all other samples"
+    said = f"unused block `{unit.name}`: fails for {inputs} and all other sample inputs"
     found = []
     for problem in common.first:
         if _place(problem) in common.everywhere:

@@ -205,7 +205,7 @@ class Stager(Caller):
         entry = row.plan.entries.get("n")
         if entry is None:
             return 1
-        expected = "a whole number of repeats, at least 0"
+        expected = "a non-negative number of repeats"
         with Place(entry.span):
             count = whole(self.evaluate(entry.value, frame), expected, 0)
             depth = self._setting(row, "depth", frame)
@@ -319,7 +319,7 @@ def cell_mistakes(
                         found += shared_mistakes({name: tables.Entry(entry.value, column)}, callees)
                 else:
                     problem = unknown_parameter(callee, name, entry.span)
-                    found.append(problem.labelled(column, "the column is named here"))
+                    found.append(problem.labelled(column, "column named here"))
     return found
 
 
@@ -333,7 +333,7 @@ def shared_arguments(table: ast.Stages) -> tuple[dict[str, tables.Entry], list[D
         elif argument.name in shared:
             problem = errors.ArgumentTwice(argument.span, parameter=argument.name)
             first = shared[argument.name].span
-            problems.append(problem.labelled(first, "the first is here"))
+            problems.append(problem.labelled(first, "first occurrence"))
         else:
             shared[argument.name] = tables.Entry(argument.value, argument.span)
     return shared, problems

@@ -31,7 +31,7 @@ def variant_cells(unit: Unit, row: ast.Variant) -> dict[str, ast.Expression]:
         if cell.value is not None:
             if name in cells:
                 again = errors.ArgumentTwice(cell.span, parameter=name)
-                raise again.labelled(cells[name].span, "the first is here")
+                raise again.labelled(cells[name].span, "first occurrence")
             cells[name] = cell.value
     return cells
 

@@ -108,7 +108,7 @@ class Merger:
             problem = errors.OtherInputs(
                 inputs[0].span, name=parent.name, count=len(parent.inputs), given=len(inputs)
             )
-            raise problem.labelled(parent.inputs[0].span, f"`{parent.name}` has its inputs here")
+            raise problem.labelled(parent.inputs[0].span, f"inputs of `{parent.name}`")
         renamed = {old.name: new.name for old, new in zip(parent.inputs, inputs)}
         older = [(alias, renamed[name]) for alias, name in parent.aliases]
         return (*older, *((old, new) for old, new in renamed.items() if old != new))
@@ -179,7 +179,7 @@ class Merger:
             if isinstance(line, ast.Return):
                 if i + 1 < len(self.body):
                     problem = errors.AfterReturn(self.body[i + 1].span)
-                    raise problem.labelled(line.span, "this returns")
+                    raise problem.labelled(line.span, "returned here")
                 return
             if isinstance(line, ast.Assign):
                 for target in line.targets:
@@ -218,7 +218,7 @@ class Merger:
 
 def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
     """The mistake of a name given a second time."""
-    return errors.DefinedTwice(span, name=name).labelled(first, "the first is here")
+    return errors.DefinedTwice(span, name=name).labelled(first, "first occurrence")
 
 
 def _line_key(statement: ast.Statement) -> object:

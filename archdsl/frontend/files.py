@@ -13,8 +13,8 @@ def read(path: str, name: str, span: Span | None = None) -> Source:
     """The text of a file; a diagnostic where there is none that can be read."""
     try:
         if not os.path.isfile(path):
-            reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
-            reason = reason if os.path.exists(path) else "there is no such file"
+            reason = "it is a directory" if os.path.isdir(path) else "not a regular file"
+            reason = reason if os.path.exists(path) else "no such file"
             raise errors.NoSuchFile(span, path=name, reason=reason)
         with open(path, "rb") as file:
             content = file.read(limits.SOURCE_BYTES + 1)

@@ -121,7 +121,7 @@ class Layout:
                 raise errors.NothingToClose(self._span(token), closer=str(token))
             right = PAIRS[str(opener)]
             problem = errors.NothingToClose(self._span(token), closer=str(token), instead=right)
-            label = f"the open bracket is this: it ends with `{right}`"
+            label = f"this bracket is closed with `{right}`"
             raise problem.labelled(self._span(opener), label)
         return stack.pop()
 
@@ -146,6 +146,6 @@ def never_closed(span: Span, noticed: int | None = None) -> errors.Diagnostic:
     closer = PAIRS[span.text]
     hint = f"add the missing `{closer}`"
     if text[: span.start].rstrip().endswith("stages") and span.text == "(":
-        noticed, hint = None, "a table stands in braces: stages { ... }"
+        noticed, hint = None, "enclose the table in braces: stages { ... }"
     at = len(text) if noticed is None else noticed
     return errors.NeverClosed(span, opener=span.text, closer=closer, hint=hint, noticed=at)

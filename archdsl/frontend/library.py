@@ -39,7 +39,7 @@ def text(name: str) -> str:
     """The text of a spec or a block. Raises `DiagnosticError` where there is none of this name."""
     known = {**_files(resources.STANDARD), **_files(resources.SPECS)}
     if name not in known:
-        hint = did_you_mean(nearest(name, known)) or "`archdsl list` shows what there is"
+        hint = did_you_mean(nearest(name, known)) or "`archdsl list` shows the available ones"
         raise DiagnosticError([errors.NoSuchSpec(name=name, hint=hint)])
     return read(known[name], name).text
 

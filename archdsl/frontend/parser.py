@@ -215,7 +215,7 @@ class Builder(lark.Transformer[Any, Any]):
                     raise errors.RowBeforeHeader(at)
                 rows.append(self._variant(at, str(name), cells))
             elif header is not None:
-                raise errors.SecondHeader(at).labelled(header, "the header is this")
+                raise errors.SecondHeader(at).labelled(header, "the header")
             else:
                 columns, header = tuple(map(self._column, cells)), at
         if not children:

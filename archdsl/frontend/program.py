@@ -85,7 +85,7 @@ class Program:
         """A mistake with the `use` that is missing, where a shipped spec has the name."""
         if os.path.isfile(os.path.join(resources.SPECS, f"{name}.arch")):
             use = f'use "{name}.arch"'
-            problem.values["hint"] = f"begin the file with: {use}"
+            problem.values["hint"] = f"add at the start of the file: {use}"
             problem.replace(Span(source, 0, 0), f"{use}\n\n")
         return problem
 
@@ -150,7 +150,7 @@ class Program:
                     raise errors.OutsideTheTree(use.span, path=wanted)
             elif os.path.isfile(real):
                 return real, name
-        raise errors.NoSuchFile(use.span, path=wanted, reason="there is no such file")
+        raise errors.NoSuchFile(use.span, path=wanted, reason="no such file")
 
     # Finding and extending
 
@@ -212,5 +212,5 @@ class Program:
                 kind=article[child.kind],
                 parent=parent.name,
                 parent_kind=article[parent.kind],
-            ).labelled(parent.span, "it is defined here")
+            ).labelled(parent.span, "defined here")
         return parent

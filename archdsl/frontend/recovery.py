@@ -83,7 +83,7 @@ def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
         if sizes is None:
             return errors.WrongNumber(span, text=word[0])
         apart = ", ".join([*sizes[1].split("x")[:-1], sizes[2]])
-        hint = f"sizes that are not all numbers are separated by commas: {apart}"
+        hint = f"separate sizes with commas unless all are numbers: {apart}"
         return errors.WrongNumber(span, text=word[0], hint=hint).replace(span, apart)
     where = _where(layout)
     hint = hints.advice(text, start, where)
@@ -120,7 +120,7 @@ def unexpected(problem: lark.UnexpectedToken, source: Source, layout: Layout) ->
         span = Span(source, token.start_pos or 0, token.end_pos or 0)
     else:
         ends = {"_NL": "the line ends", "_GAP": "a new cell begins"}
-        found = ends.get(token.type, "the text ends")
+        found = ends.get(token.type, "the file ends")
         at = before.end_pos if before is not None else token.start_pos
         span = Span(source, at or 0, (at or 0) + 1)
     if _starts_line(source, span.start) and before is not None and token.type != "_GAP":
@@ -240,7 +240,7 @@ def _hint(
     if known:
         return known
     if expected in ("a name", "a value", "a statement") and _is_word(token):
-        return f"`{token}` is a word of the language; choose another name"
+        return f"`{token}` is a reserved word; choose another name"
     if expected == "`block`, `arch` or `use`":
         return did_you_mean(nearest(str(token), ("block", "arch", "use")))
     if (
@@ -249,12 +249,12 @@ def _hint(
         and token.type in ("NAME", "NUMBER", "TEXT", "LBRACE", "LPAR")
     ):
         near = did_you_mean(nearest(str(line[0]), KEYWORDS))
-        return near or "a line is `name = value`; a comment starts with `#`"
+        return near or "write a line as `name = value`, a comment after `#`"
     if where == hints.BRACKET and "COMMA" in accepted and token.type in (*VALUES, "TEXT"):
-        return f"a comma before `{token}`?"
+        return f"add a comma before `{token}`?"
     arrows = [item for item in line if item.type == "ARROW"]
     if arrows and "ARROW" in accepted and token.type in ("SIGN", "TIMES", "POWER"):
-        return f"put the flow in brackets: (... -> ...) {token} ..."
+        return f"put the flow in parentheses: (... -> ...) {token} ..."
     return ""
 
 

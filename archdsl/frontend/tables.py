@@ -51,14 +51,14 @@ def plan(table: ast.Stages) -> list[RowPlan]:
                 if column.name in names[:i]:
                     first = columns[names.index(column.name)].span
                     problem = errors.ColumnTwice(column.span, name=column.name)
-                    raise problem.labelled(first, "the first is here")
+                    raise problem.labelled(first, "first occurrence")
             continue
         name = line.label or f"stage{len(plans) + 1}"
         if name in ast.SIZES:
             raise errors.LabelIsSize(line.span, name=name)
         if name in labels:
             again = errors.DefinedTwice(line.span, name=name)
-            raise again.labelled(labels[name].span, "the first is here")
+            raise again.labelled(labels[name].span, "first occurrence")
         labels[name] = line
         module = submodule_name(name)
         while module in modules:
@@ -100,7 +100,7 @@ def _entries(row: ast.Row, columns: tuple[ast.Name, ...]) -> dict[str, Entry]:
             continue
         if name in entries:
             again = errors.ArgumentTwice(cell.span, parameter=name)
-            raise again.labelled(entries[name].span, "the first is here")
+            raise again.labelled(entries[name].span, "first occurrence")
         entries[name] = Entry(cell.value, cell.span, column)
     for argument in row.overrides:
         if argument.name is None:
@@ -125,6 +125,8 @@ def headless(row: ast.Row) -> errors.Diagnostic:
     words = [row.name, *(cell.span.text for cell in row.cells)]
     is_header = all(word.isidentifier() for word in words) and len(words) > 1
     hint = (
-        f"write block in place of {row.name}" if is_header else "begin it with a line `block ...`"
+        f"write `block` instead of `{row.name}`"
+        if is_header
+        else "start the table with a line `block ...`"
     )
     return errors.NoHeader(row.span, hint=hint)

@@ -108,9 +108,9 @@ class MatMul(Operation):
                 problem.about = {0: "shape", 1: "shape"}
                 problem.values |= {
                     "difference": _listed(a, b, axes, f"{a[-1]} columns and {b[-2]} rows"),
-                    "fix": f"`-> permute(({order}))` swaps rows and columns of the second"
+                    "fix": f"`-> permute(({order}))` transposes the second"
                     if turned
-                    else "the columns of the first are the rows of the second",
+                    else "the columns of the first must equal the rows of the second",
                 }
             raise problem
         return ((*a[:-1], b[-1]),)
@@ -135,7 +135,7 @@ def _check_ranks(operation: str, argument: str, a: Shape, b: Shape) -> None:
             difference=f"{form_text(len(a) - 1)} and {form_text(len(b) - 1)}",
             fix=""
             if vector is None
-            else f"`-> reshape(({vector[0]}{ones}))` makes the vector a map",
+            else f"`-> reshape(({vector[0]}{ones}))` turns the vector into a map",
         )
 
 
@@ -194,7 +194,7 @@ def _alike(a: Shape, b: Shape, axes: list[int]) -> str:
     """How the second of two inputs comes to the sizes of the first."""
     resized = f"-> resize({_tuple(a[1:])})"
     if axes[0] > 0:
-        return f"`{resized}` gives the second the size of the first, or equal strides do"
+        return f"`{resized}` gives the second the size of the first, as do equal strides"
     if len(axes) > 1:
         return f"`{resized} -> conv({a[0]})` makes the second {shape_text(a)}"
     return f"`-> conv({a[0]})` gives the second as many channels as the first"

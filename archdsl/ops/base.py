@@ -268,10 +268,10 @@ def _merged(value: Any) -> Any:
 def _other_rank(kind: type[Operation], shape: Shape) -> str:
     """How a tensor of this shape comes to a rank that an operation takes."""
     if len(shape) > 1 and 0 in kind.ranks:
-        return "`-> flatten` makes a vector of a map"
+        return "`-> flatten` turns a map into a vector"
     if len(shape) == 1 and kind.ranks:
         ones = ", 1" * max(1, min(kind.ranks))
-        return f"`-> reshape(({shape[0]}{ones}))` makes a map of a vector"
+        return f"`-> reshape(({shape[0]}{ones}))` turns a vector into a map"
     return ""
 
 

@@ -29,7 +29,7 @@ def check_divides(
             total=total,
             by=value,
             quotient=describe(total / value),
-            fix=" or ".join(f"{parameter}={fit}" for fit in fits) + " would",
+            fix="use " + " or ".join(f"{parameter}={fit}" for fit in fits),
         )
 
 

@@ -89,15 +89,15 @@ def _read(value: Word, rank: int) -> Word:
     """The same scheme with all of its arguments, concrete."""
     parameters = SCHEMES[value.name].parameters
     if len(value.arguments) > len(parameters):
-        takes = ", ".join(p.name for p in parameters) or "nothing"
+        takes = ", ".join(p.name for p in parameters)
         raise errors.WrongValue(
-            expected=f"`{value.name}` to take {takes}", value=f"`{describe(value)}`"
+            expected=f"`{value.name}({takes})`", value=f"`{describe(value)}`"
         )
     concrete: list[Any] = []
     for index, (name, kind, doc, default) in enumerate(parameters):
         given = value.arguments[index] if index < len(value.arguments) else default
         if given is REQUIRED:
-            hint = f"write it: {value.name}({name})"
+            hint = f"write {value.name}({name})"
             raise errors.MissingArgument(callee=value.name, parameter=name, doc=doc, hint=hint)
         concrete.append(kind.read(given, rank))
     if value.name == "constant":
@@ -129,11 +129,11 @@ def _constant(value: float) -> Word:
 ZEROS = Word("zeros")
 ONES = Word("ones")
 
-INIT = _kind("an initialisation", tuple(SCHEMES))
+INIT = _kind("an initializer", tuple(SCHEMES))
 """For the weights of convolutions and linear layers; read as a `Word` with all its arguments."""
-BIAS_INIT = _kind("an initialisation of biases", ("default", *_VECTOR, "fan_uniform"))
+BIAS_INIT = _kind("a bias initializer", ("default", *_VECTOR, "fan_uniform"))
 """For their biases; the fans are those of the weight."""
-VECTOR_INIT = _kind("an initialisation of a vector", _VECTOR)
+VECTOR_INIT = _kind("a vector initializer", _VECTOR)
 """For scales and the like, which have no fans."""
 
 

@@ -104,7 +104,7 @@ def per_axis(expected: str, least: int) -> Kind:
             )
         return tuple(whole(item, expected, least) for item in value)
 
-    return Kind(expected + ", or a tuple with one for each axis", read, per_axis=True)
+    return Kind(expected + ", or a tuple with one per axis", read, per_axis=True)
 
 
 def for_some_axes(item: Kind, none: bool = False) -> Kind:
@@ -116,7 +116,7 @@ def for_some_axes(item: Kind, none: bool = False) -> Kind:
             return item.read(value, rank)
         return tuple(None if each is None and none else item.read(each, rank) for each in value)
 
-    return Kind(item.title + ", or a tuple with one for each axis", read, per_axis=True)
+    return Kind(item.title + ", or a tuple with one per axis", read, per_axis=True)
 
 
 def words(*names: str) -> Kind:
@@ -146,7 +146,7 @@ def number(expected: str, least: float, most: float) -> Kind:
 
 def in_order(item: Kind) -> Kind:
     """A tuple or a list of one kind; read as a tuple."""
-    expected = "a list, each item " + item.title
+    expected = "a list in which each item is " + item.title
 
     def read(value: Any, rank: int) -> tuple[Any, ...]:
         if not isinstance(value, tuple | list):
@@ -157,9 +157,9 @@ def in_order(item: Kind) -> Kind:
 
 
 def _odd(value: Any, rank: int) -> int:
-    size = whole(value, "an odd whole number", 1)
+    size = whole(value, "an odd positive integer", 1)
     if size % 2 == 0:
-        raise errors.WrongValue(expected="an odd whole number", value=describe(value))
+        raise errors.WrongValue(expected="an odd positive integer", value=describe(value))
     return size
 
 
@@ -186,15 +186,15 @@ def _flag(value: Any, rank: int) -> bool:
     raise errors.WrongValue(expected="true or false", value=describe(value))
 
 
-COUNT = integer("a whole number of at least 1", 1)
-INTEGER = integer("a whole number")
-NATURAL = integer("a whole number of at least 0", 0)
-ODD = Kind("an odd whole number", _odd)
-AXIS = Kind("an axis, 0 being the channels; negative from the last", _axis)
+COUNT = integer("a positive integer", 1)
+INTEGER = integer("an integer")
+NATURAL = integer("a non-negative integer", 0)
+ODD = Kind("an odd positive integer", _odd)
+AXIS = Kind("an axis (0 is the channels; negative counts from the last)", _axis)
 SOME_AXES = Kind(AXIS.title + "; or a tuple of axes", _axes, per_axis=True)
-AXES = per_axis("a whole number of at least 1", 1)
+AXES = per_axis("a positive integer", 1)
 NUMBER = number("a number", -1e30, 1e30)
-POSITIVE = number("a number above 0", 1e-30, 1e30)
-FRACTION = number("a number between 0 and 1", 0.0, 1.0)
-RATE = number("a number of at least 0 and below 1", 0.0, 1.0 - 2**-53)
+POSITIVE = number("a positive number", 1e-30, 1e30)
+FRACTION = number("a number from 0 to 1", 0.0, 1.0)
+RATE = number("a number from 0 to below 1", 0.0, 1.0 - 2**-53)
 FLAG = Kind("true or false", _flag)

@@ -98,9 +98,9 @@ def _instead(sizes: tuple[int, ...], more: int) -> str:
     """How sizes add up, with so many more or fewer in them."""
     *rest, last = sizes
     if last + more < 1:
-        return "a count in place of sizes cuts into equal parts"
+        return "to split into equal parts, give a count instead of sizes"
     longer = f" or {describe([*sizes, more])}" if more > 0 else ""
-    return f"{describe([*rest, last + more])}{longer} would do"
+    return f"use {describe([*rest, last + more])}{longer}"
 
 
 class Slice(Operation):
@@ -140,7 +140,7 @@ class Slice(Operation):
                     about={0: axis_text(axis, len(x) - 1)},
                     operation=self.name,
                     extent=extent_text(x, axis),
-                    arithmetic=f"it would go from {first} to {end}",
+                    arithmetic=f"the range is {first} to {end}",
                 )
         self._settle(axis=axes, start=start, stop=stop, step=step)
         self._settle(first=tuple(a for a, _ in places), end=tuple(b for _, b in places))
@@ -208,7 +208,7 @@ class Resize(Operation):
     size: tuple[int, ...] | None = parameter(AXES, "spatial size of the result", None)
     scale: tuple[float, ...] | None = parameter(
         Kind(
-            POSITIVE.title + ", or a tuple with one for each axis", _read_scales, per_axis=True
+            POSITIVE.title + ", or a tuple with one per axis", _read_scales, per_axis=True
         ),
         "factor of the size",
         None,
@@ -223,7 +223,7 @@ class Resize(Operation):
         if len(given) != 1:
             raise errors.ExactlyOne(
                 argument=given[-1] if given else None,
-                about={name: f"`{name}` is given here" for name in given[:-1]},
+                about={name: f"`{name}` given here" for name in given[:-1]},
                 callee=self.name,
                 options="like, size and scale",
                 given=" and ".join(given) or "none",
@@ -231,7 +231,7 @@ class Resize(Operation):
         if self.align_corners and self.mode != "bilinear":
             raise errors.NoEffect(
                 argument="align_corners",
-                about={"mode": "this is it"},
+                about={"mode": "set here"},
                 callee=self.name,
                 parameter="align_corners",
                 other=f"mode={self.mode}",
@@ -285,7 +285,7 @@ class Resize(Operation):
 
 
 def _read_border(value: Any, rank: int) -> Pads:
-    expected = "a whole number of at least 0, or before and after as a pair of them"
+    expected = "a non-negative integer, or a pair of them, before and after"
 
     def pair(item: Any) -> tuple[int, int]:
         if isinstance(item, tuple) and len(item) == 2:
@@ -303,7 +303,7 @@ def _read_border(value: Any, rank: int) -> Pads:
 
 
 _BORDER = Kind(
-    "a whole number, or for each axis one, or a pair of before and after",
+    "an integer, one per axis, or a pair of before and after",
     _read_border,
     per_axis=True,
 )
@@ -326,7 +326,7 @@ class Pad(Operation):
         if self.value and self.mode != "constant":
             raise errors.NoEffect(
                 argument="value",
-                about={"mode": "this is it"},
+                about={"mode": "set here"},
                 callee=self.name,
                 parameter="value",
                 other=f"mode={self.mode}",
@@ -440,7 +440,7 @@ class PixelShuffle(Operation):
                 total=c,
                 by=factor**2,
                 quotient=describe(c / factor**2),
-                fix=f"{above} channels would do",
+                fix=f"use {above} channels",
             )
         return ((c // factor**2, h * factor, w * factor),)
 

@@ -77,7 +77,7 @@ def calculate(sign: str, left: Any, right: Any) -> Any:
 
 def repeated(items: list[Any], count: Plain) -> list[Any]:
     """A list so many times in a row."""
-    times = whole(count, "a whole number of repeats of the list, at least 0", 0)
+    times = whole(count, "a non-negative number of repeats", 0)
     if len(items) * times > limits.ITEMS:
         raise errors.TooManyItems(count=len(items) * times, limit=limits.ITEMS)
     return items * times
@@ -98,7 +98,7 @@ def divisible(value: Plain, divisor: int = 8) -> int:
     The rounding of channels of the MobileNet family (Sandler et al., CVPR 2018, in its reference
     implementation).
     """
-    divisor = whole(divisor, "a whole divisor of at least 1", 1)
+    divisor = whole(divisor, "a positive integer divisor", 1)
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
 

@@ -14,7 +14,7 @@ Pads = tuple[tuple[int, int], ...]
 
 _WORDS = ("keep", "same", "valid")
 
-MARGIN = per_axis("a whole number of at least 0", 0)
+MARGIN = per_axis("a non-negative integer", 0)
 """Padding as numbers: as much on both sides of an axis."""
 
 
@@ -76,7 +76,7 @@ def slide(
                 axis=axis_text(axis + 1, len(sizes)),
                 size=size,
                 kernel=kernel,
-                fix=f"k={(size + low + high - 1) // dilation + 1} would fit, or more padding",
+                fix=f"use k={(size + low + high - 1) // dilation + 1}, or more padding",
                 dilation=dilation,
                 low=low,
                 high=high,

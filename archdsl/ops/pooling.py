@@ -110,7 +110,7 @@ class AvgPool(_Pool):
             given = "none" if self.k is None else "both"
             raise errors.ExactlyOne(
                 argument=None if self.k is None else "out",
-                about={"k": "`k` is given here"},
+                about={"k": "`k` given here"},
                 callee=self.name,
                 options="k and out",
                 given=given,
@@ -127,7 +127,7 @@ class AvgPool(_Pool):
         for name, is_set in unused.items():
             if is_set:
                 raise errors.NoEffect(
-                    argument=name, about={"out": "this is it"},
+                    argument=name, about={"out": "set here"},
                     callee=self.name, parameter=name, other="out",
                 )  # fmt: skip
         self._settle(pads=((0, 0),) * (len(x) - 1))

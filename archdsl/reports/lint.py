@@ -248,8 +248,8 @@ def _left_out(graph: Graph) -> Iterator[Diagnostic]:
 # Numbers that mean another thing elsewhere
 
 _HABITS = {
-    "eps": (0.1, "a normalization knows its channels: write it without them"),
-    "momentum": (0.5, "it is the weight of the newest batch: Keras's 0.99 is 0.01 here"),
+    "eps": (0.1, "normalization infers its channels: leave them out"),
+    "momentum": (0.5, "`momentum` weights the newest batch: Keras's 0.99 is 0.01 here"),
 }
 """By parameter of a normalization: what is more than anyone uses, and what was likely meant."""
 

@@ -323,7 +323,7 @@ def _check_kinds(file: File, pairs: list[tuple[Layer, Layer]]) -> None:
             given, expected = file.kinds[name], ""
             if role == COUNTER and (prod(file.shapes[name]) != 1 or given not in _COUNTS):
                 given = f"{shape_text(file.shapes[name]) or 'a single number'} of {given}"
-                expected = "a whole number"
+                expected = "an integer"
             elif role != COUNTER and given not in FLOATS:
                 expected = "floating-point numbers"
             if expected:

@@ -18,7 +18,7 @@ def open_file(path: str, entry: str | None = None) -> File:
     wherever there is one.
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        reason = "it is a folder" if os.path.isdir(path) else "it is not a file"
+        reason = "it is a directory" if os.path.isdir(path) else "not a regular file"
         raise errors.NoSuchFile(path=path, reason=reason)
     try:
         with open(path, "rb") as opened:

@@ -30,7 +30,7 @@ class OnnxFile:
     def __init__(self, path: str, threads: int, size: Sequence[int] = ()) -> None:
         """`size` is for the axes that the file leaves open, the batch aside."""
         if not os.path.isfile(path):
-            raise DiagnosticError([errors.NoSuchFile(path=path, reason="there is no such file")])
+            raise DiagnosticError([errors.NoSuchFile(path=path, reason="no such file")])
         try:
             self.session = session(Path(path), threads)
         except Exception as problem:  # whatever onnxruntime raises for a bad file

@@ -135,7 +135,7 @@ def _several(rows: list[Row], network: str, column: str) -> Diagnostic:
     problem = errors.SeveralRows(
         second[column].span, network=network, count=len(rows), column=column, hint=hint
     )
-    problem.notes.append(Note(first[column].span, "the first is here"))
+    problem.notes.append(Note(first[column].span, "first occurrence"))
     return problem
 
 
