@@ -15,6 +15,8 @@ from archdsl.ir.receptive import MOST, sights
 from archdsl.ops.base import Word
 from archdsl.ops.reach import LONGEST
 from archdsl.reports.view import geometry
+from archdsl.support import limits
+from archdsl.tools.running import check_run
 from archdsl.weights.sources import Declared, Drawn
 from tests.properties import network
 
@@ -170,3 +172,24 @@ def test_constants_of_a_file_are_bounded(text: str, tmp_path: Path) -> None:
 def test_buffers_count_as_what_is_written(tmp_path: Path) -> None:
     text = net("return x -> bn(affine=false)", size="1000000000x1")
     assert codes(text, tmp_path / "net.onnx") == {"A5013"}
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        (net("y = x", "repeat i in 0..2000 {", "y = y -> conv(3, k=3) -> bn -> relu", "}",
+             "return y", size="3x8x8"), "run-operations"),
+        (net("return x -> conv(100000) -> conv(2)", size="2000x1024"), "run-macs"),
+        (net("return x -> conv_transpose(1, k=1, s=2000000000)", size="1x1"), "run-numbers"),
+        (net("return x -> conv(1, k=2, d=1000000000, p=1000000000)", size="1x3"), "run-numbers"),
+        (net("return x -> pad(100000) -> global_pool", size="1x1x1"), "run-numbers"),
+        (net("return x -> linear(400000)", size="1000"), "run-numbers"),
+    ],
+)  # fmt: skip
+def test_what_runs_is_bounded(text: str, limit: str) -> None:
+    graph = network(text).graph
+    with pytest.raises(DiagnosticError) as refused:
+        check_run(graph)
+    assert [problem.code for problem in refused.value.diagnostics] == ["A5016"]
+    with limits.adjusted({limit: 10**12}):
+        check_run(graph)

@@ -228,6 +228,15 @@ class TooManyConstants(Diagnostic):
     help = "use a smaller size or kernel, or raise the limit with `--limit constants=N`"
 
 
+class TooMuchToRun(Diagnostic):
+    code = "A5016"
+    message = "up to here a run takes {count} {what}, and may take {limit}"
+    help = (
+        "a smaller network or input takes less; `--limit run-operations=N`, `--limit run-macs=N` and "
+        "`--limit run-numbers=N` allow more"
+    )
+
+
 class TooManyTensors(Diagnostic):
     code = "A5014"
     message = "{path} has {count} tensors, more than the limit of {limit}"

@@ -59,6 +59,15 @@ CONSTANTS = 4_000_000
 TENSORS = 20_000
 """Tensors of a file with weights."""
 
+RUN_OPERATIONS = 4_000
+"""Primitive operations of a network that `verify` or `bench` runs."""
+
+RUN_MACS = 200_000_000_000
+"""Multiply-accumulates of a network that they run, for one sample."""
+
+RUN_NUMBERS = 250_000_000
+"""Numbers of its weights, or of one tensor of one sample; strides of a transposed convolution."""
+
 MISTAKES = 50
 """Mistakes told in one run."""
 

@@ -20,6 +20,7 @@ from archdsl.tools.bench.report import Block as Block
 from archdsl.tools.bench.report import Measurement as Measurement
 from archdsl.tools.bench.report import Profile as Profile
 from archdsl.tools.bench.report import Report as Report
+from archdsl.tools.running import check_run
 
 if TYPE_CHECKING:
     from archdsl.api.network import Network
@@ -61,6 +62,8 @@ def bench(
     if files and (blocks or "onnxruntime" not in chosen):
         option = "--blocks" if blocks else f"--runtime {chosen[0]}"
         raise DiagnosticError([errors.NeedsASpec(path=next(iter(files.values())), option=option)])
+    for network in specs.values():
+        check_run(network.graph)
     machine.check_memory(specs, batches)
     steps = (len(specs) * len(chosen) + len(files)) * len(batches)
     with (

@@ -14,6 +14,7 @@ from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.ops import Shape, shape_text
 from archdsl.support.progress import Progress, untold
+from archdsl.tools.running import check_run
 from archdsl.tools.verify.report import OutputReport, Report
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def verify(
     others than the spec's, too. Raises `DiagnosticError` where torch or onnxruntime is missing,
     and for files that do not fit.
     """
+    check_run(network.graph)
     for package in ("torch", "onnxruntime"):
         try:
             __import__(package)
