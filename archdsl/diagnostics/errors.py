@@ -232,8 +232,8 @@ class TooMuchToRun(Diagnostic):
     code = "A5016"
     message = "up to here a run takes {count} {what}, and may take {limit}"
     help = (
-        "a smaller network or input takes less; `--limit run-operations=N`, `--limit run-macs=N` and "
-        "`--limit run-numbers=N` allow more"
+        "a smaller network or input takes less; `--limit run-operations=N`, `--limit run-macs=N` "
+        "and `--limit run-numbers=N` allow more"
     )
 
 
