@@ -81,6 +81,8 @@ def test_what_is_to_be_written_is_there() -> None:
             for block in standard_names():
                 parameters |= {p.name for p in SPEC.unit(block).numbers}
             assert not ours or ours in parameters, ours
+        elif section == "columns":
+            assert ours == "n"
         elif section == "values":
             assert not ours or ours in CONSTANTS
         elif section == "words":
@@ -125,7 +127,7 @@ def test_well_known_names(name: str, ours: str) -> None:
     said = answer(name)
     assert said is not None and said.ours == ours and not said.guessed
     (problem,) = told(spec(f"x -> {name}"))
-    assert problem.title == f"there is no operation `{name}`" and problem.advice == said.help
+    assert problem.title == f"unknown operation `{name}`" and problem.advice == said.help
 
 
 @pytest.mark.parametrize("name", ["telu", "relu7", "arelu", "econv", "bm", "li", "xyz"])
@@ -209,6 +211,75 @@ def test_all_that_is_wrong_in_a_line_is_told_with_its_fix(wrong: str, right: str
 def test_what_is_not_certain_is_no_fix(call: str) -> None:
     problems = told(spec(f"x -> {call}"))
     assert problems and all(p.edit is None and p.advice for p in problems if p.code[:2] == "A1")
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("x -> flatten -> linear(2048, 10)",
+         "give only the output channels, the input's are inferred: linear(10)"),
+        ("x -> conv(8, 128, 3)",
+         "give only the output channels before k, the input's are inferred: conv(128, 3)"),
+        ("x -> conv(8, k=[3, 3])", "enclose tuples in parentheses: (3, 3)"),
+        ("x / x", "combine tensors with `+`, `-` and `*`; divide them only by numbers"),
+        ("x > 0", "compare sizes, such as y.c"),
+        ("x -> abs",
+         "there are no such functions of tensors, only +, -, * and the activations"),
+        ("max(x, 0)", "functions take numbers, such as sizes; apply operations to tensors:"
+         " `x -> relu` is max(x, 0)"),
+        ("x -> reshape(64, 32)",
+         "it takes shape: reshape((64, 32))"),
+        ("x -> GroupNorm(4, 8)",
+         "`GroupNorm` is written `group_norm(groups=...)`; it infers its channels"),
+        ("x -> conv(8, k=3, mode=circular)", "pad first, with mode constant, reflect or replicate:"
+         " -> pad(1, mode=reflect) -> conv(..., p=valid)"),
+        ("x -> conv(8, groups=depthwise)", "`groups` takes a positive integer"),
+        ("x -> conv(8, init=normal_(std=0.1))", "`normal_` is `normal`"),
+        ("x -> split(2)", "select one with [0], or join them with concat(...)"),
+        ("x[:, 0]",
+         "an index is one number: parts[0]; use `slice` for a part of a tensor: x -> slice(0, 8)"),
+        ("x @ x", "write matrix products as: matmul(a, b)"),
+        ("F.relu(x)", "write the operation without a module: relu(x), or x -> relu"),
+        ("x -> [conv(8), relu]", "write steps one after another: x -> conv(32) -> bn -> relu"),
+    ],
+)  # fmt: skip
+def test_habits_are_answered(line: str, advice: str) -> None:
+    assert [problem.advice for problem in told(spec(line))] == [advice]
+
+
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("conv(8, 17, 3, 1)", True), ("conv_transpose(8, 32, 2)", True),
+        ("conv(8, k=32, s=32, p=valid)", False), ("conv(8, k=64, p=valid)", False),
+        ("conv_transpose(8, k=64, s=32)", False), ("conv(8, k=31, groups=8)", False),
+        ("conv(8, k=(1, 31))", False),
+    ],
+)  # fmt: skip
+def test_a_kernel_that_may_be_channels_is_warned_of(line: str, warned: bool) -> None:
+    warnings = archdsl.loads(spec(f"x -> {line}", "8x64x64")).warnings
+    assert ([w.code for w in warnings if w.code == "A7010"] == ["A7010"]) is warned
+
+
+def test_words_in_other_quotes_are_told_of_one_by_one() -> None:
+    text = spec("x -> conv(8, k=3, p='same') -> global_pool(mode=`max`)")
+    for problem in reversed(told(text)):
+        assert problem.code == "A0002" and problem.edit is not None
+        span, word = problem.edit
+        text = text[: span.start] + word + text[span.end :]
+    assert text == spec("x -> conv(8, k=3, p=same) -> global_pool(mode=max)")
+
+
+def test_arguments_of_blocks_called_otherwise_are_checked_too() -> None:
+    said = [problem.advice for problem in told(spec("x -> MBConv(8, kernel_size=3, stride=2)"))]
+    assert said[1:] == ["`kernel_size` is `k`", "`stride` is `s`"]
+
+
+def test_columns_of_other_tables() -> None:
+    table = "x -> stages {\n block t filters repeats nl\n mbconv 6 8 2 silu\n }"
+    assert [problem.advice for problem in told(spec(table))] == [
+        "`t` is `e`", "`filters` is `c`", "`repeats` is `n`", "`nl` is `act`",
+    ]  # fmt: skip
 
 
 def test_tables_and_columns() -> None:

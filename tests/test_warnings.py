@@ -61,7 +61,7 @@ def test_python_sees_them() -> None:
     (warning,) = archdsl.loads(UNUSED).warnings
     assert (warning.code, warning.severity) == ("A7001", "warning")
     assert warning.span is not None and warning.span.text == "spare"
-    assert str(warning).startswith("warning[A7001]: the parameter `spare` of the arch `net`")
+    assert str(warning).startswith("warning[A7001]: parameter `spare` of arch `net`")
 
 
 def test_errors_alone_are_told_where_there_are_some(capsys: pytest.CaptureFixture[str]) -> None:

@@ -290,7 +290,8 @@ class CannotKeep(Diagnostic):
         "p=keep pads each side by d * (k - 1) / 2, but {dilation} * ({kernel} - 1) / 2 = {half}"
         " is not an integer"
     )
-    help = "use an odd kernel, p=same (pads one more at the end), p=valid or a number"
+    help = "{hint}"
+    hint: str = "use an odd kernel, p=same (pads one more at the end), p=valid or a number"
 
 
 class NoSuchNumber(Diagnostic):
@@ -302,11 +303,15 @@ class NoSuchNumber(Diagnostic):
 class WrongOperands(Diagnostic):
     code = "A2006"
     message = "`{operator}` cannot combine {kinds}"
+    help = "{hint}"
+    hint: str = ""
 
 
 class WrongArguments(Diagnostic):
     code = "A2007"
     message = "`{function}` takes {expected}, not {given}"
+    help = "{hint}"
+    hint: str = ""
 
 
 class NotACondition(Diagnostic):
@@ -423,7 +428,7 @@ class NoHeader(Diagnostic):
 class NotAnOperation(Diagnostic):
     code = "A2016"
     message = "`{name}` is {what}, not an operation"
-    help = "to call a parameter, pass an operation: {name}=relu"
+    help = "to call a parameter, pass an operation: {name}=relu, or {name}=identity to do nothing"
 
 
 class NoRowHas(Diagnostic):
@@ -672,7 +677,7 @@ class MissingTensor(Diagnostic):
 
 class LinearNeedsVector(Diagnostic):
     code = "A3012"
-    message = "`linear` takes a flat vector, not a {shape} map"
+    message = "`linear` takes a flat vector, not {shape}"
     help = (
         "average each channel: -> global_pool -> linear(...); or keep all {size} numbers: ->"
         " flatten -> linear(...)"

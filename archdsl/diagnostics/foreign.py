@@ -53,6 +53,12 @@ def operation(name: str, own: Collection[str], known: Iterable[str]) -> Answer |
     )
 
 
+def column(name: str, known: Collection[str]) -> Answer | None:
+    """The column of a table that the name of one means."""
+    found = (a for a in _listed("columns", name) if a.ours in known or a.ours == "n")
+    return next(found, None) or parameter("", name, known)
+
+
 def parameter(callee: str, name: str, known: Collection[str]) -> Answer | None:
     """The parameter of an operation that the name of an argument means."""
     found = [*_listed("parameters", f"{callee}.{name}"), *_listed("parameters", name)]

@@ -6,6 +6,7 @@ A call of a primitive makes a node, a call of a block a scope in which its body 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archdsl.diagnostics import errors
@@ -603,7 +604,7 @@ def bind(
             if name is None:
                 if position >= len(signature.numbers):
                     if position == len(signature.numbers):  # the others are more of the same
-                        problems.append(_too_many_arguments(callee, span))
+                        problems.append(_too_many_arguments(call, callee, span))
                     position += 1
                     continue
                 name = signature.numbers[position]
@@ -655,11 +656,24 @@ def unknown_parameter(callee: Callee, name: str, span: Span) -> errors.UnknownPa
     return problem
 
 
-def _too_many_arguments(callee: Callee, span: Span) -> Diagnostic:
+def _too_many_arguments(call: ast.Call, callee: Callee, span: Span) -> Diagnostic:
     known = signature_of(callee).numbers
     count = f"{len(known) or 'no'} argument{'' if len(known) == 1 else 's'}"
     hint = f"it takes {', '.join(known)}" if known else ""
+    if len(known) == 1 and not isinstance(callee, Unit):
+        given = [argument.value.span.text for argument in call.arguments if not argument.name]
+        if _takes_several(callee, known[0]):
+            hint += f": {callee.name}(({', '.join(given)}))"
     return errors.TooManyArguments(span, callee=callee.name, count=count, hint=hint)
+
+
+def _takes_several(operation: type[Operation], parameter: str) -> bool:
+    """Whether a parameter takes a tuple: of sizes, or of axes in another order."""
+    for example in ((1, 1), (2, 0, 1)):
+        with suppress(Diagnostic):
+            operation.read(parameter, example, 2)
+            return True
+    return False
 
 
 def round_work(frame: Frame) -> int:

@@ -459,6 +459,8 @@ class Elaborator(Stager):
 def _no_output(value: Any, expression: ast.Expression, unit: Unit) -> Diagnostic:
     if value is None:
         return errors.AbsentTensor(expression.span, what=f"the {unit.kind} `{unit.name}`")
+    if isinstance(value, list) and all(isinstance(item, Value) for item in value):
+        return errors.ListAsTensor(expression.span, callee="return", count=len(value))
     return errors.NotATensor(expression.span, what=numbers.kind_of(value))
 
 

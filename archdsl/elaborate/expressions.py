@@ -295,6 +295,8 @@ class Evaluator:
                     return False
             except Diagnostic as problem:
                 problem.span = expression.span
+                if type(left) is Value or type(right) is Value:
+                    problem.values["hint"] = _OTHERWISE[sign]
                 raise
             left = right
         return True
@@ -373,6 +375,8 @@ class Evaluator:
         if both or not numbers.is_number(number) or not (name or divided):
             kinds = f"{numbers.kind_of(left)} and {numbers.kind_of(right)}"
             wrong = errors.WrongOperands(span, operator=sign, kinds=kinds)
+            if both or numbers.is_number(number):
+                wrong.values["hint"] = _OTHERWISE.get(sign, _TENSORS)
             raise _operands(wrong, expression, left, right)
         if divided:
             return self._apply("mul", (tensor,), {"number": 1 / number}, frame, span)
@@ -476,6 +480,14 @@ def _untaken(name: ast.Expression, frame: Frame) -> ast.Flow | None:
                 if frame.trace.get(guard.condition) is False:
                     return guard.value if isinstance(guard.value, ast.Flow) else None
     return None
+
+
+_TENSORS = "combine tensors with `+`, `-` and `*`; divide them only by numbers"
+_OTHERWISE = {
+    "^": "write squares as `y * y`",
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), "compare sizes, such as y.c"),
+}
+"""What to write in place of an operator that tensors do not have."""
 
 
 def _operands(problem: Diagnostic, expression: ast.Binary, left: Any, right: Any) -> Diagnostic:

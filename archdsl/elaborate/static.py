@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic
 from archdsl.diagnostics.source import Span
-from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_of
+from archdsl.elaborate.calls import Bound, bind, by_name, name_span, signature_of, words_of
 from archdsl.elaborate.expressions import CONSTANTS, Callee, OperationValue, told, unknown_name
 from archdsl.elaborate.tables import cell_mistakes, shared_arguments, shared_mistakes
 from archdsl.frontend import ast, tables
@@ -52,6 +52,8 @@ class _Text:
         """The names that may hold operations."""
         self._values = self._held | names_of(unit).tensors
         self._given: list[_Given] = []
+        self._lost: list[ast.Expression] = []
+        """Arguments for parameters that are not there."""
         self._problems: list[Diagnostic] = []
         self._match()
 
@@ -67,6 +69,7 @@ class _Text:
                 columns |= {n for row in first for n in ast.walk(row)}
             elif isinstance(node, ast.Header):
                 columns |= set(node.columns)
+        lost = {inner for value in self._lost for inner in ast.walk(value)}
         for node in self._nodes:
             if not isinstance(node, ast.Name | ast.Call | ast.Row) or node.name in self._values:
                 continue
@@ -79,26 +82,46 @@ class _Text:
                 if name == "training" or (name in IN_TABLES and node in in_tables):
                     continue
                 if self._program.find(name, source) is None:
-                    yield self._unknown_value(node)
+                    if node not in lost or self._is_meant(name):
+                        yield self._unknown_value(node, node.span)
             elif not is_function(name) and self._program.find(name, source) is None:
                 span = node.name_span if isinstance(node, ast.Row) else name_span(node)
-                yield unknown_name(self._program, "operation", name, span, self._held)
+                if isinstance(node, ast.Call) and self._takes_words(node):
+                    yield self._unknown_value(node, span)
+                else:
+                    yield unknown_name(self._program, "operation", name, span, self._held)
 
-    def _unknown_value(self, node: ast.Name) -> Diagnostic:
+    def _is_meant(self, name: str) -> bool:
+        """Whether a name without a value means something elsewhere, or is misspelt."""
+        from archdsl.diagnostics import foreign as meant  # only a mistake needs it
+
+        known = {*OPERATIONS, *WORDS, *CONSTANTS}
+        return meant.value(name, self._values, known) is not None
+
+    def _asked(self, node: ast.Name | ast.Call) -> _Given | None:
+        """The parameter that a name is the argument for."""
+        return next((given for given in self._given if given.value is node), None)
+
+    def _takes_words(self, node: ast.Call) -> bool:
+        asked = self._asked(node)
+        return asked is not None and bool(words_of(asked.callee, asked.parameter))
+
+    def _unknown_value(self, node: ast.Name | ast.Call, span: Span) -> Diagnostic:
         """What to say of a name without a value: a word, perhaps, that a parameter asks for."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
-        asked = next((given for given in self._given if given.value is node), None)
+        asked = self._asked(node)
         if asked is None or isinstance(asked.callee, Unit):
-            return unknown_name(self._program, "value", node.name, node.span, self._values)
-        problem = errors.UnknownName(node.span, kind="value", name=node.name, hint="")
-        words = asked.callee.parameters[asked.parameter].kind.words
+            return unknown_name(self._program, "value", node.name, span, self._values)
+        what = "operation" if isinstance(node, ast.Call) else "value"
+        problem = errors.UnknownName(span, kind=what, name=node.name, hint="")
+        kind = asked.callee.parameters[asked.parameter].kind
+        words = kind.words
         answer = meant.word(asked.callee.name, asked.parameter, node.name, words) if words else None
         answer = answer or meant.value(node.name, self._values, CONSTANTS, operations=False)
-        if answer is None and words:
-            kind = asked.callee.parameters[asked.parameter].kind.title
-            problem.values["hint"] = f"`{asked.parameter}` takes {kind}"
-        return told(problem, node.span, answer)
+        if answer is None:
+            problem.values["hint"] = f"`{asked.parameter}` takes {kind.title}"
+        return told(problem, span, answer)
 
     # Arguments
 
@@ -133,9 +156,11 @@ class _Text:
                 problems = [p for p in problems if isinstance(p, errors.UnknownParameter)]
                 bound = [item for item in bound if item.span.text.startswith(item.parameter)]
             self._take(found, [*bound, *changed], problems)
+            takes = {*signature_of(found).numbers, *signature_of(found).tensors}
+            self._lost += [a.value for a in call.arguments if a.name and a.name not in takes]
 
-    def _meant(self, call: ast.Call) -> type[Operation] | None:
-        """The primitive that another framework calls as this call does."""
+    def _meant(self, call: ast.Call) -> Callee | None:
+        """The operation that another framework calls as this call does."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
         if call.name in self._held or is_function(call.name) or call.name in WORDS:
@@ -143,7 +168,8 @@ class _Text:
         answer = meant.operation(call.name, (), OPERATIONS)
         if answer is None or answer.guessed:
             return None
-        return OPERATIONS.get(answer.ours.partition("(")[0])
+        ours = answer.ours.partition("(")[0]
+        return self._program.find(ours, call.span.source) or OPERATIONS.get(ours)
 
     def _match_default(self, call: ast.Call) -> None:
         callee = self._callee(call)
@@ -213,7 +239,19 @@ class _Text:
                     callee.name, given.parameter, describe(value), parameter.kind.words
                 )
                 problem.values["hint"] = answer.help if answer else ""
+            elif isinstance(problem, errors.WrongValue) and self._counts_input(given, callee):
+                problem.values["hint"] = (
+                    f"give only the output channels, the input's are inferred:"
+                    f" {callee.name}({describe(value)})"
+                )
             yield problem
+
+    @staticmethod
+    def _counts_input(given: _Given, callee: type[Operation]) -> bool:
+        """Whether an argument by place may be the output channels, after the input's."""
+        return [*callee.parameters][:2] == ["c", given.parameter] and (
+            given.span == given.value.span
+        )
 
     def _literal(self, node: ast.Expression, words: tuple[str, ...]) -> Any:
         """The value of an expression that has the same one everywhere."""
@@ -240,7 +278,6 @@ class _Text:
 
 
 _UNKNOWN: Any = object()
-
 
 class _Given(NamedTuple):
     """The value that a text gives to a parameter."""

@@ -351,9 +351,9 @@ def shared_mistakes(
     found: list[Diagnostic] = []
     for name, (_, span, _) in shared.items():
         if name not in known:
-            answer = meant.parameter("", name, known)
+            answer = meant.column(name, known)
             takes = ", ".join(n for n in known if n not in tables.SCALING)
-            hint = answer.help if answer else f"they have {takes}"
+            hint = answer.help if answer else f"they have {takes}; `n` repeats a row"
             problem = errors.NoRowHas(span, parameter=name, hint=hint)
             found.append(
                 problem.replace(

@@ -62,6 +62,9 @@ CONTINUES = re.compile(r"[ \t]*(->|[-+*/%^<>]|[=!]=|(if|else|and|or)\b|#|$)")
 UNFINISHED = re.compile(r"(->|[-+*/,\\=(])\s*$")
 """How a line ends that was meant to go on."""
 
+QUOTED = re.compile(r"(?P<quote>['`])(?P<word>[A-Za-z_]\w*)(?P=quote)")
+"""A word in quotes that are no part of the language."""
+
 OUTERMOST = re.compile(r"[^\s}#]|[ \t]+(block|arch)[ \t]+\w+[ \t]*[({]")
 """How a line begins that is no part of the definition above."""
 
@@ -87,7 +90,11 @@ def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
         return errors.WrongNumber(span, text=word[0], hint=hint).replace(span, apart)
     where = _where(layout)
     hint = hints.advice(text, start, where)
-    return errors.UnknownCharacter(span, character=_shown(span.text), hint=hint, where=where)
+    problem = errors.UnknownCharacter(span, character=_shown(span.text), hint=hint, where=where)
+    quoted = QUOTED.match(text, start)
+    if quoted is not None:
+        problem.replace(span._replace(end=quoted.end()), quoted["word"])
+    return problem
 
 
 def _shown(character: str) -> str:
@@ -275,6 +282,9 @@ def mended(text: str, problem: errors.Diagnostic) -> str | None:
     if isinstance(problem, errors.NothingToClose):
         instead: str = problem.values["instead"]
         return text[: span.start] + instead + text[span.end :]
+    quoted = QUOTED.match(text, span.start)
+    if isinstance(problem, errors.UnknownCharacter) and quoted is not None:
+        return text[: span.start] + f" {quoted['word']} " + text[quoted.end() :]
     lines = text.split("\n")
     first = text.count("\n", 0, span.start)
     if isinstance(problem, errors.RowBeforeHeader):

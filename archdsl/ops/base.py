@@ -280,12 +280,12 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
-def tensor_text(shape: Shape) -> str:
+def tensor_text(shape: Shape, noun: str = "tensor") -> str:
     """A tensor of this shape, with its article."""
     if len(shape) == 1:
         return f"a vector of {shape[0]}"
     article = "an" if shape_text(shape)[:1] == "8" or shape[0] in (11, 18) else "a"
-    return f"{article} {shape_text(shape)} tensor"
+    return f"{article} {shape_text(shape)} {noun}"
 
 
 def form_text(rank: int) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from math import gcd, prod
 
 from archdsl.diagnostics import errors
-from archdsl.ops.base import Operation, Shape, Weight, Word, axis_text, parameter, shape_text
+from archdsl.ops.base import Operation, Shape, Weight, Word, axis_text, parameter, tensor_text
 from archdsl.ops.divisors import check_divides
 from archdsl.ops.initialisation import BIAS_INIT, INIT
 from archdsl.ops.kinds import AXES, COUNT, FLAG
 from archdsl.ops.padding import MARGIN, PADDING, Pads, slide
 from archdsl.ops.reach import Reach, pattern, window
+
+ORDER = "give only the output channels before k, the input's are inferred: conv(128, 3)"
+"""What to say of a kernel that may be a number of channels."""
 
 
 class _Layer(Operation):
@@ -50,7 +53,12 @@ class Conv(_Layer):
         (x,) = inputs
         if self.groups > 1:
             _check_groups(self.groups, x[0], self.c)
-        pads, sizes = slide(x[1:], self.k, self.s, self.p, self.d)
+        try:
+            pads, sizes = slide(x[1:], self.k, self.s, self.p, self.d)
+        except errors.CannotKeep as problem:
+            if problem.values["kernel"] >= 32:
+                problem.values["hint"] = ORDER
+            raise
         self._settle(pads=pads)
         return ((self.c, *sizes),)
 
@@ -158,7 +166,7 @@ class Linear(_Layer):
     @classmethod
     def refusal(cls, shape: Shape) -> errors.Diagnostic:
         return errors.LinearNeedsVector(
-            about={0: "shape"}, shape=shape_text(shape), size=prod(shape)
+            about={0: "shape"}, shape=tensor_text(shape, "map"), size=prod(shape)
         )
 
 

@@ -99,7 +99,11 @@ def _read(value: Word, rank: int) -> Word:
         if given is REQUIRED:
             hint = f"write {value.name}({name})"
             raise errors.MissingArgument(callee=value.name, parameter=name, doc=doc, hint=hint)
-        concrete.append(kind.read(given, rank))
+        try:
+            concrete.append(kind.read(given, rank))
+        except errors.WrongValue as problem:
+            problem.values["subject"] = f" for `{name}` of `{value.name}`"
+            raise
     if value.name == "constant":
         return _constant(concrete[0])
     if parameters[-1:] in ((_MEAN,), (_WITHIN,)) and concrete[-1] == 0:

@@ -96,6 +96,10 @@ def per_axis(expected: str, least: int) -> Kind:
     """One number for all spatial axes, or a tuple with one for each; read as a tuple."""
 
     def read(value: Any, rank: int) -> tuple[int, ...]:
+        if isinstance(value, list):
+            right = f": {describe(tuple(value))}" if len(value) > 1 else ""
+            hint = f"enclose tuples in parentheses{right}"
+            raise errors.WrongValue(expected=expected, value=describe(value), hint=hint)
         if not isinstance(value, tuple):
             return (whole(value, expected, least),) * rank
         if len(value) != rank:
@@ -146,11 +150,12 @@ def number(expected: str, least: float, most: float) -> Kind:
 
 def in_order(item: Kind) -> Kind:
     """A tuple or a list of one kind; read as a tuple."""
-    expected = "a list in which each item is " + item.title
+    expected = "a tuple or list in which each item is " + item.title
 
     def read(value: Any, rank: int) -> tuple[Any, ...]:
         if not isinstance(value, tuple | list):
-            raise errors.WrongValue(expected=expected, value=describe(value))
+            hint = "enclose the items in parentheses of their own: permute((1, 0))"
+            raise errors.WrongValue(expected=expected, value=describe(value), hint=hint)
         return tuple(item.read(each, rank) for each in value)
 
     return Kind(expected, read)

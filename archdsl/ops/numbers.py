@@ -143,6 +143,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
 """The functions on numbers, with the least and the greatest number of arguments. `len` is apart."""
 
 
+FOR_TENSORS = "functions take numbers, such as sizes; apply operations to tensors"
+
+
 def is_function(name: str) -> bool:
     """Whether the language has a function of this name."""
     return name in FUNCTIONS or name == "len"
@@ -159,7 +162,9 @@ def call(name: str, arguments: list[Any]) -> Any:
         arguments = list(arguments[0])  # of min and max
     if not (least <= len(arguments) <= most and PLAIN.issuperset(map(type, arguments))):
         expected = "one number" if most == 1 else f"{least} to {most} numbers"
-        raise errors.WrongArguments(function=name, expected=expected, given=_kinds(arguments))
+        given = _kinds(arguments)
+        hint = f"{FOR_TENSORS}: `x -> relu` is max(x, 0)" if "tensor" in given else ""
+        raise errors.WrongArguments(function=name, expected=expected, given=given, hint=hint)
     return bounded(function(*arguments))
 
 

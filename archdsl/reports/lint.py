@@ -20,6 +20,7 @@ from archdsl.frontend.program import Program
 from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Graph, Scope, Stage
 from archdsl.ops import OPERATIONS
+from archdsl.ops.convolution import ORDER, Conv, ConvTranspose
 from archdsl.ops.padding import unseen
 
 MEANT = {errors.RoundedFar: "params", errors.LeftOut: "macs"}
@@ -255,20 +256,38 @@ _HABITS = {
 
 
 def _unlikely(graph: Graph) -> Iterator[Diagnostic]:
-    """Arguments of normalizations as other frameworks have them: `bn(64)`, `bn(momentum=0.99)`."""
+    """Arguments as other frameworks have them: `bn(64)`, `momentum=0.99`, `conv(64, 127, 3)`."""
     for node in graph.nodes:
-        for name, (most, hint) in _HABITS.items():
-            value = getattr(node.operation, name, None)
-            if value is not None and value > most:
-                warning = errors.UnlikelyNumber(
-                    node.span,
-                    operation=node.operation.name,
-                    parameter=name,
-                    value=f"{value:.6g}",
-                    hint=hint,
-                )
-                lead_to(warning, node.scope)
-                yield warning
+        found = [
+            (name, value, hint)
+            for name, (most, hint) in _HABITS.items()
+            if (value := getattr(node.operation, name, None)) is not None and value > most
+        ]
+        if isinstance(node.operation, Conv | ConvTranspose) and _is_wide(node.operation):
+            found.append(("k", max(node.operation.k), ORDER))
+        for name, value, hint in found:
+            warning = errors.UnlikelyNumber(
+                node.span,
+                operation=node.operation.name,
+                parameter=name,
+                value=f"{value:.6g}",
+                hint=hint,
+            )
+            lead_to(warning, node.scope)
+            yield warning
+
+
+_WIDE = 16
+"""A kernel of this size on all axes may be a number of channels."""
+
+
+def _is_wide(operation: Conv | ConvTranspose) -> bool:
+    """Whether a kernel is large where none is meant to be: not that of a depthwise convolution or
+    of lines, nor one as large as its map, nor one that cuts a map into patches or undoes that."""
+    sizes = operation.inputs[0][1:]
+    return operation.groups == 1 and len(sizes) > 1 and all(
+        k >= _WIDE and k > 2 * s and k != n for k, s, n in zip(operation.k, operation.s, sizes)
+    )
 
 
 # Conditions that are no conditions
