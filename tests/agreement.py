@@ -220,11 +220,7 @@ def _same_in_use(graph: Graph, module: nn.Module) -> None:
 def _same_in_training(graph: Graph, module: nn.Module) -> None:
     """Outputs, running statistics and gradients of one step, with nothing dropped."""
     module.train()
-    for part in module.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = 0.0
-        elif type(part).__name__ == "DropPath":
-            part.rate = 0.0  # type: ignore[assignment]
+    kept = _drop_nothing(module)
     state = state_of(module, trained=True)
     inputs = [x.requires_grad_() for x in inputs_of(graph, 3)]
     others = [x.detach().clone().requires_grad_() for x in inputs]
@@ -243,6 +239,19 @@ def _same_in_training(graph: Graph, module: nn.Module) -> None:
         if grad is not None and parameter.grad is not None:
             close(parameter.grad, grad, f"gradient of {name}", tolerance)
     module.zero_grad()
+    for part, name, rate in kept:
+        setattr(part, name, rate)
+
+
+def _drop_nothing(module: nn.Module) -> list[tuple[nn.Module, str, float]]:
+    """Set all rates to 0; gives what they were, since TorchScript has to see those."""
+    rates = {"Dropout": "p", "DropPath": "rate"}
+    kept = []
+    for part in module.modules():
+        if name := rates.get(type(part).__name__):
+            kept.append((part, name, getattr(part, name)))
+            setattr(part, name, 0.0)
+    return kept
 
 
 def _loss(outputs: list[Tensor]) -> Tensor:

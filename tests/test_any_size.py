@@ -125,6 +125,43 @@ def test_nearest_by_a_scale(dtype: torch.dtype) -> None:
             assert np.array_equal(result[0, 0].float(), places(n, n * scale)), (n, scale)
 
 
+LIKE = "  return x -> resize(y), x -> resize(size=224)\n"
+
+
+def test_whole_ratios_are_left_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gather takes several times as long; up to a ratio of 40, PyTorch's float32 is exact."""
+    network = loads(f"arch net {{\n  input x: 1x112x112\n  input y: 1x224x224\n{LIKE}}}\n")
+    module, gathered = network.module().eval(), []
+    gather = torch.Tensor.index_select
+    monkeypatch.setattr(
+        torch.Tensor, "index_select", lambda *given: gathered.append(given) or gather(*given)
+    )
+    module(torch.zeros(1, 1, 112, 112), torch.zeros(1, 1, 224, 224))
+    assert not gathered
+    module(torch.zeros(1, 1, 224, 112), torch.zeros(1, 1, 225, 112))
+    assert len(gathered) == 2
+    exported = torch.export.export(
+        module.double(), (torch.zeros(1, 1, 7, 8).double(), torch.zeros(1, 1, 14, 16).double()),
+        dynamic_shapes=[{2: torch.export.Dim("a"), 3: torch.export.Dim("b")},
+                        {2: torch.export.Dim("c"), 3: torch.export.Dim("d")}],
+    ).module()  # fmt: skip
+    x, y = torch.randn(1, 1, 9, 5).double(), torch.zeros(1, 1, 13, 10).double()
+    for mine, other in zip(exported(x, y), module(x, y), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_nearest_by_whole_ratios(dtype: torch.dtype, order: torch.memory_format) -> None:
+    network = loads("arch net {\n  input x: 1x3x3\n  input y: 1x5x5\n  return x -> resize(y)\n}\n")
+    module = network.module().eval()
+    for ratio in range(1, 45):
+        for n in (1, 2, 3, 7, 41, 64, 127, 129, 255, 513, 1023, 4095):
+            x = torch.randn(1, 1, 2, n).to(dtype).to(memory_format=order)
+            mine = module(x, torch.zeros(1, 1, 2, n * ratio))
+            assert torch.equal(mine, x[..., torch.arange(n * ratio) // ratio]), (n, ratio)
+
+
 def test_nearest_in_a_graph_of_one_size(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     for n in range(1, MOST + 1):

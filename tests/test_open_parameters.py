@@ -56,6 +56,8 @@ y = x -> conv(c) -> shift(c - 1) ; return y
 y = x -> conv(0.29 * c * 25) ; return y
 y = x -> conv(floor(10 * log(c))) -> conv(c) ; return y
 y = x -> conv(c) -> elu(1 / c) ; return y
+y = x -> conv(c) -> elu(c) ; return y
+y = x -> elu(c) -> bn(eps=c) ; return y
 y = concat(x, x -> conv(c)) ; z = y -> conv(c) ; return z
 y = x -> conv(c) ; z = concat(x, y) -> bn ; return z -> conv(3)
 y = x -> conv(c) ; z = concat(x, y) ; return z
@@ -69,7 +71,10 @@ def test_what_follows_a_parameter(lines: str, other: int) -> None:
     body = "\n".join(line.strip() for line in lines.split(" ; "))
     spec = f"arch net(c=4) {{\ninput x: 2x16\n{body}\n}}\n"
     network = load(generate(build(spec), "spec.arch"), "Net")
-    given = {"c": other} if "c" in inspect.signature(network).parameters else {}
+    argument = inspect.signature(network).parameters.get("c")
+    given = {}
+    if argument is not None:  # a float for a rate, as its annotation says: TorchScript wants one
+        given["c"] = float(other) if argument.annotation is float else other
     torch.manual_seed(0)
     same_network(build(spec, **(given or {})), network(**given))
     module = network(**given)

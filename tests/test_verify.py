@@ -92,6 +92,33 @@ def test_files_of_weights(tmp_path: Path, ending: str, fold: bool) -> None:
     assert not verify(network, 1, onnx=path, weights=state).agrees
 
 
+def test_checkpoints_of_others(tmp_path: Path) -> None:
+    """What `weights convert` and `onnx --weights` take: other names, beside other tensors."""
+    network = loads(TWO_OUTPUTS)
+    own = stored(network.graph, tmp_path / "own.safetensors")
+    theirs = {
+        name.replace("a.0", "module.stem.conv").replace("a.1", "module.stem.norm")
+        .replace("b.1", "module.mid").replace("b.2", "module.mid_norm")
+        .replace("left", "module.x.conv").replace("right.0", "module.y.conv"): tensor
+        for name, tensor in own.items()
+    }  # fmt: skip
+    assert theirs.keys().isdisjoint(own)
+    path, weights = tmp_path / "net.onnx", tmp_path / "best.pth.tar"
+    torch.save({"epoch": 3, "state_dict": theirs, "best_acc1": torch.tensor(7.5)}, weights)
+    network.onnx(path, weights=weights)
+    report = verify(network, 1, onnx=path, weights=weights)
+    assert report.agrees, report.text()
+    assert verify(network, 1, onnx=path, weights=own).agrees
+    assert verify(network, 1, weights=theirs).agrees
+
+
+def test_what_training_alone_needs_may_have_another_shape(tmp_path: Path) -> None:
+    state = dict(stored(small().graph, tmp_path / "w.safetensors"))
+    state["side.weight"] = torch.zeros(9, 64, 1, 1)
+    small().onnx(tmp_path / "net.onnx", weights=state)
+    assert verify(small(), 1, onnx=tmp_path / "net.onnx", weights=state).agrees
+
+
 @pytest.mark.parametrize("fold", [True, False])
 def test_weights_that_are_inputs(tmp_path: Path, fold: bool) -> None:
     network = loads(TWO_OUTPUTS)

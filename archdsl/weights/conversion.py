@@ -78,6 +78,7 @@ class Conversion:
         unused: list[str],
         seed: int,
     ) -> None:
+        self.names = tensors.keys()
         self._file = file
         self._declared = tensors
         self._drawn = Drawn(tensors, seed)

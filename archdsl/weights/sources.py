@@ -5,7 +5,7 @@ A source gives each tensor in pieces of whole rows, so that no more than a piece
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple, Protocol
 
@@ -36,6 +36,10 @@ _FEW = 2
 
 class Source(Protocol):
     """Gives tensors by the names they have in a `state_dict`."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The tensors that it can give."""
 
     def pieces(self, name: str) -> Iterator[Array]:
         """The numbers of a tensor as floats of any width, some rows at a time."""
@@ -90,6 +94,7 @@ class Drawn:
     that its numbers depend on nothing else."""
 
     def __init__(self, tensors: Mapping[str, Declared], seed: int) -> None:
+        self.names = tensors.keys()
         self._tensors = tensors
         self._seed = seed
 
@@ -184,6 +189,11 @@ class Stored:
         if problems:
             raise DiagnosticError(problems)
         self._file = file
+        self.names = [
+            name
+            for name, (shape, *_) in tensors.items()
+            if file.shapes.get(name) == shape and file.kinds[name] in FLOATS
+        ]
 
     def pieces(self, name: str) -> Iterator[Array]:
         for start, stop in row_pieces(self._file.shapes[name]):

@@ -27,7 +27,7 @@ from archdsl.backends.pytorch.plans import Argument, Assign, Plan
 from archdsl.backends.pytorch.settle import settle
 from archdsl.backends.pytorch.sites import class_of
 from archdsl.backends.pytorch.straight import Straight
-from archdsl.backends.pytorch.symbols import annotation, python
+from archdsl.backends.pytorch.symbols import NotOpen, annotation, python
 from archdsl.elaborate.expressions import OperationValue
 from archdsl.frontend import ast
 from archdsl.ir.graph import Graph
@@ -53,7 +53,7 @@ class ClassText:
         builder = plan.builder
         self.builder = builder
         self.is_network = plan.scopes[0].parent is None
-        self.attributes = {name: settle(code) for name, code in builder.attributes().items()}
+        self.attributes = {name: settle(code, plan) for name, code in builder.attributes().items()}
         mentioned: set[str] = set()
         for code in self.attributes.values():
             mentioned |= _mentioned(code)
@@ -81,6 +81,7 @@ class ClassText:
 
     def _arguments(self) -> list[Argument]:
         names = self.plan.names
+        fractions = self.plan.fractions | (self.plan.factors - self.plan.counts)
         sizes: list[Argument] = []
         required: list[Argument] = []
         optional: list[Argument] = []
@@ -103,8 +104,12 @@ class ClassText:
                 kinds.append(None)
             elif isinstance(sample, ast.Number) and all(isinstance(v, tuple) for v in values):
                 kinds, default = values, None  # the default is another use's
-            if name in self.plan.fractions:
+            if name in fractions:
+                if opened := self.plan.open.get(parameter.name, frozenset()):
+                    if name in self.plan.counts:
+                        raise NotOpen(opened)  # a count here, a rate there
                 kinds.append(0.0)
+                default = _as_float(default)
             note = self._note(parameter)
             argument = Argument(name, parameter.name, annotation(kinds), default, note)
             (required if default is None else optional).append(argument)
@@ -353,6 +358,11 @@ def default_text(expression: ast.Expression | None) -> str | None:
     if isinstance(expression, ast.Minus) and isinstance(expression.operand, ast.Number):
         return f"-{python(expression.operand.value)}"
     return None
+
+
+def _as_float(text: str | None) -> str | None:
+    """The default of an argument that is a float."""
+    return f"{text}.0" if text is not None and text.lstrip("-").isdecimal() else text
 
 
 def _type_of(returned: list[Piece]) -> str:

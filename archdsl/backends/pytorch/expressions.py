@@ -252,7 +252,9 @@ class Expressions:
                 raise NotExpressible
         level = LEVELS["and"] + 2
         text = parts[0].wrapped(level + 1)
-        for sign, part in zip(expression.operators, parts[1:]):
+        for i, (sign, part) in enumerate(zip(expression.operators, parts[1:])):
+            if "None" in (parts[i].text, part.text):
+                sign = {"==": "is", "!=": "is not"}.get(sign, sign)
             text += f" {sign} {part.wrapped(level + 1)}"
         made = call(text, parts, values)
         made.level = level

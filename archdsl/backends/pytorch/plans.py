@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.backends.pytorch.code import IDENTITY, Code, Either, Plain
 from archdsl.backends.pytorch.pieces import Piece, Var
-from archdsl.backends.pytorch.symbols import NotExpressible
+from archdsl.backends.pytorch.symbols import NotExpressible, Symbol, call, literal
 from archdsl.frontend import ast
 from archdsl.frontend.python_names import FUNCTIONS, variable_name
 from archdsl.frontend.units import Unit
-from archdsl.ir.graph import Scope
+from archdsl.ir.graph import Frame, Scope
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.classes import Builder
@@ -37,7 +37,12 @@ class Plan:
         self.open: dict[str, frozenset[str]] = {}
         self.builder: Builder | Straight
         self.arguments: list[Argument] = []
-        self.fractions: set[str] = set()  # arguments that need not be whole, such as rates
+        self.fractions: set[str] = set()
+        """Arguments that are floats, such as rates, also where their numbers are whole."""
+        self.factors: set[str] = set()
+        """Open arguments that floats are computed from."""
+        self.counts: set[str] = set()
+        """Arguments and local variables that whole numbers, such as channels, follow."""
         self.inputs: dict[str, str] = {}
         self.names: dict[str, str] = {}
         """What parameters, `let`s, variables of loops and sizes of inputs (`x.c`) are called in
@@ -64,6 +69,33 @@ class Plan:
                 self.names[f"{slot.name}.{letter}"] = free_name(f"{prefix}_{size}", taken)
         self.variable = free_name("stages", taken)
         """A local variable of the constructor."""
+
+    def as_float(self, symbol: Symbol, lanes: Iterable[Frame]) -> Symbol:
+        """A number where PyTorch takes a float: TorchScript refuses an `int` there.
+
+        An argument that is handed on as it is becomes a float itself where some use gives one, or
+        users may. Anything else that may come to an `int` is converted.
+        """
+        if self._is_fraction(symbol):
+            self.fractions.add(symbol.text)
+            return symbol
+        if symbol.open:
+            self.factors |= symbol.names
+        numbers = {f: symbol.at(f) for f in lanes}
+        kinds = set(map(type, numbers.values()))
+        if int not in kinds or not kinds <= {int, float}:
+            return symbol
+        values = {f: float(number) for f, number in numbers.items()}
+        return call(f"float({symbol.text})", [symbol], values) if symbol.names else literal(values)
+
+    def _is_fraction(self, symbol: Symbol) -> bool:
+        for parameter in self.unit.numbers:
+            if self.names[parameter.name] == symbol.text and symbol.names:
+                numbers = [scope.arguments[parameter.name] for scope in self.scopes]
+                if isinstance(parameter.default, ast.Number):
+                    numbers.append(parameter.default.value)
+                return bool(symbol.open) or any(type(number) is float for number in numbers)
+        return False
 
     def is_absent(self, position: int) -> bool:
         """Whether no use gives an optional tensor."""

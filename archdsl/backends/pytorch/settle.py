@@ -26,8 +26,9 @@ class NotTold(Exception):
         self.plan = plan
 
 
-def settle(code: Code) -> Code:
-    """Choose the arguments of uses of other classes, which are complete by now."""
+def settle(code: Code, plan: Plan) -> Code:
+    """Choose the arguments of uses of other classes, which are complete by now. `plan` is of the
+    class that the code is of."""
     if isinstance(code, NewBlock):
         given = dict(code.arguments)
         arguments: list[tuple[str, Code]] = []
@@ -35,6 +36,10 @@ def settle(code: Code) -> Code:
             symbol = given.get(argument.parameter)
             if symbol is None:
                 raise NotTold(code.plan)
+            if argument.name in code.plan.fractions:
+                symbol = plan.as_float(symbol, symbol.values)
+            elif argument.kind == "int":
+                plan.counts |= symbol.names
             default = argument.default
             if default is None:
                 arguments.append(("", plain(symbol)))
@@ -45,23 +50,23 @@ def settle(code: Code) -> Code:
         items = []
         for name, value in code.arguments:
             if isinstance(value, Alike):
-                items += [("", item) for item in _grouped(value)]
+                items += [("", item) for item in _grouped(value, plan)]
             else:
-                items.append((name, settle(value)))
+                items.append((name, settle(value, plan)))
         if code.function == "nn.Sequential" and len(items) > 3:
             if not any(isinstance(item, Rows) for _, item in items) and _are_alike(items):
                 over = Plain(f"range({len(items)})")
                 items = [("", Repeated(items[0][1], "_", over))]
         return Invoke(code.function, tuple(items), code.opened)
     if isinstance(code, Either):
-        return Either(settle(code.value), code.condition, settle(code.otherwise))
+        return Either(settle(code.value, plan), code.condition, settle(code.otherwise, plan))
     if isinstance(code, Repeated):
-        return Repeated(settle(code.item), code.variable, code.range, code.starred)
+        return Repeated(settle(code.item, plan), code.variable, code.range, code.starred)
     if isinstance(code, Rows):
-        rows = tuple((name, settle(value), remark) for name, value, remark in code.rows)
+        rows = tuple((name, settle(value, plan), remark) for name, value, remark in code.rows)
         return Rows(rows, code.function)
     if isinstance(code, Listed):
-        return _module_list([settle(item) for item in code.items])
+        return _module_list([settle(item, plan) for item in code.items])
     return code
 
 
@@ -85,13 +90,13 @@ def _same_number(a: str, b: str) -> bool:
         return False
 
 
-def _grouped(code: Alike) -> list[Code]:
+def _grouped(code: Alike, plan: Plan) -> list[Code]:
     """The layers of a row: a loop in place of those that are alike, or follow a formula."""
-    singles = [settle(item) for item in code.singles]
+    singles = [settle(item, plan) for item in code.singles]
     for start in (0, 1):
         if len(singles) - start >= 3 - start and len({flat(s) for s in singles[start:]}) == 1:
             over = Plain(f"range({len(singles) - start})")
             return [*singles[:start], Repeated(singles[start], "_", over)]
     for start, loop in code.loops:
-        return [*singles[:start], settle(loop)]
+        return [*singles[:start], settle(loop, plan)]
     return singles

@@ -98,8 +98,11 @@ class StepSite:
             symbol = self.builder.find(values)
         if not symbol.names and is_constant(values):
             return literal(values)
-        if all(isinstance(value, float) for value in values.values()):
-            self.builder.plan.fractions |= symbol.names
+        is_float = all(isinstance(value, float) for value in values.values())
+        if is_float:
+            symbol = self.builder.plan.as_float(symbol, values)
+        else:
+            self.builder.plan.counts |= symbol.names
         symbol = self._converted(symbol, values)
         if self.forward:
             return Symbol(values, self.builder.in_forward(symbol, name))
@@ -133,6 +136,7 @@ class StepSite:
                 symbol = as_whole(self.builder.symbol(item, list(sizes)))
                 symbol = symbol if agrees(symbol, sizes) else None
             symbol = symbol or self.builder.find(sizes)
+            self.builder.plan.counts |= symbol.names
             texts.append(self.builder.in_forward(symbol, f"{name}_{i}"))
         return texts
 

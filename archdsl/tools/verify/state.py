@@ -11,8 +11,8 @@ import numpy as np
 from archdsl.api.network import Network
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.ops import shape_text
-from archdsl.weights.files import open_file
-from archdsl.weights.sources import FLOATS, Drawn, Source, Stored, Tensors, declared
+from archdsl.weights.conversion import fitting
+from archdsl.weights.sources import Drawn, Source, declared
 
 MOST = 5
 """Problems of one kind that are listed by name."""
@@ -65,21 +65,22 @@ def _text(tensor: tuple[tuple[int, ...], str]) -> str:
 
 def stored(network: Network, weights: str | Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a file or `state_dict`. Raises `DiagnosticError` where they do not fit."""
-    tensors = declared(network.graph)
     try:
-        file = open_file(weights) if isinstance(weights, str) else Tensors(weights)
-        source = Stored(file, tensors)
-        names = [name for name in tensors if file.kinds.get(name) in FLOATS]
-        return {name: _whole(source, name, tensors[name].shape) for name in names}
+        return _arrays(network, fitting(network.graph, weights))
     except Diagnostic as problem:
         raise DiagnosticError([problem]) from None
 
 
 def seeded(network: Network, seed: int) -> dict[str, Any]:
     """The random weights that `archdsl onnx` draws from a seed."""
+    return _arrays(network, Drawn(declared(network.graph), seed))
+
+
+def _arrays(network: Network, source: Source) -> dict[str, Any]:
+    """What a source has of a network's tensors, but for counters."""
     tensors = declared(network.graph)
-    source = Drawn(tensors, seed)
-    return {name: _whole(source, name, tensors[name].shape) for name in tensors}
+    names = [name for name in source.names if not _counts(name)]
+    return {name: _whole(source, name, tensors[name].shape) for name in names}
 
 
 def _whole(source: Source, name: str, shape: tuple[int, ...]) -> Any:

@@ -57,7 +57,7 @@ class MBConv(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, c: int, k: int = 3, s: int = 1, e: int = 6, drop: float = 0
+        self, in_channels: int, c: int, k: int = 3, s: int = 1, e: int = 6, drop: float = 0.0
     ) -> None:
         super().__init__()
         mid = e * in_channels
