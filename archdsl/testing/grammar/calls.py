@@ -320,6 +320,7 @@ OWN: dict[tuple[str, str], Callable[[Random, Scope, Shape], Argument]] = {
 EITHER = {"resize": ("size", "scale"), "avg_pool": ("k", "out")}
 """Parameters of which one is given; a further tensor stands for it."""
 
-COMMON = ("conv", "conv", "bn", "relu", "linear", "max_pool", "avg_pool", "reshape", "permute",
-          "concat", "split", "slice", "add", "mul", "flatten", "global_pool")  # fmt: skip
+COMMON = ("conv", "conv", "conv_transpose", "bn", "relu", "linear", "max_pool", "avg_pool",
+          "reshape", "permute", "concat", "split", "slice", "add", "mul", "flatten",
+          "global_pool")  # fmt: skip
 NAMES = (*OPERATIONS, *COMMON)
