@@ -193,3 +193,9 @@ def test_what_runs_is_bounded(text: str, limit: str) -> None:
     assert [problem.code for problem in refused.value.diagnostics] == ["A5016"]
     with limits.adjusted({limit: 10**12}):
         check_run(graph)
+
+
+def test_a_name_of_many_letters_is_looked_through_once() -> None:
+    """Looking for what a module calls, from each of its letters on, would take minutes."""
+    name = "a" * 100_000
+    assert name in network(net(f"{name} = x -> conv(1)", f"return {name}")).source()

@@ -11,7 +11,7 @@ from typing import Any
 
 from archdsl.ir.graph import Node, Scope
 from archdsl.ops import Operation, Word
-from archdsl.ops.kinds import describe
+from archdsl.ops.kinds import describe, nearest_whole
 
 
 def kind_of_item(item: Node | Scope) -> str:
@@ -63,4 +63,12 @@ def changed(operation: Operation) -> dict[str, Any]:
 
 
 def _pairs(values: Iterable[tuple[str, Any]]) -> list[str]:
-    return [f"{name}={describe(value)}" for name, value in values]
+    return [f"{name}={describe(as_taken(value))}" for name, value in values]
+
+
+def as_taken(value: Any) -> Any:
+    """A number as operations take it: the whole one that it is but for errors of rounding."""
+    if isinstance(value, float) and abs(value) > 0.5:
+        whole = nearest_whole(value)
+        return value if whole is None else whole
+    return value

@@ -363,7 +363,7 @@ class Writer:
 
 def _called(text: ClassText) -> set[str]:
     """What stands before a round bracket in a class."""
-    return set(re.findall(r"\w+(?=\()", "\n".join(text.all_lines())))
+    return set(re.findall(r"\b\w+(?=\()", "\n".join(text.all_lines())))
 
 
 def units_in_order(graph: Graph) -> dict[Unit, list[Scope]]:
