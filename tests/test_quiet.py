@@ -34,6 +34,7 @@ RESULTS = {
     "summary": ["summary", "net.arch"],
     "list": ["list"],
     "show": ["show", "mnasnet_a1"],
+    "graph": ["graph", "net.arch"],
     "view": ["view", "net.arch", "-o", "-"],
 }
 """What was asked for is printed with --quiet, too."""

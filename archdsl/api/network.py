@@ -148,11 +148,8 @@ class Spec:
     @classmethod
     def open(cls, name: str) -> Spec:
         """The spec of a file, or the shipped one of this name."""
-        with all_mistakes():
-            if os.path.exists(name):
-                return cls(read(name, name), name)
-            path = _shipped(name)
-            return cls(read(path, os.path.basename(path)), path)
+        source = source_of(name)
+        return cls(source, source.path)
 
     @classmethod
     def of_text(cls, text: str, name: str = "<text>") -> Spec:
@@ -654,6 +651,15 @@ def diff(a: Network, b: Network, *, batch: int = 1, dtype: str = "float32") -> D
     with all_mistakes():
         _one_of(dtype, memory.SIZES)
     return difference(a.graph, b.graph, batch, dtype)
+
+
+def source_of(name: str) -> Source:
+    """The text of a file, or of the shipped spec of this name."""
+    with all_mistakes():
+        if os.path.exists(name):
+            return read(name, name)
+        path = _shipped(name)
+        return read(path, os.path.basename(path))
 
 
 def shipped_names() -> list[str]:

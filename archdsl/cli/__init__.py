@@ -42,6 +42,7 @@ COMMANDS = {
     "summary": "show the parts of a network with shapes, receptive fields and costs",
     "view": "draw a network: a picture, a page, a graph for Graphviz or Mermaid",
     "diff": "say what differs between two networks",
+    "graph": "print the graph of a network, or what an earlier phase makes of its spec",
     "onnx": "write the ONNX graph of a network",
     "weights": "find the weights of a network in a checkpoint with other names",
     "verify": "compare what PyTorch and ONNX compute",

@@ -21,7 +21,7 @@ def _lines(node: ast.Node, indent: str, label: str, places: bool) -> Iterator[st
     words, inner = [type(node).__name__], []
     for name in node.fields:
         value = getattr(node, name)
-        if isinstance(value, Span) or value is None or value == ():
+        if isinstance(value, Span) or value in (None, (), getattr(type(node), name, None)):
             continue
         if isinstance(value, ast.Node):
             inner.append((name, value))

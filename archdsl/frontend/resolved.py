@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.frontend import ast
 from archdsl.frontend.formatter import format_text
 from archdsl.frontend.scopes import names_of
@@ -20,24 +21,53 @@ from archdsl.ops.numbers import is_function
 
 def resolved_text(unit: Unit) -> str:
     """A unit, and before it all that it calls."""
-    callees: dict[Unit, dict[int, Unit]] = {}
-    _collect(unit, callees)
-    names = _names([unit, *(other for other in callees if other is not unit)])
-    definitions = (_Resolver(one, called, names).definition() for one, called in callees.items())
+    found = _Found()
+    found.collect(unit)
+    names = found.names(unit)
+    definitions = (_Resolver(one, found.calls[one], names).definition() for one in found.order)
     return format_text("\n".join(map(write, definitions)) + "\n")
 
 
-def _collect(unit: Unit, found: dict[Unit, dict[int, Unit]]) -> None:
-    """For a unit and all below it what each name in its text calls, callees first."""
-    called = {id(node): callee for node, callee in _calls(unit)}
-    for callee in called.values():
-        if callee not in found and callee is not unit:
-            _collect(callee, found)
-    found[unit] = called
+class _Found:
+    """A unit and all below it."""
+
+    def __init__(self) -> None:
+        self.calls: dict[Unit, dict[ast.Node, Unit]] = {}
+        """What each name in the text of a unit calls."""
+        self.order: list[Unit] = []
+        """The units, callees first."""
+        self.fixed: dict[Unit, None] = {}
+        """Those with names that parameters have, too: their values decide what is called."""
+
+    def collect(self, unit: Unit) -> None:
+        """Take in a unit and what it calls. Raises `DiagnosticError` for lines without effect."""
+        if unit.mistakes:
+            raise DiagnosticError([*unit.mistakes])
+        called = self.calls[unit] = {}
+        for node, callee, is_fixed in _calls(unit):
+            called[node] = callee
+            if is_fixed:
+                self.fixed[callee] = None
+            if callee not in self.calls:
+                self.collect(callee)
+        self.order.append(unit)
+
+    def names(self, root: Unit) -> dict[Unit, str]:
+        """A name of its own for each unit; the outermost keeps its."""
+        names = {root: root.name}
+        for unit in (*self.fixed, *self.order):
+            if unit in names:
+                continue
+            name, number = unit.name, 1
+            while name in names.values() or unit not in self.fixed and _is_built_in(name):
+                number += 1
+                name = f"{unit.name}_{number}"
+            names[unit] = name
+        return names
 
 
-def _calls(unit: Unit) -> Iterator[tuple[ast.Node, Unit]]:
-    """The names in the text of a unit that mean blocks."""
+def _calls(unit: Unit) -> Iterator[tuple[ast.Node, Unit, bool]]:
+    """The names in the text of a unit that mean blocks, and whether they may mean a value, too."""
     nodes = list(ast.walk((unit.parameters, unit.variants, unit.written)))
     held = {parameter.name for parameter in unit.parameters}
     held |= {node.name for node in nodes if isinstance(node, ast.Let)}
@@ -47,42 +77,32 @@ def _calls(unit: Unit) -> Iterator[tuple[ast.Node, Unit]]:
     tensors |= {target.name for line in lines for target in line.targets}
     early = _early(unit)
     headers = [node for node in nodes if isinstance(node, ast.Header | ast.Variants)]
-    columns = {id(column) for header in headers for column in header.columns}
+    columns = {column for header in headers for column in header.columns}
     for node in nodes:
-        if not isinstance(node, ast.Call | ast.Row | ast.Name) or id(node) in columns:
+        if not isinstance(node, ast.Call | ast.Row | ast.Name) or node in columns:
             continue
-        is_tensor = isinstance(node, ast.Name) and node.name in tensors and id(node) not in early
-        if node.name not in held and not is_tensor:
-            callee = unit.program.find(node.name, node.span.source)
-            if callee is not None:
-                yield node, callee
+        is_held = node.name in held
+        if isinstance(node, ast.Name) and (is_held or node.name in tensors and node not in early):
+            continue
+        callee = unit.program.find(node.name, node.span.source)
+        if callee is not None:
+            yield node, callee, is_held
 
 
-def _early(unit: Unit) -> set[int]:
-    """Ids of the names that are read before the line of this name; they mean something else."""
+def _early(unit: Unit) -> set[ast.Node]:
+    """The names that are read before the line of this name; they mean something else."""
     return names_of(unit).early.union(*map(_early, unit.blocks.values()))
 
 
-def _names(units: list[Unit]) -> dict[Unit, str]:
-    """A name of its own for each unit."""
-    names: dict[Unit, str] = {}
-    for unit in units:
-        name, number = unit.name, 1
-        while name in names.values() or _means_something(name):
-            number += 1
-            name = f"{unit.name}_{number}"
-        names[unit] = name
-    return names
-
-
-def _means_something(name: str) -> bool:
+def _is_built_in(name: str) -> bool:
+    """Whether a name means something where no file defines it."""
     return name in OPERATIONS or name in WORDS or is_function(name)
 
 
 class _Resolver:
     """Writes a unit as a definition."""
 
-    def __init__(self, unit: Unit, called: dict[int, Unit], names: dict[Unit, str]) -> None:
+    def __init__(self, unit: Unit, called: dict[ast.Node, Unit], names: dict[Unit, str]) -> None:
         self._unit = unit
         self._called = called
         self._names = names
@@ -99,9 +119,7 @@ class _Resolver:
         )
         parameters = self._changed(unit.parameters) or None
         name = self._names[unit]
-        return ast.Definition(
-            unit.span, unit.kind, name, parameters, None, unit.class_name, body
-        )
+        return ast.Definition(unit.span, unit.kind, name, parameters, None, unit.class_name, body)
 
     def _changed(self, node: Any) -> Any:
         """A piece of the text with the final names, and with what `set` says."""
@@ -109,7 +127,7 @@ class _Resolver:
             return tuple(map(self._changed, node))
         if not isinstance(node, ast.Node) or isinstance(node, ast.Header):
             return node
-        callee = self._called.get(id(node))
+        callee = self._called.get(node)
         changes = {field: self._changed(getattr(node, field)) for field in node.fields}
         changes["span"] = node.span
         if callee is not None:
@@ -119,7 +137,7 @@ class _Resolver:
         if isinstance(node, ast.Stages):
             changes["table"] = tuple(_rows(changes["table"]))
         new = node.replace(**changes)
-        if isinstance(new, ast.Call) and new.overrides:
+        if isinstance(node, ast.Call) and node.overrides:
             return self._overridden(node, new, callee)
         return new
 
