@@ -29,7 +29,7 @@ docs/architecture.md shows one spec in all phases.
 examples:
   archdsl graph mnasnet_a1
   archdsl graph my_net.arch --variant large --set num_classes=10 -o my_net.txt
-  archdsl graph mbconv --input 64x56x56 --set c=96
+  archdsl graph BLOCK --input 64x56x56 --set c=96     a block that `archdsl list` shows
   archdsl graph my_net.arch --stop-after resolve > whole.arch
 """
 
