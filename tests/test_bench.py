@@ -376,7 +376,7 @@ def test_command_as_json(command: Command, folder: Path) -> None:
     [
         (["nosuch"], 1, "A0017"),
         (["small.arch", "--runtime", "tf"], 1, "A6014"),
-        (["small.arch", "--batch", "0"], 2, "0 is below 1"),
+        (["small.arch", "--batch", "0"], 2, "0 is not positive"),
         (["small.arch", "--batch", "1,,2"], 2, "invalid"),
         (["small.arch", "--seconds", "0"], 2, "no time"),
         (["small.arch", "--seconds", "nan"], 2, "no time"),

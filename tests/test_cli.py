@@ -66,16 +66,16 @@ def test_check_takes_defaults_and_variants(command: Command, spec: Path) -> None
     done = command("check", "net.arch", "blocks.arch", "mnasnet_a1")
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout == (
-        "net.arch: 3 networks fine\nblocks.arch: no arch; 1 block\nmnasnet_a1: 5 networks fine\n"
-        "3 specs fine\n"
+        "net.arch: 3 networks OK\nblocks.arch: no arch; 1 block\nmnasnet_a1: 5 networks OK\n"
+        "3 specs OK\n"
     )
     selected = command("check", "net.arch", "--variant", "many")
-    assert selected.stdout == "net.arch: 1 network fine\n"
+    assert selected.stdout == "net.arch: 1 network OK\n"
 
 
 def test_check_of_an_arch_that_only_its_variants_complete(command: Command, spec: Path) -> None:
     spec.write_text(SPEC.replace("classes=10", "classes").replace("  expect params == 40\n", ""))
-    assert command("check", "net.arch").stdout == "net.arch: 2 networks fine\n"
+    assert command("check", "net.arch").stdout == "net.arch: 2 networks OK\n"
     assert "A1014" in command("build", "net.arch").stderr
 
 
@@ -145,7 +145,7 @@ def test_check_takes_folders(command: Command, spec: Path) -> None:
     done = command("check", ".", "below/one.arch")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
-        "below/deep/two.arch", "below/one.arch", "net.arch", "3 specs fine",
+        "below/deep/two.arch", "below/one.arch", "net.arch", "3 specs OK",
     ]  # fmt: skip
     done = command("check", "empty", "below", "--quiet")
     assert (done.returncode, done.stdout) == (1, "")
@@ -157,7 +157,7 @@ def test_check_goes_on_after_a_wrong_file(command: Command, spec: Path) -> None:
     (spec.parent / "wrong.arch").write_text("arch")
     done = command("check", "wrong.arch", "net.arch", "missing.arch")
     assert done.returncode == 1
-    assert done.stdout == "net.arch: 3 networks fine\n1 spec fine, 2 wrong\n"
+    assert done.stdout == "net.arch: 3 networks OK\n1 spec OK, 2 with errors\n"
     assert "1 error in wrong.arch" in done.stderr and "1 error in missing.arch" in done.stderr
 
 
@@ -270,7 +270,7 @@ def test_several_archs_and_none_chosen(command: Command, tmp_path: Path) -> None
     assert done.returncode == 1 and "choose one: --arch a" in done.stderr
     assert command("summary", "b.arch").stdout.startswith("B (b)")
     assert command("summary", "c.arch", "--arch", "a").stdout.startswith("A (a)")
-    assert command("check", "c.arch").stdout == "c.arch: 2 networks fine\n"
+    assert command("check", "c.arch").stdout == "c.arch: 2 networks OK\n"
 
 
 # Defects of the compiler

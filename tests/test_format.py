@@ -171,7 +171,7 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     checked = command("fmt", "--check", ".")
     assert (checked.returncode, checked.stdout) == (1, "a.arch: would change\n")
     assert "error[A1" in checked.stderr or "error[A0" in checked.stderr
-    assert checked.stderr.endswith("1 spec would change, 1 as before, 1 wrong\n")
+    assert checked.stderr.endswith("1 spec would change, 1 unchanged, 1 invalid\n")
     shown = command("fmt", "--diff", "a.arch")
     assert shown.returncode == 1 and "-block b {return x}\n+block b { return x }\n" in shown.stdout
     assert (tmp_path / "a.arch").read_text() == UNTIDY
@@ -181,7 +181,7 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     assert (tmp_path / "sub" / "no.arch").read_text() == "block b {"
     again = command("fmt", "a.arch")
     assert (again.returncode, again.stdout) == (0, "")
-    assert again.stderr == "0 specs changed, 1 as before\n"
+    assert again.stderr == "0 specs changed, 1 unchanged\n"
     assert command("fmt", "--quiet", "a.arch").stderr == ""
 
 

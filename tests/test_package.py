@@ -99,7 +99,7 @@ def test_every_spec_builds(installed: Path, environment: dict[str, str], tmp_pat
     run(command, "view", "mnasnet_a1", "-o", here / "net.html", cwd=here, env=environment)
     assert (here / "net.html").read_text() == archdsl.load("mnasnet_a1").view(format="html")
     said = run(command, "check", *specs, cwd=here, env=environment)
-    assert said.splitlines()[-1] == f"{len(specs)} specs fine"
+    assert said.splitlines()[-1] == f"{len(specs)} specs OK"
 
 
 def test_nothing_leads_into_the_checkout(

@@ -149,9 +149,9 @@ def test_a_cache_of_pipes(tmp_path: Path) -> None:
 
 SIGNALS = """
 import os, signal, sys
-from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
+from archdsl.cli.signals import SIGNALLED, Stopped, install_signal_handlers
 signal.signal(signal.SIGINT, signal.default_int_handler)
-heed_signals()
+install_signal_handlers()
 undone = False
 try:
     try:

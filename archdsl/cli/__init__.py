@@ -1,9 +1,9 @@
-"""The command line. The only package that prints and exits; what it does is done by the others.
+"""The command line: the only package that prints and exits.
 
-Each command is a module of its own, imported when it is called: its `arguments` declares what it
-takes, its `run` does it and gives the exit status.
+Each command is a module, imported when it is called: `arguments` declares its options, and `run`
+executes it and returns the exit status.
 
-Exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defect of the compiler.
+Exit status: 0 success, 1 error in a spec, 2 error in the command line, 70 bug in the compiler.
 """
 
 from __future__ import annotations
@@ -28,40 +28,39 @@ from archdsl.cli.output import (
     silence_stdout,
     write_out,
 )
-from archdsl.cli.signals import SIGNALLED, Stopped, heed_signals
+from archdsl.cli.signals import SIGNALLED, Stopped, install_signal_handlers
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.support import limits
 from archdsl.support.escaping import printable
 from archdsl.support.version import __version__
 
 COMMANDS = {
-    "build": "write the PyTorch module of a network",
-    "check": "say what is wrong with specs",
-    "fmt": "give specs the layout that all have",
-    "explain": "say how a network's numbers came about, or what the code of a diagnostic means",
+    "build": "generate the PyTorch module of a network",
+    "check": "check specs for errors",
+    "fmt": "format specs",
+    "explain": "trace a network's numbers, or explain the code of a diagnostic",
     "summary": "show the parts of a network with shapes, receptive fields and costs",
-    "view": "draw a network: a picture, a page, a graph for Graphviz or Mermaid",
-    "diff": "say what differs between two networks",
-    "graph": "print the graph of a network, or what an earlier phase makes of its spec",
-    "onnx": "write the ONNX graph of a network",
-    "weights": "find the weights of a network in a checkpoint with other names",
-    "verify": "compare what PyTorch and ONNX compute",
-    "plot": "draw figures of what networks cost",
-    "bench": "measure how long networks take",
-    "list": "show the shipped networks and blocks",
+    "view": "draw a network as a picture, a web page, or a Graphviz or Mermaid graph",
+    "diff": "compare two networks",
+    "graph": "print the graph of a network, or the result of an earlier phase",
+    "onnx": "export the ONNX graph of a network",
+    "weights": "convert a checkpoint with other names for a network",
+    "verify": "compare the results of PyTorch and ONNX",
+    "plot": "plot the costs of networks",
+    "bench": "measure the speed of networks",
+    "list": "list the shipped networks and blocks",
     "show": "print a shipped spec or block",
 }
-"""What there is, and what each is for. The module of a command has its name."""
+"""All commands with their descriptions. The module of a command has its name."""
 
-DESCRIPTION = "From a spec of a neural network to PyTorch source and ONNX."
+DESCRIPTION = "Compile specs of neural networks to PyTorch source and ONNX."
 
 EPILOG = """\
 A SPEC is a file, `-` for standard input, or the name of a shipped spec (resnext50).
-With --quiet a command says nothing of what is fine; results and diagnostics are told. Long work
-shows how far it is where standard error is a terminal.
+Long-running commands show their progress if standard error is a terminal.
 
-exit status: 0 fine, 1 the spec is wrong, 2 the command line is wrong, 70 a defect of archdsl;
-of diff: 1 the networks differ, 2 trouble
+exit status: 0 success, 1 error in a spec, 2 error in the command line, 70 bug in archdsl;
+diff: 0 same network, 1 different networks, 2 error
 
 examples:
   archdsl build resnext50 -o resnext50.py
@@ -78,11 +77,11 @@ examples:
 
 
 def run() -> NoReturn:
-    """The command `archdsl`."""
-    gc.set_threshold(100_000)  # a compilation makes much and drops little
-    heed_signals()
+    """Run the command `archdsl` and exit."""
+    gc.set_threshold(100_000)  # a compilation allocates much and frees little
+    install_signal_handlers()
     status = main()
-    # Nothing is left to do but to free memory, which the system does faster.
+    # Only memory is left to free, and the system does that faster.
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -93,13 +92,13 @@ def run() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit status. Says what is wrong on standard error."""
+    """Run a command line and return the exit status. Diagnostics go to standard error."""
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
         options = _parser(arguments).parse_args(arguments)
         with limits.adjusted(dict(options.limit)):
             return _run(options)
-    except SystemExit as exit:  # argparse, having said all
+    except SystemExit as exit:  # argparse has printed its message
         return exit.code if isinstance(exit.code, int) else WRONG_COMMAND
     except BrokenPipeError:
         silence_stdout()
@@ -117,16 +116,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         lines = str(problem).splitlines() or [""]
         say(
-            f"archdsl {__version__}: a defect of the compiler, not of your spec"
+            f"archdsl {__version__}: a bug in the compiler, not in your spec"
             f" ({type(problem).__name__}: {printable(lines[0])[:200]});"
             " please report it with the spec and the command"
-            " (ARCHDSL_DEBUG=1 shows where it happened)"
+            " (ARCHDSL_DEBUG=1 shows the traceback)"
         )
         return DEFECT
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run a command; what it reports as data, where that is asked for."""
+    """Run a command; with `--format json` or `sarif`, write its diagnostics as data at the end."""
     write = FORMATS.get(options.format) if "told_on" in options else None
     if write is None:
         return int(options.command(options))
@@ -145,7 +144,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of a command line. Only what the line calls is imported."""
+    """The parser of a command line. Imports only the command that is called."""
     parser = _Parser(prog="archdsl", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"archdsl {__version__}")
     commands = parser.add_subparsers(
@@ -167,7 +166,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Keeps the lines of examples as they are written, and takes no shortened options."""
+    """A parser that keeps the line breaks of examples and rejects abbreviated options."""
 
     def __init__(self, **options: Any) -> None:
         options["description"] = options["description"][:1].upper() + options["description"][1:]
@@ -176,8 +175,8 @@ class _Parser(argparse.ArgumentParser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Lets the argument that `late` names, if a command has one, stand behind options, too:
-        Python before 3.12.7 takes an optional argument for left out at the first option."""
+        """Accept the argument named by `late`, if any, after options, too: Python before 3.12.7
+        treats an optional argument as missing at the first option."""
         found, rest = super().parse_known_args(args, namespace)
         late = getattr(found, "late", None)
         if late and len(rest) == 1 and rest[0][:1] != "-" and getattr(found, late) is None:

@@ -1,4 +1,4 @@
-"""`archdsl bench`: how long networks take."""
+"""`archdsl bench`: measure the speed of networks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from archdsl.api.network import Network
 
 EPILOG = """\
-Needs onnxruntime; runs torch, too, where it is installed. docs/bench.md tells how it measures.
+Requires onnxruntime, and also measures torch if it is installed. See docs/bench.md for the method.
 
 examples:
   archdsl bench mobilenet_v2
   archdsl bench mnasnet_a1 mine.arch --batch 1,8 --seconds 5
-  archdsl bench resnet50 --blocks                    where the time goes
+  archdsl bench resnet50 --blocks                    time of each line and block
   archdsl bench mobilenet_v2 --runtime onnxruntime --threads 2
-  archdsl bench mobilenet_v2 exported.onnx           an ONNX file, as it is
+  archdsl bench mobilenet_v2 exported.onnx           an existing ONNX file
   archdsl bench efficientnet --variants --format csv > latency.csv
   archdsl plot efficientnet --variants --data latency.csv --x latency --y macs -o latency.svg
 """
@@ -31,34 +31,32 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_networks(command, "csv")
     command.add_argument(
-        "--batch", metavar="N,N", type=_sizes, default=(1,), help="sizes of the batch; 1"
+        "--batch", metavar="N,N", type=_sizes, default=(1,), help="batch sizes (default 1)"
     )
     command.add_argument(
-        "--threads", metavar="N", type=positive, default=1, help="of each runtime; 1"
+        "--threads", metavar="N", type=positive, default=1, help="threads per runtime (default 1)"
     )
     command.add_argument(
         "--seconds", metavar="S", type=_seconds, default=2.0,
-        help="how long to measure each network in each runtime at each batch size; 2",
+        help="time per network, runtime and batch size (default 2)",
     )  # fmt: skip
     command.add_argument(
         "--runtime", metavar="NAME", action="append", default=[],
-        help="onnxruntime, torch or torch.compile; once for each; else the first two",
+        help="onnxruntime, torch or torch.compile (default: the first two); repeatable",
     )  # fmt: skip
-    command.add_argument(
-        "--blocks", action="store_true", help="tell the time of each line and block, too"
-    )
+    command.add_argument("--blocks", action="store_true", help="also measure each line and block")
 
     command.add_argument(
         "--size",
         metavar="HxW",
         type=_extents,
         default=(),
-        help="of axes that an ONNX file leaves open",
+        help="size of the dynamic axes of an ONNX file",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how long networks take."""
+    """Print the measured times."""
     from archdsl.tools.bench import bench
 
     files = {name: name for name in options.specs if name.lower().endswith(".onnx")}
@@ -95,5 +93,5 @@ def _extents(text: str) -> tuple[int, ...]:
 def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is no time to measure for")
+        raise argparse.ArgumentTypeError(f"invalid number of seconds: {text}")
     return number

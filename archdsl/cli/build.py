@@ -1,4 +1,4 @@
-"""`archdsl build`: the PyTorch module of a network."""
+"""`archdsl build`: generate the PyTorch module of a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 EPILOG = """\
 examples:
   archdsl build mnasnet_a1                           to standard output
-  archdsl build my_net.arch -o my_net.py             to a file, which appears whole or not at all
+  archdsl build my_net.arch -o my_net.py             to a file, written atomically
   archdsl build my_net.arch --variant large          a row of the arch's `variants`
   archdsl build my_net.arch --set num_classes=10 --set "act=leaky_relu(0.1)"
   archdsl build two_nets.arch --arch student --class-name Student
@@ -22,13 +22,15 @@ examples:
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_spec(command)
-    command.add_argument("-o", "--output", metavar="FILE", help="where to; else standard output")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="output file (default: standard output)"
+    )
     add_selection(command)
-    command.add_argument("--class-name", metavar="NAME", help="what to call the network's class")
+    command.add_argument("--class-name", metavar="NAME", help="name of the network's class")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the PyTorch module of a network."""
+    """Generate the PyTorch module of a network."""
     spec = open_spec(options.spec)
     if options.class_name is not None:
         from archdsl.elaborate.expectations import check_class_name

@@ -1,4 +1,4 @@
-"""`archdsl check`: what is wrong with specs."""
+"""`archdsl check`: check specs for errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from archdsl.support import limits
 from archdsl.support.escaping import printable
 
 EPILOG = """\
-Checks each arch of each file as it stands and in each of its variants; with --arch, --variant
-or --set, just what these select. Blocks that no arch uses are tried on sample inputs. Of a folder
-all *.arch files in it and below it are checked, but for hidden folders. With --format json or sarif
-the diagnostics are on standard output.
+Checks each arch of each file with its defaults and in each of its variants; with --arch, --variant
+or --set, only the selected network. Checks blocks that no arch uses on sample inputs. Searches
+folders for *.arch files, skipping hidden folders. With --format json or sarif, diagnostics go to
+standard output.
 
 examples:
   archdsl check my_net.arch
@@ -32,14 +32,14 @@ examples:
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     command.add_argument(
-        "specs", metavar="SPEC", nargs="+", help="files, folders, shipped specs, or -"
+        "specs", metavar="SPEC", nargs="+", help="files, folders, names of shipped specs, or -"
     )
     add_selection(command)
     command.set_defaults(told_on="stdout")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say what is wrong with specs, and how many are fine."""
+    """Report the errors of specs, and count the valid ones."""
     options.checked = checked = dict[str, bool]()
     as_text = options.format not in FORMATS
     quiet = options.quiet or not as_text
@@ -60,18 +60,18 @@ def run(options: argparse.Namespace) -> int:
             if not checked[spec]:
                 status = max(status, WRONG_SPEC)
                 if not new and as_text:
-                    say(printable(f"{spec}: wrong by what is told above"))
+                    say(printable(f"{spec}: has the errors shown above"))
             elif not quiet:
                 write_out(printable(f"{spec}: {fine}\n"))
     if len(checked) > 1 and not quiet:
         wrong = list(checked.values()).count(False)
-        total = counted(len(checked) - wrong, "spec") + " fine"
-        write_out(f"{total}, {wrong} wrong\n" if wrong else f"{total}\n")
+        total = counted(len(checked) - wrong, "spec") + " OK"
+        write_out(f"{total}, {wrong} with errors\n" if wrong else f"{total}\n")
     return status
 
 
 def _check(name: str, options: argparse.Namespace) -> tuple[list[Diagnostic], str]:
-    """What is to be said of a spec, and what is fine in it."""
+    """The diagnostics of a spec, and a summary of what is valid."""
     problems: list[Diagnostic] = []
     fine: list[str] = []
     try:
@@ -85,13 +85,13 @@ def _check(name: str, options: argparse.Namespace) -> tuple[list[Diagnostic], st
     except DiagnosticError as problem:
         return problems + problem.diagnostics, ""
     nothing = f"no arch; {counted(len(spec.blocks), 'block')}"
-    return problems, counted(len(fine), "network") + " fine" if fine else nothing
+    return problems, counted(len(fine), "network") + " OK" if fine else nothing
 
 
 def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[Diagnostic]:
-    """Check every arch as it stands and in its variants, and the blocks that none of them uses.
+    """Check every arch with its defaults and in its variants, and the blocks that none uses.
 
-    The warnings, which are all found only where nothing is wrong.
+    Returns the warnings, which are only complete if there are no errors.
     """
     networks: list[Network] = []
     for arch in spec.archs:
@@ -102,7 +102,7 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[
             problems += problem.diagnostics
             continue
         complete = all(parameter.default is not None for parameter in unit.parameters)
-        if complete or not variants:  # what the variants give must not be missed without them
+        if complete or not variants:  # parameters that only variants set are not missing
             variants.insert(0, None)
         for variant in variants:
             if spec.program.spent > limits.WORK:
@@ -110,7 +110,7 @@ def _check_all(spec: Spec, fine: list[str], problems: list[Diagnostic]) -> list[
             try:
                 networks.append(spec.network(arch, variant))
             except DiagnosticError as problem:
-                # The same mistake has other numbers in another variant; once is enough.
+                # The same mistake with the numbers of another variant is not reported again.
                 told = {(known.code, known.span) for known in problems}
                 problems += [p for p in problem.diagnostics if (p.code, p.span) not in told]
             else:

@@ -1,4 +1,4 @@
-"""`archdsl diff`: what differs between two networks."""
+"""`archdsl diff`: compare two networks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.diagnostics.source import Source, Span
 
 EPILOG = """\
-Compares networks, not texts: by stage and block, with what it does to the costs. A and B are specs,
-with @VARIANT, @ARCH or @ARCH@VARIANT behind where a spec has several networks. A comment, the
-layout or the name of a `let` is no difference. docs/diff.md shows more.
+Compares networks, not text: by stage and block, with the effect on costs. A and B are specs,
+followed by @VARIANT, @ARCH or @ARCH@VARIANT if a spec has several networks. Comments, formatting
+and the names of `let` values do not count as differences. See docs/diff.md.
 
-exit status: 0 the same network, 1 they differ, 2 trouble: a wrong spec or command line
+exit status: 0 same network, 1 different networks, 2 error in a spec or in the command line
 
 examples:
   archdsl diff mnasnet_a1 my_net.arch
@@ -39,13 +39,13 @@ DIFFERENT = 1
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    command.add_argument("a", metavar="A", help="a file, a shipped spec's name, or -; see below")
-    command.add_argument("b", metavar="B", help="likewise")
-    add_settings(command, "--set", "a parameter of both archs; once for each")
-    add_settings(command, "--set-a", "of the first alone, over --set")
-    add_settings(command, "--set-b", "of the second alone, over --set")
+    command.add_argument("a", metavar="A", help="file, name of a shipped spec, or -; see below")
+    command.add_argument("b", metavar="B", help="same as A")
+    add_settings(command, "--set", "set a parameter of both archs; repeatable")
+    add_settings(command, "--set-a", "set a parameter of A only, overriding --set")
+    add_settings(command, "--set-b", "set a parameter of B only, overriding --set")
     command.add_argument(
-        "--batch", metavar="N", type=positive, default=1, help="samples that memory is for; 1"
+        "--batch", metavar="N", type=positive, default=1, help="batch size for memory (default 1)"
     )
     add_input(command)
     add_deny(command)
@@ -53,7 +53,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what differs; the exit status tells whether anything does."""
+    """Print the differences; the exit status says if there are any."""
     options.checked = {}
     networks = []
     if options.a == options.b == "-":
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _trouble(problem: DiagnosticError) -> int:
-    """As diff(1) has it, 1 means a difference and nothing else."""
+    """Report an error with status 2: as for diff(1), 1 only means a difference."""
     report(problem.diagnostics)
     return WRONG_COMMAND
 
@@ -94,7 +94,7 @@ def _network(text: str, side: str, options: argparse.Namespace) -> Network:
     arch = spec.choose(arch, place if arch else None)
     if variant is not None and variant not in spec.variants(arch):
         known = spec.variants(arch)
-        hint = f"there are {', '.join(known)}" if known else "it has no `variants`"
+        hint = f"its variants are {', '.join(known)}" if known else "it has no `variants`"
         raise DiagnosticError([errors.NoVariant(place, name=arch, variant=variant, hint=hint)])
     own = dict(getattr(options, f"set_{side}"))
     settings = [*{**dict(options.set), **own}.items()]

@@ -30,7 +30,7 @@ CODE = re.compile(r"[Aa][0-9]{4}")
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     command.add_argument(
-        "spec", metavar="SPEC|CODE", help="a file, a shipped spec's name, -, or a code like A3014"
+        "spec", metavar="SPEC|CODE", help="file, name of a shipped spec, -, or a code such as A3014"
     )
     command.add_argument("part", metavar="PART", nargs="?", help="name of a part of the network")
     command.add_argument(

@@ -1,4 +1,4 @@
-"""`archdsl fmt`: give specs the layout that all have."""
+"""`archdsl fmt`: format specs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from archdsl.frontend.formatter import format_text
 from archdsl.support.escaping import printable
 
 EPILOG = """\
-Rewrites the files whose layout differs; of a folder all *.arch files in it and below it, but for
-hidden folders. `-` reads standard input and prints the result. Words, comments and the breaks of
-long lines stay as they are, so a spec means what it meant.
+Rewrites files that are not formatted. Searches folders for *.arch files, skipping hidden folders.
+`-` reads standard input and prints the result. Tokens, comments and breaks of long lines are kept,
+so the meaning of a spec never changes.
 
-exit status: with --check or --diff 1 where a layout differs; 1 for a file that is no spec, which
-stays as it is
+exit status: 1 with --check or --diff if a file would change; 1 if a file is not a valid spec, which
+is left unchanged
 
 examples:
   archdsl fmt my_net.arch
@@ -36,16 +36,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     command.add_argument("paths", metavar="PATH", nargs="+", help="files, folders, or -")
     command.add_argument(
-        "--check", action="store_true", help="write nothing; say which files would change"
+        "--check", action="store_true", help="only list the files that would change"
     )
-    command.add_argument(
-        "--diff", action="store_true", help="write nothing; show what would change"
-    )
+    command.add_argument("--diff", action="store_true", help="only show what would change")
     add_format(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Format specs; the exit status."""
+    """Format specs and return the exit status."""
     changed, same, wrong = 0, 0, 0
     options.checked = dict[str, bool]()
     dry = options.check or options.diff
@@ -66,20 +64,20 @@ def run(options: argparse.Namespace) -> int:
             same += not differs
     if not options.quiet and options.format not in FORMATS and options.paths != ["-"]:
         parts = [f"{counted(changed, 'spec')} {'would change' if dry else 'changed'}"]
-        parts += [f"{same} as before"] * bool(same) + [f"{wrong} wrong"] * bool(wrong)
+        parts += [f"{same} unchanged"] * bool(same) + [f"{wrong} invalid"] * bool(wrong)
         say(", ".join(parts))
     return max(status, WRONG_SPEC if dry and changed else FINE)
 
 
 def _format(name: str, options: argparse.Namespace) -> bool:
-    """Format one spec; whether its layout differed."""
+    """Format one spec; true if it changed."""
     with all_mistakes():
         source = read_standard_input() if name == "-" else read(name, name)
         text = format_text(source.text, source.name)
     differs = text != source.text
     if options.diff and differs:
         shown = _diff(source.text, text, source.name)
-        # Signs that steer a terminal are shown there, and kept for `patch`.
+        # Escape control characters on a terminal; keep them for `patch`.
         write_out(printable(shown) if sys.stdout.isatty() else shown)
     elif name == "-" and not (options.diff or options.check):
         write_out(text)

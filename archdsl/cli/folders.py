@@ -1,4 +1,4 @@
-"""The specs that paths of a command line name."""
+"""Finding the specs of a command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.diagnostics.diagnostic import DiagnosticError
 
 
 def found_specs(paths: list[str]) -> tuple[list[str], int]:
-    """The specs that paths name, each once, and the exit status; what is wrong is reported."""
+    """The specs at some paths, each once, and the exit status. Reports errors."""
     found: dict[str, None] = {}
     status = FINE
     for path in paths:
@@ -22,9 +22,9 @@ def found_specs(paths: list[str]) -> tuple[list[str], int]:
 
 
 def specs_at(path: str) -> list[str]:
-    """A path itself; of a folder the specs in it and below it, in the order of their paths.
+    """A path itself, or the specs in a folder and its subfolders, sorted by path.
 
-    Raises `DiagnosticError` where a folder cannot be read or has no specs.
+    Raises `DiagnosticError` if a folder cannot be read or has no specs.
     """
     if not os.path.isdir(path):
         return [path]

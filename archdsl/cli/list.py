@@ -1,4 +1,4 @@
-"""`archdsl list`: the shipped specs and blocks."""
+"""`archdsl list`: list the shipped specs and blocks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.cli.output import FINE, write_out
 from archdsl.frontend import library
 
 EPILOG = """\
-Each can be used by its name: archdsl build NAME, archdsl show NAME.
+Use any of them by name: archdsl build NAME, archdsl show NAME.
 
 examples:
   archdsl list
@@ -19,11 +19,13 @@ examples:
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    command.add_argument("--format", choices=("text", "json"), default="text", help="text")
+    command.add_argument(
+        "--format", choices=("text", "json"), default="text", help="output format (default text)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line for each spec and each block."""
+    """Print a line for each spec and block."""
     entries = library.entries()
     if options.format == "json":
         write_out(json.dumps([entry._asdict() for entry in entries], indent=2) + "\n")

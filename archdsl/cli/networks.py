@@ -1,4 +1,4 @@
-"""The networks that a command compares."""
+"""Selecting the networks that a command compares."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 
 def add_networks(command: argparse.ArgumentParser, *contents: str) -> None:
-    """Several specs, and which of their networks; for `contents` see `add_format`."""
-    command.add_argument("specs", metavar="SPEC", nargs="+", help="files, shipped specs, or -")
+    """Add several specs and the selection of networks; for `contents` see `add_format`."""
+    command.add_argument(
+        "specs", metavar="SPEC", nargs="+", help="files, names of shipped specs, or -"
+    )
     add_selection(command, *contents)
     command.add_argument(
-        "--variants", action="store_true", help="all variants of each spec, where it has some"
+        "--variants", action="store_true", help="use all variants of each spec that has variants"
     )
 
 
 def chosen_networks(options: argparse.Namespace) -> dict[str, Network]:
-    """The networks that the options select, by names of which no two are equal.
+    """The networks that the options select, by unique names.
 
-    A network is called as it calls itself; where two would be called alike, by the spec as well,
-    and where this does not tell them apart either, they are numbered.
+    A network goes by its own name; equal names are prefixed with the spec, and numbered if that
+    does not distinguish them.
     """
     options.checked = dict.fromkeys(options.specs, True)
     found: list[tuple[str, Network]] = []

@@ -1,4 +1,4 @@
-"""What the options of several commands mean."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 def add_spec(command: argparse.ArgumentParser) -> None:
-    """The spec that a command is about."""
-    command.add_argument("spec", metavar="SPEC", help="a file, a shipped spec's name, or -")
+    """Add the spec that a command reads."""
+    command.add_argument(
+        "spec", metavar="SPEC", help="file, name of a shipped spec, or - for standard input"
+    )
 
 
 def _json(problems: list[Diagnostic], specs: dict[str, bool]) -> str:
@@ -39,53 +41,55 @@ FORMATS: dict[str, Callable[[list[Diagnostic], dict[str, bool]], str]] = {
     "json": _json,
     "sarif": _sarif,
 }
-"""How diagnostics are told to programs: all of a run at its end, with what was checked."""
+"""Writers of diagnostics as data: all of a run at its end, with the specs that were checked."""
 
 
 def add_format(command: argparse.ArgumentParser, *contents: str) -> None:
-    """How diagnostics are told, and, of a command whose result has forms too, the result.
+    """Add the format of diagnostics and, for commands with several result formats, of the result.
 
-    `contents` are the forms of the result, `text` left out. Diagnostics as data go to standard
-    error, since the result is on standard output.
+    `contents` are the formats of the result besides `text`. Diagnostics as data go to standard
+    error, since the result goes to standard output.
     """
     of_result = f"; of the result: {', '.join(contents)}" if contents else ""
     command.add_argument(
         "--format", metavar="FORM", default="text",
         choices=tuple(dict.fromkeys(("text", *FORMATS, *contents))),
-        help=f"of diagnostics: text, {', '.join(FORMATS)} (docs/diagnostics.md){of_result}",
+        help=f"format of diagnostics: text, {', '.join(FORMATS)} (docs/diagnostics.md){of_result}",
     )  # fmt: skip
     command.set_defaults(told_on="stderr")
 
 
 def add_selection(command: argparse.ArgumentParser, *contents: str) -> None:
-    """Which network of a spec, and how diagnostics are told; for `contents` see `add_format`."""
+    """Add the options that select a network; for `contents` see `add_format`."""
     command.add_argument(
-        "--arch", metavar="NAME", help="which arch, or block, where a file has several"
+        "--arch", metavar="NAME", help="arch or block to use if the file has several"
     )
-    command.add_argument("--variant", metavar="NAME", help="which row of the arch's `variants`")
-    add_settings(command, "--set", "a parameter of the arch, over the variant's; once for each")
+    command.add_argument("--variant", metavar="NAME", help="row of the arch's `variants`")
+    add_settings(
+        command, "--set", "set a parameter of the arch, overriding the variant; repeatable"
+    )
     add_input(command)
     add_deny(command)
     add_format(command, *contents)
 
 
 def add_settings(command: argparse.ArgumentParser, option: str, told: str) -> None:
-    """Values for parameters of an arch."""
+    """Add an option that sets parameters of an arch."""
     command.add_argument(
         option, metavar="name=value", type=_setting, action=_Once, default=[], help=told
     )
 
 
 def add_input(command: argparse.ArgumentParser) -> None:
-    """What flows into a block that stands by itself."""
+    """Add the input shapes of a block used as a network."""
     command.add_argument(
         "--input", metavar="CxHxW", action="append", default=[],
-        help="what flows into a block, to have it as a network: 64x56x56, or NAME=64x56x56",
+        help="input shape of a block used as a network: 64x56x56, or NAME=64x56x56",
     )  # fmt: skip
 
 
 def given_shapes(options: argparse.Namespace) -> str | dict[str, str] | None:
-    """The shapes that `--input` gives."""
+    """The shapes given with `--input`."""
     if not options.input:
         return None
     if len(options.input) == 1 and "=" not in options.input[0]:
@@ -101,22 +105,22 @@ def given_shapes(options: argparse.Namespace) -> str | dict[str, str] | None:
 
 
 def add_deny(command: argparse.ArgumentParser) -> None:
-    """What is not to be let through."""
+    """Add `--deny`."""
     command.add_argument(
         "--deny", metavar="KIND", choices=("warnings",),
-        help="with `warnings` these are errors, and nothing is written",
+        help="treat `warnings` as errors and write nothing",
     )  # fmt: skip
 
 
 def add_common(command: argparse.ArgumentParser) -> None:
-    """What every command takes."""
+    """Add the options of every command."""
     command.add_argument(
         "-q", "--quiet", action="store_true",
-        help="say nothing of what is fine, show no progress: results and diagnostics alone",
+        help="print only results and diagnostics",
     )  # fmt: skip
     command.add_argument(
         "--limit", metavar="NAME=N", type=_limit, action="append", default=[],
-        help="how far a spec may go: docs/limits.md",
+        help="change a limit on specs (docs/limits.md); repeatable",
     )  # fmt: skip
 
 
@@ -130,7 +134,7 @@ def open_spec(name: str) -> Spec:
 
 
 def read_standard_input() -> Source:
-    """The text of standard input. Raises `Diagnostic`."""
+    """Read a spec from standard input. Raises `Diagnostic`."""
     from archdsl.frontend.files import decode
 
     if sys.stdin is None:
@@ -142,13 +146,13 @@ def read_standard_input() -> Source:
 
 
 def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
-    """The network that the options select, its warnings told."""
+    """The network that the options select. Reports its warnings."""
     place = None if options.arch is None else option_place("--arch", options.arch)
     arch = spec.choose(options.arch, place)
     if options.variant is not None:
         known = spec.variants(arch)
         if options.variant not in known:
-            hint = f"there are {', '.join(known)}" if known else "it has no `variants`"
+            hint = f"its variants are {', '.join(known)}" if known else "it has no `variants`"
             place = option_place("--variant", options.variant)
             problem = errors.NoVariant(place, name=arch, variant=options.variant, hint=hint)
             raise DiagnosticError([problem])
@@ -162,7 +166,7 @@ def chosen_network(spec: Spec, options: argparse.Namespace) -> Network:
 
 
 def heeded(warnings: list[Diagnostic], options: argparse.Namespace) -> list[Diagnostic]:
-    """Warnings to tell; with `--deny warnings` they are raised as errors instead."""
+    """The warnings to report; with `--deny warnings`, they are raised as errors instead."""
     if warnings and options.deny:
         for warning in warnings:
             warning.severity = "error"
@@ -171,17 +175,17 @@ def heeded(warnings: list[Diagnostic], options: argparse.Namespace) -> list[Diag
 
 
 def option_place(name: str, text: str) -> Span:
-    """The place of an option's text."""
+    """The span of an option's value."""
     return Span(Source(name, text), 0, len(text))
 
 
 def _limit(text: str) -> tuple[str, int]:
     name, sign, value = text.partition("=")
     if not sign or not value.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=N")
+        raise argparse.ArgumentTypeError(f"expected NAME=N, not {text!r}")
     if name not in limits.names():
         known = ", ".join(limits.names())
-        raise argparse.ArgumentTypeError(f"no limit is called {name!r}; there are {known}")
+        raise argparse.ArgumentTypeError(f"unknown limit {name!r}; known limits: {known}")
     return name, int(value)
 
 
@@ -189,12 +193,12 @@ def _setting(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     name = name.strip()
     if not sign or not (name.isascii() and name.isidentifier()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+        raise argparse.ArgumentTypeError(f"expected name=value, not {text!r}")
     return name, value.strip()
 
 
 class _Once(argparse.Action):
-    """Collects settings, and refuses two for one name."""
+    """Collect settings; reject two for the same name."""
 
     def __call__(
         self,
@@ -212,12 +216,12 @@ class _Once(argparse.Action):
 def natural(text: str) -> int:
     number = int(text)
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+        raise argparse.ArgumentTypeError(f"{text} is negative")
     return number
 
 
 def positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number

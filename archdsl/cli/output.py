@@ -1,4 +1,4 @@
-"""What the command line says, and where to."""
+"""Output of the command line."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ FINE, WRONG_SPEC, WRONG_COMMAND, DEFECT = 0, 1, 2, 70
 CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
 
 OPTION = "--"
-"""How the sources that are options are called; no file of a spec has to start like this."""
+"""Prefix of sources that are options; the path of a spec need not start with it."""
 
 ARGUMENTS = ("PART", "A", "B")
-"""How the arguments that name parts and variants are called, as sources."""
+"""Names of positional arguments as sources."""
 
 
 _waiting: list[Diagnostic] | None = None
-"""What was reported and is to be told as data, in the end; none where it is told at once."""
+"""Diagnostics to write as data at the end; None if they are printed at once."""
 
 
 _make_room: Callable[[], None] | None = None
-"""What has to be done before anything is written, if anything."""
+"""Action to run before any output."""
 
 
 def before_text(action: Callable[[], None] | None) -> None:
-    """Do something before whatever is written from now on; with none no more."""
+    """Run an action before any further output; None removes it."""
     global _make_room
     _make_room = action
 
 
 @contextmanager
 def collected() -> Iterator[list[Diagnostic]]:
-    """Collect what is reported, each once, instead of printing it at once."""
+    """Collect reported diagnostics, each once, instead of printing them."""
     global _waiting
     _waiting = []
     try:
@@ -51,7 +51,7 @@ def collected() -> Iterator[list[Diagnostic]]:
 
 
 def report(problems: list[Diagnostic], spec: str | None = None) -> int:
-    """Print mistakes and warnings and their number; the exit status they deserve."""
+    """Print diagnostics and their number, and return the exit status."""
     places = [problem.span.source.name for problem in problems if problem.span is not None]
     paint = coloured if _has_colours() else plain
     text = "\n\n".join(render(problem, paint) for problem in problems)
@@ -72,19 +72,19 @@ def report(problems: list[Diagnostic], spec: str | None = None) -> int:
 
 
 def _is_argument(place: str) -> bool:
-    """Whether a source is a piece of the command line."""
+    """True if a source is part of the command line."""
     return place.startswith(OPTION) or place in ARGUMENTS
 
 
 def _has_colours() -> bool:
-    """Whether standard error is a terminal that takes colours and nobody refused them."""
+    """True if standard error is a terminal that supports colors, and they are not disabled."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":  # https://no-color.org
         return False
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def identity(problem: Diagnostic) -> tuple[str, str | None]:
-    """What is equal for two that tell the same: a mistake in a block shows wherever it is used."""
+    """A key that is equal for duplicates: an error in a block appears at each of its uses."""
     return render(problem), problem.span.source.path if problem.span else None
 
 
@@ -99,11 +99,11 @@ def say(text: str) -> None:
         try:
             print(text, file=sys.stderr)
         except OSError:
-            pass  # nobody listens; the exit status still tells
+            pass  # nobody listens; the exit status remains
 
 
 def write_out(text: str) -> None:
-    """To standard output, in UTF-8 wherever it leads."""
+    """Write to standard output, always in UTF-8."""
     place = "standard output"
     if _make_room is not None:
         _make_room()
@@ -111,7 +111,9 @@ def write_out(text: str) -> None:
         raise DiagnosticError([errors.CannotWrite(path=place, reason="it is closed")])
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))  # names of files as they are
+        sys.stdout.buffer.write(
+            text.encode(errors="surrogateescape")
+        )  # undecodable file names unchanged
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -122,7 +124,7 @@ def write_out(text: str) -> None:
 
 
 def silence_stdout() -> None:
-    """Let what is left in the buffer go nowhere, so that leaving Python does not fail on it."""
+    """Discard the rest of the buffer, so that Python does not fail at exit."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -131,7 +133,7 @@ def silence_stdout() -> None:
 
 
 def write_file(path: str, text: str, spec: Spec) -> None:
-    """Write what was made of a spec."""
+    """Write the result of compiling a spec."""
     keep_inputs(path, [spec])
     replace_file(path, text)
 
@@ -139,7 +141,7 @@ def write_file(path: str, text: str, spec: Spec) -> None:
 def keep_inputs(
     path: str, specs: Iterable[Spec], others: Mapping[str, str | None] | None = None
 ) -> None:
-    """Refuse to write over what is read: specs, the files they use, `others` (by what they are)."""
+    """Refuse to overwrite inputs: specs, the files they use, and `others` (by description)."""
     inputs: list[tuple[str, str | None]] = []
     for spec in specs:
         inputs.append(("it is the spec itself", spec.path))
@@ -152,7 +154,7 @@ def keep_inputs(
 
 
 def replace_file(path: str, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     from archdsl.diagnostics.writing import write
 
     write(path, text.encode())

@@ -1,4 +1,4 @@
-"""`archdsl plot`: figures of one network, or of many."""
+"""`archdsl plot`: plot the costs of networks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archdsl.cli.output import FINE, counted, keep_inputs, report, write_out
 from archdsl.cli.progress import progress
 
 EPILOG = """\
-One network is drawn by its stages; several, or all --variants, as points, those marked that no
-other beats. The axes are params, macs, depth, memory or columns of --data: docs/plot.md.
-Needs matplotlib.
+Draws a single network by its stages; several networks, or all --variants, as points with the Pareto
+front marked. Axes are params, macs, depth, memory or columns of --data. See docs/plot.md.
+Requires matplotlib.
 
 examples:
   archdsl plot mobilenet_v2 -o mobilenet_v2.svg
@@ -28,22 +28,26 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_networks(command)
     command.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="where to: .svg, .png or .pdf"
+        "-o", "--output", metavar="FILE", required=True, help="output file: .svg, .png or .pdf"
     )
-    command.add_argument("--x", metavar="MEASURE", help="what goes to the right; macs")
+    command.add_argument("--x", metavar="MEASURE", help="horizontal axis (default macs)")
     command.add_argument(
-        "--y", metavar="MEASURE", help="what goes up; accuracy or latency if measured, else params"
+        "--y",
+        metavar="MEASURE",
+        help="vertical axis (default: accuracy or latency if measured, else params)",
     )
     command.add_argument(
         "--data", metavar="FILE", action="append", default=[],
-        help="a CSV of measurements with a column `network`; once for each",
+        help="CSV file of measurements with a column `network`; repeatable",
     )  # fmt: skip
     command.add_argument(
         "--where", metavar="column=text", type=_choice, action="append", default=[],
-        help="which of several rows of a network; once for each column",
+        help="select among several rows of a network; repeatable",
     )  # fmt: skip
-    command.add_argument("--linear", action="store_true", help="no logarithmic axes")
-    command.add_argument("--width", metavar="INCHES", type=_inches, default=6.5, help="6.5")
+    command.add_argument("--linear", action="store_true", help="use linear axes")
+    command.add_argument(
+        "--width", metavar="INCHES", type=_inches, default=6.5, help="width (default 6.5)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 def _choice(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form column=text")
+        raise argparse.ArgumentTypeError(f"expected column=text, not {text!r}")
     return name.strip(), value.strip()
 
 

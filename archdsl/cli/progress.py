@@ -1,4 +1,4 @@
-"""The line on a terminal that says how far long work is. It is gone when the work is done."""
+"""Progress line on the terminal, erased when the work is done."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from archdsl.support.escaping import printable
 from archdsl.support.progress import Progress, untold
 
 INTERVAL = 0.05
-"""Seconds between two pictures of it."""
+"""Seconds between updates."""
 BAR = 20
-"""Columns of the bar."""
+"""Width of the bar in columns."""
 
 
 @contextmanager
 def progress(options: argparse.Namespace) -> Iterator[Progress]:
-    """How work can tell how far it is: on a terminal by a line on standard error, else not."""
+    """A callback that reports progress on standard error if it is a terminal."""
     if options.quiet or not _is_terminal():
         yield untold
         return
@@ -36,19 +36,19 @@ def progress(options: argparse.Namespace) -> Iterator[Progress]:
 
 
 def _is_terminal() -> bool:
-    """Whether standard error is a terminal on which a line can be written anew."""
+    """True if standard error is a terminal that can rewrite a line."""
     return os.environ.get("TERM") != "dumb" and sys.stderr is not None and sys.stderr.isatty()
 
 
 class _Line:
-    """The last line of a terminal, written anew and anew."""
+    """The last line of a terminal, rewritten in place."""
 
     def __init__(self) -> None:
         self._next = monotonic()
         self._is_shown = False
 
     def show(self, text: str, part: float) -> None:
-        """Show how far the work is, unless that was done a moment ago."""
+        """Show progress, at most once per interval."""
         now = monotonic()
         if now < self._next:
             return
@@ -60,7 +60,7 @@ class _Line:
         self._is_shown = True
 
     def erase(self) -> None:
-        """Leave the line as if nothing had been written on it."""
+        """Erase the line."""
         if self._is_shown:
             self._write("\r\x1b[K")
             self._is_shown = False

@@ -1,4 +1,4 @@
-"""`archdsl show`: the text of a shipped spec or block."""
+"""`archdsl show`: print a shipped spec or block."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from archdsl.frontend import library
 EPILOG = """\
 examples:
   archdsl show mobilenet_v2                          a network
-  archdsl show BLOCK                                 a block that `archdsl list` shows
-  archdsl show mnasnet_a1 > my_net.arch              to begin with one
+  archdsl show BLOCK                                 a block from `archdsl list`
+  archdsl show mnasnet_a1 > my_net.arch              to start from one
 """
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    command.add_argument("name", metavar="NAME", help="of a shipped spec or block")
+    command.add_argument("name", metavar="NAME", help="name of a shipped spec or block")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the text of a spec or a block."""
+    """Print the text of a spec or block."""
     write_out(library.text(options.name))
     return FINE

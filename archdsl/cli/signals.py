@@ -1,4 +1,4 @@
-"""Being told to stop: whatever is half done is undone, and nothing is said."""
+"""Stopping on signals: unfinished work is undone silently."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import signal
 from types import FrameType
 
 SIGNALLED = 128
-"""Shells call a process that a signal ended by this and the signal's number."""
+"""Shells report a process ended by a signal as this plus the signal's number."""
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not everywhere
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last does not exist everywhere
 _HEEDED = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Stopped(BaseException):
-    """Raised wherever the process is when a signal asks it to stop."""
+    """Raised at the current point of execution when a signal stops the process."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
-def heed_signals() -> None:
-    """From now on, let signals raise `Stopped`; those that are ignored stay so (`nohup`)."""
+def install_signal_handlers() -> None:
+    """Make signals raise `Stopped`; ignored signals stay ignored (`nohup`)."""
     for number in _HEEDED:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
 
 
 _stopping = False
-"""Whether a signal came before: what is undone since must not be left half undone by another."""
+"""True after the first signal: a second one must not interrupt the cleanup."""
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`archdsl summary`: what a network consists of and what it costs."""
+"""`archdsl summary`: show the parts of a network and their costs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DTYPES = ("float32", "float16", "bfloat16", "int8")
 FORMS = ("json", "csv", "markdown", "latex")
 
 EPILOG = """\
-One row for each line of the arch and each row of its tables, or what these fall into. What every
-figure means is in docs/costs.md. --format is that of the table, on standard output; with json
-diagnostics are JSON too, on standard error. On a terminal the table is as wide as that, else 80
-columns.
+Prints one row per line of the arch and per row of its tables, or per part of these. See
+docs/costs.md for the meaning of each figure. --format sets the format of the table on standard
+output; with json, diagnostics on standard error are JSON, too. The table is as wide as the
+terminal, or 80 columns.
 
 examples:
   archdsl summary mobilenet_v2
@@ -33,24 +33,24 @@ def arguments(command: argparse.ArgumentParser) -> None:
     add_spec(command)
     command.add_argument(
         "--depth", metavar="DEPTH", choices=DEPTHS, default="stages",
-        help=f"what has a row: {', '.join(DEPTHS)}; stages",
+        help=f"level of detail: {', '.join(DEPTHS)} (default stages)",
     )  # fmt: skip
     command.add_argument(
         "--sort", metavar="KEY", choices=SORTS,
-        help=f"rows by {', '.join(SORTS)}, the largest first",
+        help=f"sort rows by {', '.join(SORTS)}, largest first",
     )  # fmt: skip
     command.add_argument(
-        "--batch", metavar="N", type=positive, default=1, help="samples that memory is for; 1"
+        "--batch", metavar="N", type=positive, default=1, help="batch size for memory (default 1)"
     )
     command.add_argument(
         "--dtype", metavar="TYPE", choices=DTYPES, default="float32",
-        help=f"of the activations: {', '.join(DTYPES)}; float32",
+        help=f"type of activations: {', '.join(DTYPES)} (default float32)",
     )  # fmt: skip
     add_selection(command, *FORMS)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a table of what a network consists of and what it costs."""
+    """Print a table of the parts of a network and their costs."""
     network = chosen_network(open_spec(options.spec), options)
     text = network.summary(
         options.depth, batch=options.batch, dtype=options.dtype, sort=options.sort,
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _width() -> int | None:
-    """The columns of the terminal, within reason; none where there is no terminal."""
+    """The width of the terminal, within bounds; None without a terminal."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     try:

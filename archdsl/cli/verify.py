@@ -1,4 +1,4 @@
-"""`archdsl verify`: whether PyTorch and ONNX compute the same."""
+"""`archdsl verify`: compare the results of PyTorch and ONNX."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from archdsl.tools.verify.compare import Size
 
 EPILOG = """\
-Needs torch and onnxruntime. Exit status 1 where the two disagree. Without --onnx it writes a
-graph, with the options of `archdsl onnx`; docs/onnx.md tells what is compared.
+Requires torch and onnxruntime. Exits with status 1 if the two disagree. Without --onnx, exports a
+graph with the options of `archdsl onnx`. See docs/onnx.md for what is compared.
 
 examples:
   archdsl verify mnasnet_a1
   archdsl verify my_net.arch --variant large --seeds 5
   archdsl verify my_net.arch --weights trained.safetensors --dtype float16
   archdsl verify my_net.arch --onnx shipped.onnx --weights trained.safetensors
-  archdsl verify my_net.arch --dynamic spatial       at other sizes, too
+  archdsl verify my_net.arch --dynamic spatial       also at other sizes
   archdsl verify my_net.arch --size 320x256 --size 97x131
 """
 
@@ -40,24 +40,26 @@ def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_spec(command)
     add_selection(command)
-    command.add_argument("--seeds", metavar="N", type=positive, default=3, help="how many; 3")
     command.add_argument(
-        "--onnx", metavar="FILE", help="the graph to compare with; else one is written"
+        "--seeds", metavar="N", type=positive, default=3, help="number of seeds (default 3)"
+    )
+    command.add_argument(
+        "--onnx", metavar="FILE", help="ONNX file to compare with (default: export one)"
     )
     command.add_argument(
         "--weights", metavar="FILE",
-        help="a state_dict for both: .safetensors, .pt or .pth; else random ones",
+        help="state_dict for both: .safetensors, .pt or .pth (default: random weights)",
     )  # fmt: skip
     command.add_argument(
         "--size", metavar="HxW", type=_size, action="append", default=[],
-        help="a further size to run at; left=64x64,right=32x32 for inputs by name; repeatable",
+        help="additional input size; left=64x64,right=32x32 by input name; repeatable",
     )  # fmt: skip
     add_graph_options(command)
     add_form_options(command)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Say whether PyTorch and ONNX compute the same."""
+    """Report if PyTorch and ONNX compute the same results."""
     from archdsl.tools.verify import verify
 
     network = chosen_network(open_spec(options.spec), options)
@@ -81,14 +83,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _size(text: str) -> Size:
-    """`224x192`, or by the names of inputs `left=64x64,right=32x32`."""
+    """Parse `224x192`, or `left=64x64,right=32x32` by input name."""
     parts = [part.rpartition("=") for part in text.split(",")]
     sizes = [[int(n) if n.isdecimal() else 0 for n in size.split("x")] for *_, size in parts]
     named = [name for name, sign, _ in parts if sign]
     if any(n < 1 for size in sizes for n in size) or len(named) not in (0, len(parts)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form HxW or NAME=HxW,NAME=HxW")
+        raise argparse.ArgumentTypeError(f"expected HxW or NAME=HxW,NAME=HxW, not {text!r}")
     if not named:
         if len(parts) > 1:
-            raise argparse.ArgumentTypeError(f"{text!r}: several sizes need names of inputs")
+            raise argparse.ArgumentTypeError(f"{text!r}: several sizes need input names")
         return sizes[0]
     return dict(zip(named, sizes))

@@ -1,4 +1,4 @@
-"""`archdsl view`: a picture of a network."""
+"""`archdsl view`: draw a network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from archdsl.ir.parts import DEPTHS
 from archdsl.reports.view.drawing import FORMATS, draw, format_of
 
 EPILOG = """\
-The page opens and closes blocks, searches and shows details; docs/view.md tells all.
+The web page can expand blocks, search, and show details. See docs/view.md.
 
 examples:
   archdsl view mnasnet_a1                            to mnasnet_a1.svg
-  archdsl view my_net.arch -o my_net.html            a page: one file, for any browser
-  archdsl view resnet50 --open body.c3.0             one block down to its primitives
+  archdsl view my_net.arch -o my_net.html            a web page in a single file
+  archdsl view resnet50 --open body.c3.0             expand one block to its primitives
   archdsl view my_net.arch -o my_net.dot --depth blocks
   archdsl view my_net.arch -o - --format mmd         for Markdown
 """
@@ -28,16 +28,16 @@ def arguments(command: argparse.ArgumentParser) -> None:
     add_spec(command)
     command.add_argument(
         "-o", "--output", metavar="FILE",
-        help="where to; its ending is the format: .svg, .html, .dot, .mmd; else NAME.svg",
+        help="output file: .svg, .html, .dot or .mmd (default NAME.svg)",
     )  # fmt: skip
     add_selection(command, *FORMATS)
     command.add_argument(
         "--depth", choices=DEPTHS, default=DEPTHS[0],
-        help="what is open: lines and rows are closed; blocks show; everything is open",
+        help="expand nothing, show blocks, or expand everything",
     )  # fmt: skip
     command.add_argument(
         "--open", metavar="PATH", action="append", default=[],
-        help="a row or block to open, as in the state_dict: body.c3.0; may be repeated",
+        help="row or block to expand, named as in the state_dict: body.c3.0; repeatable",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`archdsl weights`: the weights of a network from a checkpoint with other names."""
+"""`archdsl weights`: convert a checkpoint with other names for a network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.support.escaping import printable
 
 EPILOG = """\
-CHECKPOINT is a safetensors file, or what torch.save wrote, with a state_dict of the same network
-under whatever names. What it prints can be given to --map again; docs/weights.md tells how layers
-are found.
+CHECKPOINT is a safetensors or torch.save file with a state_dict of the same network under any
+names. The output is a map that --map accepts. See docs/weights.md for how layers are matched.
 
 examples:
   archdsl weights convert resnet50 resnet50-torchvision.pth -o resnet50.safetensors
@@ -26,43 +25,55 @@ examples:
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    command.add_argument("action", metavar="convert", choices=("convert",), help="what to do")
+    command.add_argument("action", metavar="convert", choices=("convert",), help="the only action")
     add_spec(command)
-    command.add_argument("checkpoint", metavar="CHECKPOINT", help="the file to convert")
-    command.add_argument("-o", "--output", metavar="FILE", help="where to; else NAME.safetensors")
+    command.add_argument("checkpoint", metavar="CHECKPOINT", help="file to convert")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="output file (default NAME.safetensors)"
+    )
     add_selection(command)
     command.add_argument(
-        "--map", metavar="FILE", help="which layer is which, in lines `theirs -> ours`"
+        "--map", metavar="FILE", help="file that matches layers, in lines `theirs -> ours`"
     )
     command.add_argument(
         "--numbers", choices=("up", "down"), default="",
-        help="which way numbers in names (conv1, dec4) count along the network",
+        help="direction of the numbers in names (conv1, dec4) along the network",
     )  # fmt: skip
-    command.add_argument("--entry", metavar="NAME", help="which of several state_dicts in the file")
     command.add_argument(
-        "--skip-head", action="store_true", help="begin the last layers anew: other classes"
+        "--entry", metavar="NAME", help="state_dict to use if the file has several"
     )
     command.add_argument(
-        "--skip-input", action="store_true", help="begin the first layers anew: other channels"
+        "--skip-head",
+        action="store_true",
+        help="initialize the last layers anew, for other classes",
+    )
+    command.add_argument(
+        "--skip-input",
+        action="store_true",
+        help="initialize the first layers anew, for other input channels",
     )
     command.add_argument(
         "--input-channels", choices=("sum", "repeat", "mean"), default="",
-        help="make the first layers of those for another number of channels",
+        help="adapt the first layers from another number of input channels",
     )  # fmt: skip
     command.add_argument(
         "--skip", metavar="NAME", action="append", default=[],
-        help="begin a layer or block of the network anew; once for each",
+        help="initialize a layer or block of the network anew; repeatable",
     )  # fmt: skip
     command.add_argument(
-        "--allow-unused", action="store_true", help="leave out layers that the network has not"
+        "--allow-unused", action="store_true", help="ignore layers that the network does not have"
     )
     command.add_argument(
-        "--seed", metavar="N", type=natural, default=0, help="of what begins anew; 0"
+        "--seed",
+        metavar="N",
+        type=natural,
+        default=0,
+        help="random seed of new weights (default 0)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the weights of a network as its generated module names them."""
+    """Write the weights under the names of the generated module."""
     from archdsl.weights import convert
 
     spec = open_spec(options.spec)
@@ -70,11 +81,11 @@ def run(options: argparse.Namespace) -> int:
     path = f"{network.name}.safetensors" if options.output is None else options.output
     if not path.lower().endswith(".safetensors"):
         shown = "standard output" if path == "-" else path
-        reason = "its name must end in .safetensors"
+        reason = "the file name must end in .safetensors"
         raise DiagnosticError([errors.CannotWrite(path=shown, reason=reason)])
     keep_inputs(path, [spec], {"the checkpoint": options.checkpoint, "the map": options.map})
     with progress(options) as tell:
-        tell("finding the layers", 0)
+        tell("matching layers", 0)
         found = convert(
             network,
             options.checkpoint,
@@ -93,6 +104,6 @@ def run(options: argparse.Namespace) -> int:
         return FINE
     lines = [f"{line}\n" for line in found.lines()]
     written = counted(len(found.shapes), "tensor")
-    fresh = f", {len(found.fresh)} of them fresh (seed {options.seed})" if found.fresh else ""
+    fresh = f", {len(found.fresh)} of them new (seed {options.seed})" if found.fresh else ""
     write_out(printable("".join([*lines, f"# {path}: {written}{fresh}\n"])))
     return FINE
