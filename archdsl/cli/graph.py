@@ -1,4 +1,4 @@
-"""`archdsl graph`: the compiler stopped after a phase, and what it has in hand there."""
+"""`archdsl graph`: print the graph of a network, or the result of an earlier phase."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from archdsl.cli.output import FINE, keep_inputs, replace_file, write_file, writ
 
 EPILOG = """\
 Phases:
-  parse      the syntax tree of the file: a node a line, with its place
-  resolve    the arch or block and all that it calls, complete: `use`, `extends` and `set` are
-             merged in; this is a spec by itself
-  elaborate  the graph: a primitive a line, with the arguments that differ from the defaults, the
-             shapes of its results and its name
+  parse      the syntax tree of the file, one node per line, with spans
+  resolve    the arch or block and everything it calls, as a standalone spec with `use`, `extends`
+             and `set` merged in
+  elaborate  the graph, one primitive per line, with non-default arguments, output shapes and name
 
---variant, --set and --input belong to elaboration: earlier phases know no values.
+--variant, --set and --input only apply to elaboration; earlier phases do not evaluate values.
 docs/architecture.md shows one spec in all phases.
 
 examples:
   archdsl graph mnasnet_a1
   archdsl graph my_net.arch --variant large --set num_classes=10 -o my_net.txt
-  archdsl graph BLOCK --input 64x56x56 --set c=96     a block that `archdsl list` shows
+  archdsl graph BLOCK --input 64x56x56 --set c=96     a block from `archdsl list`
   archdsl graph my_net.arch --stop-after resolve > whole.arch
 """
 
@@ -41,9 +40,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
     add_spec(command)
     command.add_argument(
         "--stop-after", metavar="PHASE", choices=PHASES, default=PHASES[-1],
-        help=f"{', '.join(PHASES)} (default)",
+        help=f"last phase to run: {', '.join(PHASES)} (default)",
     )  # fmt: skip
-    command.add_argument("-o", "--output", metavar="FILE", help="output file (default: stdout)")
+    command.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
     add_selection(command)
 
 

@@ -202,7 +202,7 @@ class Elaborator(Stager):
         row = next((row for row in rows if row.name == variant), None)
         if row is None:
             known = [row.name for row in rows]
-            hint = f"there are {', '.join(known)}" if known else "it has no `variants`"
+            hint = f"its variants are {', '.join(known)}" if known else "it has no `variants`"
             raise errors.NoVariant(unit.span, name=unit.name, variant=variant, hint=hint)
         cells = variant_cells(unit, row)
         chosen = cells.pop("as", None)
