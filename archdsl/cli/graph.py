@@ -42,7 +42,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--stop-after", metavar="PHASE", choices=PHASES, default=PHASES[-1],
         help=f"last phase to run: {', '.join(PHASES)} (default)",
     )  # fmt: skip
-    command.add_argument("-o", "--output", metavar="FILE", help="output file (default: standard output)")
+    command.add_argument("-o", "--output", metavar="FILE", help="output file (default: stdout)")
     add_selection(command)
 
 
