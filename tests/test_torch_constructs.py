@@ -86,6 +86,24 @@ OPEN: list[tuple[str, str, dict[str, Any]]] = [
         """,
         {"slope": 0.3},
     ),
+    (
+        "(k=sqrt(9))",
+        """
+        input x: 12, 15, 15
+        return x -> conv(4, k=(k, 1), s=(1, k - 1))
+        """,
+        {"k": 5},
+    ),
+    (
+        "(c=4)",
+        """
+        input x: c, 6
+        parts = x -> split(2)
+        sides = x -> split(2, axis=1)
+        return group_norm(parts[1], 1), sides[0] -> bn
+        """,
+        {"c": 6},
+    ),
 ]
 
 BLOCKS = """
@@ -108,6 +126,17 @@ def test_open_parameters(parameters: str, body: str, others: dict[str, Any]) -> 
     source = agree(spec, tools=True)
     network = load(source, "Net")
     same_network(build(spec, **others), network(**others))
+
+
+def test_channels_that_a_list_of_sizes_settles() -> None:
+    spec = """
+    arch net(c=3) {
+      input x: c, 6
+      parts = x -> split([1, 2])
+      return group_norm(parts[1], 1), parts[0] -> bn
+    }
+    """
+    assert "c: int" not in agree(spec)
 
 
 def test_what_shapes_the_network_is_settled() -> None:

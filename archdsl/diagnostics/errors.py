@@ -353,7 +353,7 @@ class TensorInLet(Diagnostic):
 class NumberInLine(Diagnostic):
     code = "A2014"
     message = "without `let`, a line defines tensors, but `{name}` is {what}"
-    help = "add `let`: let {name} = ..."
+    help = "{hint}"
 
 
 class WrongCount(Diagnostic):

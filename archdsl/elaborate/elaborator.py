@@ -32,7 +32,7 @@ from archdsl.frontend.bindings import bound_names
 from archdsl.frontend.program import Program
 from archdsl.frontend.scopes import Names, names_of
 from archdsl.frontend.units import Unit
-from archdsl.ir.graph import Frame, Graph, Output, Scope, Value
+from archdsl.ir.graph import Frame, Graph, Output, Scope, Value, tensors
 from archdsl.ops import numbers, shape_text
 from archdsl.ops.base import LARGEST_TENSOR
 from archdsl.ops.kinds import describe, describe_apart, whole
@@ -351,7 +351,19 @@ class Elaborator(Stager):
         if isinstance(value, list) and all(isinstance(item, Value) for item in value):
             return
         name = statement.targets[0].name
-        raise errors.NumberInLine(statement.span, name=name, what=numbers.kind_of(value))
+        what, hint = numbers.kind_of(value), f"add `let`: let {name} = ..."
+        if tensors(value):
+            what = f"{what} of tensors and other things"
+            if isinstance(value, tuple):
+                what = "a tuple of tensors"
+                hint = f"tensors go into a list: {name} = [...]"
+            elif any(isinstance(item, list) for item in value):
+                hint = "a list of tensors holds no lists: join them with +"
+            elif None in value:
+                hint = "a list of tensors cannot hold none: leave it out"
+            else:
+                hint = "give the tensors one name, and the numbers another with let"
+        raise errors.NumberInLine(statement.span, name=name, what=what, hint=hint)
 
     def _repeat(self, statement: ast.Repeat, frame: Frame, names: Names) -> None:
         bounds = []

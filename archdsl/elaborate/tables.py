@@ -353,7 +353,8 @@ def shared_mistakes(
         if name not in known:
             answer = meant.column(name, known)
             takes = ", ".join(n for n in known if n not in tables.SCALING)
-            hint = answer.help if answer else f"they have {takes}; `n` repeats a row"
+            has = f"they have {takes}" if takes else "its rows take no arguments"
+            hint = answer.help if answer else f"{has}; `n` repeats a row"
             problem = errors.NoRowHas(span, parameter=name, hint=hint)
             found.append(
                 problem.replace(

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.backends.pytorch.code import IDENTITY, Code, Invoke, Listed, NewBlock, Plain, plain
 from archdsl.backends.pytorch.expressions import Expressions
-from archdsl.backends.pytorch.lanes import agrees, as_whole, fitted, one_kind, size_of
+from archdsl.backends.pytorch.lanes import agrees, all_ints, as_whole, fitted, one_kind, size_of
 from archdsl.backends.pytorch.layers import LAYERS, OPERATORS, as_list
 from archdsl.backends.pytorch.pieces import Piece, Var
 from archdsl.backends.pytorch.plans import Assign, Choice, Condition
@@ -407,7 +407,11 @@ class Flows(Expressions):
                 if written is not None:
                     candidates.append(self.symbol(written, lanes))
                 elif parts is not None and before is not None:
-                    candidates.append(binary("//", before, self.symbol(parts, lanes), sizes))
+                    count = self.symbol(parts, lanes)
+                    counts = {f: count.at(f) for f in lanes}
+                    if all_ints(counts):  # else it lists the sizes
+                        quotients = {f: before.at(f) // n for f, n in counts.items()}
+                        candidates.append(binary("//", before, count, quotients))
             except NotExpressible:
                 pass
         if before is not None and agrees(before, sizes):

@@ -66,6 +66,7 @@ class Forward:
         usual = [s for i, s in enumerate(self.statements) if i not in for_training]
         self.statements = usual + [s for i, s in enumerate(self.statements) if i in for_training]
         self._see_uses(returns)
+        self._part_layers(usual, self.statements[len(usual) :])
         lines: list[str] = []
         late: list[str] = []
         for i, statement in enumerate(self.statements):
@@ -101,6 +102,22 @@ class Forward:
                 kept.add(i)
                 needed |= set(used)
         return set(range(len(self.statements))) - kept
+
+    def _part_layers(self, usual: list[Line], late: list[Line]) -> None:
+        """Let the loops under `if self.training` have names of their own for their layers.
+
+        TorchScript takes no name of a layer from outside an `if` for another layer in it.
+        """
+        before = {loop.layer.name for loop in usual if isinstance(loop, Loop)}
+        others = {v.name for line in self.statements for v in [*_targets(line), *_used(line)]}
+        for loop in late:
+            if isinstance(loop, Loop) and loop.layer.name in before:
+                name = loop.layer.name
+                while name in self.loops | others | self.declared:
+                    name += "_"
+                self.names[loop.layer] = name
+                before |= {name}
+                self.loops |= {name}
 
     # Moving expressions
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 from archdsl.backends.pytorch.lanes import agrees, as_whole, fitted
 from archdsl.backends.pytorch.layers import LAYERS
 from archdsl.backends.pytorch.symbols import (
+    ATOM,
     NotExpressible,
     NotOpen,
     Symbol,
+    call,
     is_constant,
     literal,
     python,
@@ -20,6 +23,7 @@ from archdsl.frontend import ast
 from archdsl.frontend.units import Unit
 from archdsl.ir.graph import Frame, Node
 from archdsl.ops import Operation
+from archdsl.ops.kinds import nearest_whole
 
 if TYPE_CHECKING:
     from archdsl.backends.pytorch.flows import Flows
@@ -98,12 +102,17 @@ class StepSite:
             symbol = self.builder.find(values)
         if not symbol.names and is_constant(values):
             return literal(values)
+        if not all(_same(symbol.at(f), value) for f, value in values.items()):
+            # What the text says is scaled: channels by `width`, for one.
+            if symbol.open:
+                raise NotOpen(symbol.open)
+            symbol = self.builder.find(values)
         is_float = all(isinstance(value, float) for value in values.values())
         if is_float:
             symbol = self.builder.plan.as_float(symbol, values)
         else:
             self.builder.plan.counts |= symbol.names
-        symbol = self._converted(symbol, values)
+        symbol = self._converted(symbol, values, written)
         if self.forward:
             return Symbol(values, self.builder.in_forward(symbol, name))
         return symbol
@@ -140,14 +149,38 @@ class StepSite:
             texts.append(self.builder.in_forward(symbol, f"{name}_{i}"))
         return texts
 
-    def _converted(self, symbol: Symbol, values: Mapping[Frame, Any]) -> Symbol:
+    def _converted(
+        self, symbol: Symbol, values: Mapping[Frame, Any], written: ast.Expression | None
+    ) -> Symbol:
         raw = {f: symbol.at(f) for f in values}
         kinds = {isinstance(v, tuple) for v in raw.values()}
         if len(kinds) > 1:
             raise NotExpressible
-        if kinds == {True}:
-            values = raw
-        return fitted(symbol, values)
+        if kinds != {True}:
+            return fitted(symbol, values)
+        if any(type(item) is float for tuple_ in raw.values() for item in tuple_):
+            if all(map(_is_whole, values.values())):
+                return self._whole_items(symbol, raw, written)
+        return fitted(symbol, raw)
+
+    def _whole_items(
+        self, symbol: Symbol, raw: Mapping[Frame, Any], written: ast.Expression | None
+    ) -> Symbol:
+        """A tuple where PyTorch needs integers, and arithmetic made floats of some items."""
+        ranks = {len(value) for value in raw.values()}
+        if len(ranks) > 1:
+            raise NotExpressible
+        items: list[Symbol] = []
+        for i in range(ranks.pop()):
+            values = {f: value[i] for f, value in raw.items()}
+            if isinstance(written, ast.Tuple):
+                item = fitted(self.builder.symbol(written.items[i], list(raw)), values)
+            else:
+                item = call(f"{symbol.wrapped(ATOM)}[{i}]", [symbol], values)
+            items.append(as_whole(item))
+        inside = ", ".join(item.text for item in items)
+        whole = {f: tuple(map(nearest_whole, value)) for f, value in raw.items()}
+        return call(f"({inside}{',' * (len(items) == 1)})", items, whole)
 
 
 class _BareSite:
@@ -202,6 +235,24 @@ def concrete(operation: Operation, name: str) -> Any:
     if isinstance(value, tuple) and value and len(set(value)) == 1:
         return value[0]
     return value
+
+
+def _same(said: Any, value: Any) -> bool:
+    """Whether what the text says of a parameter is its value, be it said for each axis."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        items = said if isinstance(said, tuple) else (said,)
+        return all(
+            isinstance(item, int | float) and isclose(item, value, rel_tol=1e-9, abs_tol=1e-9)
+            for item in items
+        )
+    if isinstance(value, tuple) and isinstance(said, tuple):
+        return len(said) == len(value) and all(map(_same, said, value))
+    return True
+
+
+def _is_whole(value: Any) -> bool:
+    items = value if isinstance(value, tuple) else (value,)
+    return all(type(item) is int for item in items)
 
 
 def flatten_before(node: Node) -> Node | None:
