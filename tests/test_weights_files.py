@@ -25,7 +25,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 import archdsl
 from archdsl import cli
 from archdsl.diagnostics.diagnostic import DiagnosticError
-from archdsl.weights import convert
+from archdsl.weights import convert, pickles
 from archdsl.weights.files import open_file
 from tests.conftest import ROOT
 
@@ -348,7 +348,7 @@ def shorter(name: str, content: bytes) -> bytes:
 @pytest.mark.parametrize(
     "change, method, reason",
     [
-        (lambda _, content: content, zipfile.ZIP_DEFLATED, "is compressed"),
+        (lambda _, content: content, zipfile.ZIP_DEFLATED, "is compressed or encrypted"),
         (shorter, zipfile.ZIP_STORED, "bytes, and its record has"),
         (lambda n, c: c + b"abcd" if n.endswith("data/1") else c, zipfile.ZIP_STORED, "record has"),
     ],
@@ -443,6 +443,108 @@ def test_bombs(bomb: str, tmp_path: Path) -> None:
     status, peak, seconds = done.stdout.split()
     assert (status, "Traceback" in done.stderr) == ("1", False), done.stderr
     assert int(peak) < 512_000_000 and float(seconds) < 10
+
+
+P2 = b"\x80\x02"
+_SAME_HASH = [i * (2**61 - 1) for i in range(20)]
+_OF_TENSOR = (
+    b"ctorch._utils\n_rebuild_tensor_v2\nq\1((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3"
+    b"\0\0\0cpuK\1tQK\0(" + b"K\1" * 64 + b"t(" + b"K\1" * 64 + b"ttq\2"
+)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (b"}" + b"".join(b"p%d\n" % n for n in _SAME_HASH), "odd numbers"),
+        (b"".join(b"cm\n%d\n" % n for n in range(10_001)), "too many things"),
+        (b"}" * 4_000_001, "too long"),
+        (
+            b"ccollections\nOrderedDict\nq\1](" + b"K\1K\1\x86" * 3000 + b"eq\2"
+            + b"h\1h\2\x85R0" * 30_000,
+            "too long",
+        ),
+        (_OF_TENSOR + b"h\1h\2R0" * 400_000, "too long"),
+    ],
+    ids=["hashes of memo", "names", "operations", "ordered again", "sizes again"],
+)  # fmt: skip
+def test_work_of_a_pickle_is_counted(text: bytes, reason: str, tmp_path: Path) -> None:
+    """What is remembered and given to many calls counts at each; numbers choose no hashes."""
+    archive_of(P2 + text + b".", tmp_path / "w.pt")
+    assert reason in reasons(lambda: convert(archdsl.loads(NET), tmp_path / "w.pt"))
+
+
+def test_keys_that_are_numbers_are_not_kept() -> None:
+    pairs = b"".join(b"\x8a\x0a" + n.to_bytes(10, "little") + b"K\1" for n in _SAME_HASH)
+    assert pickles.Reader(P2 + b"}(" + pairs + b"X\1\0\0\0aK\1u.").read() == {"a": 1}
+
+
+def test_pickles_of_a_file_share_their_work() -> None:
+    reader = pickles.Reader((P2 + b"N0" * 1_500_000 + b"}.") * 2)
+    reader.read()
+    with pytest.raises(pickles.Unreadable, match="too long"):
+        reader.read()
+
+
+def archive_bytes(tmp_path: Path) -> bytes:
+    path = tmp_path / "w.pt"
+    torch.save(net().state_dict(), path)
+    packed_anew(path, lambda _, content: content, zipfile.ZIP_STORED)
+    return path.read_bytes()
+
+
+def _entry_of(content: bytes, name: bytes) -> int:
+    """Where the list of records tells of a record."""
+    return content.rindex(name) - 46
+
+
+def _set(content: bytes, at: int, value: bytes) -> bytes:
+    return content[:at] + value + content[at + len(value) :]
+
+
+def lying_archives() -> dict[str, Callable[[bytes], bytes]]:
+    def listed(at: int, value: bytes) -> Callable[[bytes], bytes]:
+        return lambda c: _set(c, _entry_of(c, b"w/data/1") + at, value)
+
+    def local(at: int, value: bytes) -> Callable[[bytes], bytes]:
+        return lambda c: _set(c, c.index(b"w/data/1") - 30 + at, value)
+
+    def hidden_list(content: bytes) -> bytes:
+        """The end's own numbers look like another end, which would give a length of 0."""
+        end = content.rindex(b"PK\5\6")
+        return _set(content, end + 12, b"\xff\xff\xff\x7fPK\5\6")
+
+    return {
+        "encrypted": listed(8, b"\1"),
+        "encrypted in the header": local(6, b"\1"),
+        "another size in the header": local(22, b"\7\0\0\0"),
+        "another name in the header": local(30, b"w/data/2"),
+        "one record over another": listed(42, bytes(4)),
+        "a size of 64 bits that is nowhere": listed(20, b"\xff" * 8),
+        "an extra field past the end": listed(30, b"\xff\xff"),
+        "twice": lambda c: c.replace(b"w/data/2", b"w/data/1"),
+        "bytes before it": lambda c: b"PK\3\4" + c,
+        "bytes behind it": lambda c: c + b"abc",
+        "a list of other length": lambda c: _set(c, c.rindex(b"PK\5\6") + 10, b"\1"),
+        "a hidden list": hidden_list,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", lying_archives())
+def test_archives_that_say_two_things(lie: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    whole = archive_bytes(tmp_path)
+    changed = lying_archives()[lie](whole)
+    assert changed != whole
+    path.write_bytes(changed)
+    assert "A6003" in reasons(lambda: convert(archdsl.loads(NET), path))
+
+
+def test_long_names_are_cut_in_messages(tmp_path: Path) -> None:
+    text = json.dumps({"a" * 1_000_000: {}}).encode()
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+    told = reasons(lambda: convert(archdsl.loads(NET), tmp_path / "w.safetensors"))
+    assert "A6002" in told and len(told) < 1000
 
 
 @pytest.mark.parametrize("seed", range(6))

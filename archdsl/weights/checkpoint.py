@@ -7,17 +7,17 @@ long as the tensors in it say. The older format, a row of pickles before the num
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from archdsl.diagnostics import errors
 from archdsl.ops import Shape
 from archdsl.support.arrays import Array
-from archdsl.weights import pickles
+from archdsl.weights import archive, pickles
+from archdsl.weights.archive import Record
 from archdsl.weights.sources import widened
 
 _DEEPEST = 3
@@ -27,8 +27,10 @@ _MOST_ENTRIES = 1_000_000
 """Entries of mappings that are looked at."""
 
 _LARGEST_PICKLE = 64_000_000
-_LARGEST_DIRECTORY = 16_000_000
-"""Bytes of the pickle and of the list of records of an archive."""
+"""Bytes of the pickle."""
+
+_LONGEST_REASON = 500
+"""Characters; a name of a file can be as long as the file."""
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a file of the older format."""
@@ -42,11 +44,6 @@ _TYPES = {
 """What numpy reads; bfloat16 is read as the bits it is."""
 
 
-class _Record(NamedTuple):
-    offset: int
-    size: int
-
-
 class CheckpointFile:
     """The tensors of a checkpoint; raises a diagnostic for one that cannot be read.
 
@@ -57,12 +54,14 @@ class CheckpointFile:
         self.name = os.path.basename(path)
         self._path = path
         self._order = "<"
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, Record] = {}
         try:
             with open(path, "rb") as file:
                 content = self._archive(file) if file.read(4) == b"PK\3\4" else self._row(file)
         except OSError as problem:
             raise errors.NoSuchFile(path=path, reason=problem.strerror or "") from None
+        except archive.Damaged as problem:
+            self._refuse(str(problem))
         except pickles.Unreadable as problem:
             self._refuse(f"torch cannot read it: {problem}")
         self._tensors = self._chosen(content, entry)
@@ -75,35 +74,23 @@ class CheckpointFile:
     # Archives
 
     def _archive(self, file: Any) -> Any:
-        size = os.fstat(file.fileno()).st_size
-        if _directory(file, size) > _LARGEST_DIRECTORY:
-            self._refuse("it has too many records")
-        try:
-            archive = zipfile.ZipFile(file)
-            entries = archive.infolist()
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError):
-            self._refuse("torch cannot read it: its archive is cut short or damaged")
-        names = [entry.filename for entry in entries]
-        roots = [n[: -len("data.pkl")] for n in names if n.count("/") < 2 and _is_pickle(n)]
-        if len(roots) != 1 or len(set(names)) != len(names):
+        found = archive.records(file, os.fstat(file.fileno()).st_size)
+        roots = [n[: -len("data.pkl")] for n in found if n.count("/") < 2 and _is_pickle(n)]
+        if len(roots) != 1:
             self._refuse("it is a zip archive of something else")
         (root,) = roots
-        if f"{root}constants.pkl" in names:
+        if f"{root}constants.pkl" in found:
             self._refuse("it is a TorchScript module; save its `state_dict()`")
-        for entry in entries:
-            if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
-                self._refuse(f"its record `{entry.filename}` is compressed, which torch never does")
-            record = _record(file, entry, size)
-            if record is None:
-                self._refuse(f"its record `{entry.filename}` is cut short or damaged")
-            if entry.filename.startswith(root):
-                self._records[entry.filename[len(root) :]] = record
+        for name, record in found.items():
+            if not record.plain:
+                self._refuse(f"its record `{name}` is compressed or encrypted; torch does neither")
+        self._records = {n[len(root) :]: r for n, r in found.items() if n.startswith(root)}
         order = self._read_record(file, "byteorder", 16)
         if order not in (b"", b"little", b"big"):
             self._refuse("its byteorder is neither little nor big")
         self._order = ">" if order == b"big" else "<"
         pickle = self._read_record(file, "data.pkl", _LARGEST_PICKLE)
-        content, _ = pickles.read(pickle)
+        content = pickles.Reader(pickle).read()
         self._records = {
             name.removeprefix("data/"): record
             for name, record in self._records.items()
@@ -112,7 +99,7 @@ class CheckpointFile:
         return content
 
     def _read_record(self, file: Any, name: str, most: int) -> bytes:
-        record = self._records.get(name, _Record(0, 0))
+        record = self._records.get(name, Record(0, 0))
         if record.size > most:
             self._refuse(f"its record `{name}` has more than {most} bytes")
         file.seek(record.offset)
@@ -132,18 +119,13 @@ class CheckpointFile:
             )
         if text[:1] != b"\x80":
             self._refuse("it is no file of torch")
-        found: list[Any] = []
-        at = 0
-        for _ in range(5):
-            content, length = pickles.read(text[at:])
-            found.append(content)
-            at += length
-            if found[0] != _MAGIC:
-                self._refuse("it is a pickle of something else")
-        _, _, system, content, keys = found
+        reader = pickles.Reader(text)
+        if reader.read() != _MAGIC:
+            self._refuse("it is a pickle of something else")
+        _, system, content, keys = (reader.read() for _ in range(4))
         if isinstance(system, dict) and system.get("little_endian") is False:
             self._order = ">"
-        kinds = {s.key: s for s in _storages(content)}
+        at, kinds = reader.place, reader.storages
         for key in keys if isinstance(keys, list) else ():
             if not isinstance(key, str) or key not in kinds or at + 8 > size:
                 self._refuse("it is cut short")
@@ -151,7 +133,7 @@ class CheckpointFile:
             count = int.from_bytes(file.read(8), "little" if self._order == "<" else "big")
             kind = kinds[key].kind
             width = np.dtype(_TYPES.get(kind, "u1")).itemsize
-            self._records[key] = _Record(at + 8, count * width)
+            self._records[key] = Record(at + 8, count * width)
             at += 8 + count * width
         if at > size:
             self._refuse("torch cannot read it: it is cut short")
@@ -227,42 +209,11 @@ class CheckpointFile:
         return {name: item for name, item in state.items() if isinstance(item, pickles.Stored)}
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise errors.NotACheckpoint(path=self._path, reason=reason)
+        raise errors.NotACheckpoint(path=self._path, reason=f"{reason:.{_LONGEST_REASON}}")
 
 
 def _is_pickle(name: str) -> bool:
     return name == "data.pkl" or name.endswith("/data.pkl")
-
-
-def _directory(file: Any, size: int) -> int:
-    """How long the list of records at the end of an archive says it is."""
-    file.seek(max(0, size - 66_000))
-    end = file.read()
-    place = end.rfind(b"PK\5\6")
-    found = int.from_bytes(end[place + 12 : place + 16], "little") if place >= 0 else 0
-    place = end.rfind(b"PK\6\6")
-    if found == 0xFFFFFFFF and place >= 0:
-        found = int.from_bytes(end[place + 40 : place + 48], "little")
-    return found
-
-
-def _record(file: Any, entry: zipfile.ZipInfo, size: int) -> _Record | None:
-    """Where the bytes of a record lie, by its own header; none if it has no sound one."""
-    if entry.file_size != entry.compress_size or not 0 <= entry.header_offset < size:
-        return None
-    file.seek(entry.header_offset)
-    header = file.read(30)
-    if header[:4] != b"PK\3\4" or len(header) < 30 or header[8:10] != b"\0\0":
-        return None
-    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    offset = entry.header_offset + 30 + lengths
-    return _Record(offset, entry.file_size) if offset + entry.file_size <= size else None
-
-
-def _storages(content: Any) -> Iterator[pickles.Storage]:
-    for item in _items(content):
-        if isinstance(item, pickles.Stored) and item.storage is not None:
-            yield item.storage
 
 
 def _calls(content: Any) -> Iterator[str]:
@@ -270,10 +221,10 @@ def _calls(content: Any) -> Iterator[str]:
 
 
 def _items(content: Any) -> Iterator[Any]:
-    """Everything in what a file holds, each once."""
-    seen = set()
+    """What is in a file, each thing once; not all of what holds very much."""
+    seen: set[int] = set()
     waiting = [content]
-    while waiting:
+    while waiting and len(seen) < _MOST_ENTRIES:
         item = waiting.pop()
         if id(item) in seen:
             continue

@@ -25,7 +25,7 @@ def shared_modules(ours: Sequence[Layer], theirs: Sequence[Layer]) -> tuple[list
     """
     both = [[Path(layer.name.split(".")) for layer in layers] for layers in (ours, theirs)]
     both = [_without_wrapper(paths) for paths in both]
-    inside = [_children(paths) for paths in both]
+    inside = [_families(paths) for paths in both]
     found = [[_shared(path, *inside) for path in paths] for paths in both]
     for depth in range(max(map(len, found[0] + found[1]), default=0), 0, -1):
         held: list[dict[Path, Counter[Any]]] = [defaultdict(Counter), defaultdict(Counter)]
@@ -46,22 +46,21 @@ def _without_wrapper(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _children(paths: list[Path]) -> dict[Path, set[str]]:
-    """The names in each module."""
-    found: dict[Path, set[str]] = defaultdict(set)
-    for path in paths:
-        for depth, name in enumerate(path):
-            found[path[:depth]].add(name)
+_Families = Mapping[tuple[Path, str], "set[str]"]
+"""The names in a module that differ only by their numbers, by module and what they share."""
+
+
+def _families(paths: list[Path]) -> _Families:
+    found: dict[tuple[Path, str], set[str]] = defaultdict(set)
+    for path, name in {(p[:depth], name) for p in paths for depth, name in enumerate(p)}:
+        found[path, placeless(name)].add(name)
     return found
 
 
-def _shared(path: Path, one: dict[Path, set[str]], two: dict[Path, set[str]]) -> Path:
+def _shared(path: Path, one: _Families, two: _Families) -> Path:
     for depth, name in enumerate(path):
-        words = placeless(name)
-        members = [
-            {n for n in side.get(path[:depth], ()) if placeless(n) == words} for side in (one, two)
-        ]
-        if members[0] != members[1]:
+        family = (path[:depth], placeless(name))
+        if one.get(family) != two.get(family):
             return path[:depth]
     return path
 

@@ -2,8 +2,8 @@
 
 What a pickle would call stays a `Call`, a thing with the name of what was to be called; only calls
 that make tensors, ordered mappings and parameters are known for what they are. So any checkpoint
-can be read, whatever lies beside its tensors, and no code in it runs. Time and memory are bounded
-by the size of the pickle.
+can be read, whatever lies beside its tensors, and no code in it runs. Operations, and what they
+read again, are counted for all pickles of a file together, so that time and memory are bounded.
 """
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from __future__ import annotations
 import io
 import pickletools
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-_MOST_OPERATIONS = 4_000_000
+_MOST_WORK = 4_000_000
+"""Operations, and sixteenths of the bytes and items that they read, of all pickles of a file."""
+
+_MOST_NAMES = 10_000
+"""Different things of Python modules that the pickles of a file name."""
+
+_WORTH = 16
+"""Bytes or items that count as one operation."""
 
 
 class Unreadable(Exception):
@@ -23,12 +31,16 @@ class Unreadable(Exception):
 class Name:
     """Something of a Python module."""
 
+    __slots__ = ("name",)
+
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class Call:
     """What a call or a class would have made."""
+
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,27 +75,70 @@ _KINDS = {
 }  # fmt: skip
 
 
-def read(content: bytes) -> tuple[Any, int]:
-    """What a pickle at the start of some bytes holds, and where it ends. Raises `Unreadable`."""
-    file = io.BytesIO(content)
-    machine = _Machine()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of texts with wrong escapes
-            for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
-                if count > _MOST_OPERATIONS:
-                    raise Unreadable("its pickle is too long")
-                machine.do(operation.name, argument)
-        return machine.stack[-1], file.tell()
-    except Unreadable:
-        raise
-    except Exception as problem:  # a pickle that is none fails anywhere
-        raise Unreadable(f"its pickle is damaged ({type(problem).__name__})") from None
+class Reader:
+    """Reads the pickles at the start of some bytes, one after another.
+
+    Raises `Unreadable` where one is damaged or takes too much work.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+        self._work = _Work()
+
+    def read(self) -> Any:
+        """What the next pickle holds."""
+        machine = _Machine(self._work)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of texts with wrong escapes
+                start = self._file.tell()
+                for operation, argument, place in pickletools.genops(self._file):
+                    self._work.spend(1 + (self._file.tell() - (place or start)) // _WORTH)
+                    machine.do(operation.name, argument)
+            return machine.stack[-1]
+        except Unreadable:
+            raise
+        except Exception as problem:  # a pickle that is none fails anywhere
+            raise Unreadable(f"its pickle is damaged ({type(problem).__name__})") from None
+
+    @property
+    def place(self) -> int:
+        """Where the last pickle ended."""
+        return self._file.tell()
+
+    @property
+    def storages(self) -> dict[str, Storage]:
+        """The storages of all pickles, by key."""
+        return self._work.storages
+
+
+class _Work:
+    """What the pickles of a file share: what they may cost, the things they name, storages."""
+
+    def __init__(self) -> None:
+        self.storages: dict[str, Storage] = {}
+        self._left = _MOST_WORK
+        self._names: dict[str, Name] = {}
+
+    def spend(self, amount: int) -> None:
+        """Count some work."""
+        self._left -= amount
+        if self._left < 0:
+            raise Unreadable("its pickle is too long")
+
+    def name(self, text: str) -> Name:
+        """A thing of a module, the same one for the same text."""
+        if text not in self._names:
+            if len(self._names) == _MOST_NAMES:
+                raise Unreadable("its pickle names too many things")
+            self._names[text] = Name(text)
+        return self._names[text]
 
 
 class _Machine:
-    def __init__(self) -> None:
+    def __init__(self, work: _Work) -> None:
         self.stack: list[Any] = []
+        self._work = work
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
 
@@ -93,20 +148,22 @@ class _Machine:
         if name in ("BINGET", "LONG_BINGET", "GET"):
             stack.append(self._memo[int(argument)])
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
+            if not 0 <= int(argument) < 2**32:  # others could all have the same hash
+                raise Unreadable("its pickle remembers things under odd numbers")
             self._memo[int(argument)] = stack[-1]
         elif name == "MEMOIZE":
             self._memo[len(self._memo)] = stack[-1]
         elif name == "MARK":
             self._marks.append(len(stack))
         elif name == "GLOBAL":
-            stack.append(Name(argument.replace(" ", ".")))
+            stack.append(self._work.name(argument.replace(" ", ".")))
         elif argument is not None and name not in ("PROTO", "FRAME", "PERSID", "INST"):
             stack.append(argument)
         elif name not in ("PROTO", "FRAME", "STOP"):
-            method = getattr(self, f"_{name.lower()}", None)
+            method = _METHODS.get(name)
             if method is None:
                 raise Unreadable(f"its pickle has the operation {name}")
-            method()
+            method(self)
 
     def _marked(self) -> list[Any]:
         start = self._marks.pop()
@@ -182,7 +239,8 @@ class _Machine:
         mapping = self.stack[-1]
         if isinstance(mapping, dict):  # whatever else it is, no tensors are in it
             pairs = zip(items[::2], items[1::2])
-            mapping.update((k, v) for k, v in pairs if isinstance(k, str | int))
+            # Keys of tensors are texts; numbers could all have the same hash.
+            mapping.update((k, v) for k, v in pairs if isinstance(k, str))
 
     def _pop(self) -> None:
         self.stack.pop()
@@ -195,10 +253,13 @@ class _Machine:
 
     def _stack_global(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(Name(f"{module}.{name}"))
+        self.stack.append(self._work.name(f"{module}.{name}"))
 
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
+        if isinstance(arguments, tuple):  # things that were remembered may be given to many calls
+            items = sum(len(x) for x in arguments if isinstance(x, list | tuple))
+            self._work.spend(items // _WORTH)
         self.stack.append(_called(function, arguments))
 
     _newobj = _reduce
@@ -218,7 +279,16 @@ class _Machine:
         self.stack.pop()
 
     def _binpersid(self) -> None:
-        self.stack.append(_storage(self.stack.pop()))
+        found = _storage(self.stack.pop())
+        if isinstance(found, Storage):
+            self._work.storages[found.key] = found
+        self.stack.append(found)
+
+
+_METHODS: dict[str, Callable[[_Machine], None]] = {
+    name[1:].upper(): method for name, method in vars(_Machine).items() if name.startswith("_")
+}
+"""What does an operation, by the operation's name."""
 
 
 def _storage(place: Any) -> Storage | Call:

@@ -25,6 +25,9 @@ from archdsl.weights.sources import widened
 _LONGEST_HEADER = 8_000_000
 """Bytes; four hundred for each tensor that a file may have."""
 
+_LONGEST_REASON = 500
+"""Characters; a name can be as long as the header."""
+
 _MOST_AXES = 32
 
 # What numpy reads, and what kind of numbers these are. bfloat16 is read as the bits it is.
@@ -123,7 +126,7 @@ class SafetensorsFile:
         return dict(pairs)
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise errors.NotSafetensors(path=self._path, reason=reason)
+        raise errors.NotSafetensors(path=self._path, reason=f"{reason:.{_LONGEST_REASON}}")
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         """Some rows of a tensor; raises a diagnostic where the file has changed since."""
