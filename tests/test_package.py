@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.xdist_group("package")
 
-# On no path of a command but `onnx`; importing one of them ends the process.
+# On no path of a command but `onnx`, which needs numpy; importing one of them ends the process.
 UNWANTED = ("torch", "torchvision", "onnx", "numpy")
 TRAP = "import os; os._exit(99)"
 TREES = ("archdsl", "grammars", "templates", "specs", "errors")
@@ -102,6 +102,16 @@ def test_every_spec_builds(installed: Path, environment: dict[str, str], tmp_pat
     assert said.splitlines()[-1] == f"{len(specs)} specs OK"
 
 
+def test_graphs_are_written_without_onnx(
+    installed: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The file is the checkout's to the byte where neither torch nor onnx is installed."""
+    shutil.rmtree(tmp_path / "traps" / "numpy")
+    run(installed / "archdsl", "onnx", "squeezenet1_1", cwd=tmp_path, env=environment)
+    archdsl.load("squeezenet1_1").onnx(tmp_path / "ours.onnx")
+    assert (tmp_path / "squeezenet1_1.onnx").read_bytes() == (tmp_path / "ours.onnx").read_bytes()
+
+
 def test_nothing_leads_into_the_checkout(
     installed: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -126,5 +136,5 @@ def test_the_traps_work(environment: dict[str, str], installed: Path, tmp_path: 
 def test_the_core_needs_no_torch() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     core = text.split("dependencies = [")[1].split("]")[0]
-    assert "torch" not in core
+    assert "torch" not in core and "onnx" not in core
     assert text.count('"torch==2.14.1"') == text.count('"torchvision==0.29.1"') == 2

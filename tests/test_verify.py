@@ -465,7 +465,9 @@ def test_verify_sees_a_small_difference(monkeypatch: pytest.MonkeyPatch) -> None
     assert not verify(loads(DEEP), seeds=1).agrees
 
 
-def test_verify_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+@pytest.mark.parametrize("package", ["torch", "onnx", "onnxruntime"])
+def test_verify_without_a_package(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
     (problem,) = refused(lambda: verify(small()))
-    assert isinstance(problem, errors.NeedsPackage) and "onnxruntime" in str(problem)
+    assert isinstance(problem, errors.NeedsPackage)
+    assert f"pip install {package}\n" in f"{problem}\n"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from archdsl.tools.verify.compare import Size
 
 EPILOG = """\
-Requires torch and onnxruntime. Exits with status 1 if the two disagree. Without --onnx, exports a
-graph with the options of `archdsl onnx`. See docs/onnx.md for what is compared.
+Requires torch, onnx and onnxruntime. Exits with status 1 if the two disagree. Without --onnx,
+exports a graph with the options of `archdsl onnx`. See docs/onnx.md for what is compared.
 
 examples:
   archdsl verify mnasnet_a1

@@ -1,7 +1,7 @@
 """Whether both backends compute the same: the PyTorch module and an ONNX file, weights equal.
 
 `compare` runs the two, `state` holds the module against what the graph declares, `files` reads
-the ONNX file and its weights, `report` is what was found. Needs torch and onnxruntime.
+the ONNX file and its weights, `report` is what was found. Needs torch, onnx and onnxruntime.
 """
 
 from __future__ import annotations

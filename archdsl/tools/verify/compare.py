@@ -69,11 +69,11 @@ def verify(
     `weights` is a file or a `state_dict`; without it weights are random, with `onnx` those of the
     seed that the file tells. `sizes` are further sizes of the inputs to run at. `options` are those
     of `archdsl.onnx.export`, for a graph that is written; where its sizes are open, it is run at
-    others than the spec's, too. Raises `DiagnosticError` where torch or onnxruntime is missing,
-    and for files that do not fit.
+    others than the spec's, too. Raises `DiagnosticError` where torch, onnx or onnxruntime is
+    missing, and for files that do not fit.
     """
     check_run(network.graph)
-    for package in ("torch", "onnxruntime"):
+    for package in ("torch", "onnx", "onnxruntime"):
         try:
             __import__(package)
         except ImportError:
