@@ -167,6 +167,11 @@ def test_files_that_cannot_be_read(command: Command, tmp_path: Path) -> None:
     for name, code in (("latin.arch", "A0010"), ("folder.arch", "A0011"), ("no.arch", "A0017")):
         done = command("summary", name)
         assert done.returncode == 1 and code in done.stderr
+    for name in ("net.onnx", "net.pt"):
+        (tmp_path / name).write_bytes(b"\x08\x08" if name == "net.onnx" else b"PK\x03\x04")
+        for subcommand in ("check", "summary", "verify"):
+            done = command(subcommand, name)
+            assert done.returncode == 1 and "A0011" in done.stderr and "--onnx FILE" in done.stderr
     binary = command("check", "-", input=b"\xff\x00", text=None, encoding=None)
     assert binary.returncode == 1 and b"A0010" in binary.stderr
 

@@ -471,3 +471,20 @@ def test_verify_without_a_package(monkeypatch: pytest.MonkeyPatch, package: str)
     (problem,) = refused(lambda: verify(small()))
     assert isinstance(problem, errors.NeedsPackage)
     assert f"pip install {package}\n" in f"{problem}\n"
+
+
+def test_only_the_first_seed_runs_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers change with the seed, and what a batch needs does not: large networks take long."""
+    from archdsl.tools.verify.compare import _Comparison
+
+    batches: list[int] = []
+    run = _Comparison._run_both
+
+    def counted(self: Any, module: Any, file: Any, inputs: Any, trial: Any) -> None:
+        batches.append(trial.batch)
+        run(self, module, file, inputs, trial)
+
+    monkeypatch.setattr(_Comparison, "_run_both", counted)
+    report = verify(loads(DEEP), seeds=3)
+    assert report.agrees and report.batches == (1, 2, 5)
+    assert batches == [1, 2, 5, 1, 1]

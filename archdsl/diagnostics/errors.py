@@ -94,6 +94,8 @@ class NotUtf8(Diagnostic):
 class NoSuchFile(Diagnostic):
     code = "A0011"
     message = "cannot read {path}: {reason}"
+    help = "{hint}"
+    hint: str = ""
 
 
 class FileTooLarge(Diagnostic):
@@ -297,7 +299,7 @@ class CannotKeep(Diagnostic):
 class NoSuchNumber(Diagnostic):
     code = "A2005"
     message = "{text} is undefined"
-    help = "guard it with a condition: a / b if b != 0 else 0"
+    help = "guard it with a condition: ... if b != 0 else 0"
 
 
 class WrongOperands(Diagnostic):
@@ -628,7 +630,8 @@ class AbsentTensor(Diagnostic):
 class ListAsTensor(Diagnostic):
     code = "A3004"
     message = "`{callee}` takes a tensor, not a list of {count}"
-    help = "select one with [0], or join them with concat(...)"
+    help = "{hint}"
+    hint: str = "select one with [0], or join them with concat(...)"
 
 
 class WrongTensors(Diagnostic):
@@ -926,7 +929,7 @@ class MapDoesNotFit(Diagnostic):
 class SeveralStates(Diagnostic):
     code = "A6030"
     message = "{path} contains several state_dicts: {entries}"
-    help = "choose one: `--entry {first}`"
+    help = "choose one: archdsl weights convert ... --entry {first}"
 
 
 class NoSuchEntry(Diagnostic):

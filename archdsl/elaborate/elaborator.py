@@ -472,7 +472,11 @@ def _no_output(value: Any, expression: ast.Expression, unit: Unit) -> Diagnostic
     if value is None:
         return errors.AbsentTensor(expression.span, what=f"the {unit.kind} `{unit.name}`")
     if isinstance(value, list) and all(isinstance(item, Value) for item in value):
-        return errors.ListAsTensor(expression.span, callee="return", count=len(value))
+        names = ", ".join(f"part{i}" for i in range(1, min(len(value), 3) + 1))
+        hint = f"name them and return the names: {names} = ..., or join them with concat(...)"
+        return errors.ListAsTensor(
+            expression.span, callee="return", count=len(value), hint=hint
+        )
     return errors.NotATensor(expression.span, what=numbers.kind_of(value))
 
 

@@ -18,12 +18,26 @@ def read(path: str, name: str, span: Span | None = None) -> Source:
             raise errors.NoSuchFile(span, path=name, reason=reason)
         with open(path, "rb") as file:
             content = file.read(limits.SOURCE_BYTES + 1)
+        if _is_binary(content):
+            raise errors.NoSuchFile(span, path=name, reason="binary file", hint=_BINARY)
         if len(content) > limits.SOURCE_BYTES:
             raise errors.FileTooLarge(span, path=name, limit=limits.SOURCE_BYTES)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise errors.NoSuchFile(span, path=name, reason=reason) from None
     return decode(content, name, path)
+
+
+_BINARY = (
+    "specs are text; ONNX files go to `archdsl bench FILE` or `archdsl verify SPEC --onnx FILE`,"
+    " weights to `--weights FILE`"
+)
+
+
+def _is_binary(content: bytes) -> bool:
+    """Whether a file begins as models, weights, archives and pictures do, and no text does."""
+    magic = (b"\x08", b"PK\x03\x04", b"\x80\x02", b"\x89PNG", b"\x1f\x8b")
+    return content.startswith(magic) or b"\0\0\0" in content[:8]
 
 
 def decode(content: bytes, name: str, path: str | None = None) -> Source:

@@ -95,10 +95,12 @@ class Report(Record):
 
     def text(self) -> str:
         """For people."""
+        files = any(m.network.lower().endswith(".onnx") for m in self.measurements)
+        own = ", but ONNX files have their own" if files else ""
         told = {
             **self.machine,
             "threads": str(self.threads),
-            "numbers": "random weights, the same for every initialization; denormals are 0",
+            "numbers": f"random weights, the same for every initialization{own}; denormals are 0",
             "time": f"{self.seconds:g} s for each, in turns, after a warm-up",
         }
         width = max(map(len, told)) + 2
