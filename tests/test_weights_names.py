@@ -152,7 +152,9 @@ def test_renamed_consistently(which: int, seed: int) -> None:
         order.sort(key=truth.__getitem__)
     elif shuffle == "shuffled":
         choose.shuffle(order)
-    state = {wrapper + truth[name]: np.zeros(shapes[name]) for name in order}
+    numbers = np.random.default_rng(seed)
+    given = {name: numbers.integers(1, 2**20, shapes[name]).astype(np.float32) for name in shapes}
+    state = {wrapper + truth[name]: given[name] for name in order}
     expected = {wrapper + theirs: ours for ours, theirs in truth.items()}
     layers = {theirs.rpartition(".")[0]: o.rpartition(".")[0] for theirs, o in expected.items()}
     for options in ({}, {"map": layers}):
@@ -165,6 +167,7 @@ def test_renamed_consistently(which: int, seed: int) -> None:
             }  # fmt: skip
         else:
             assert found.mapping == expected, (NETWORKS[which], shuffle)
+            assert all(np.array_equal(found.tensors[name], given[name]) for name in given)
 
 
 # Networks whose blocks have parts of equal shapes
