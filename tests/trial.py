@@ -206,7 +206,8 @@ def misjudged(model: Any, ranks: set[int]) -> bool:
     """Whether onnx's own evaluator is known to be wrong about the file: it has no implementation of
     an operator within a function that is itself defined by a function of its inputs' types, and
     takes `LRN` and the largest of all to have two axes, means over windows that hang over a small
-    map to be none, pads three axes wrongly by itself, and finds no attributes of functions."""
+    map to be none, pads three axes wrongly by itself, finds no attributes of functions, and asks a
+    function that has an operator's name for that operator's attributes."""
     inside = [node for function in model.functions for node in function.node]
     named = {node.op_type for node in inside}
     flat = onnx.ModelProto()
@@ -218,6 +219,7 @@ def misjudged(model: Any, ranks: set[int]) -> bool:
         or any(a.name == "ceil_mode" and a.i for node in flat.graph.node for a in node.attribute)
         or any(a.name == "auto_pad" for node in flat.graph.node for a in node.attribute)
         or any(a.ref_attr_name for node in inside for a in node.attribute)
+        or any(onnx.defs.has(function.name) for function in model.functions)
         or any(onnx_tools.misjudged(flat, rank) for rank in ranks)
     )
 
