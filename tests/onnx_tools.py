@@ -69,7 +69,8 @@ def expected(
 def run(path: Path | str, inputs: Arrays) -> Arrays:
     """What onnxruntime computes."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     names = [item.name for item in session.get_inputs()]

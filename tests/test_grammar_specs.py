@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 
@@ -9,7 +11,8 @@ from archdsl.api.network import loads
 from archdsl.ops import OPERATIONS
 from archdsl.testing import Coverage, is_valid, reduced, written
 from archdsl.testing.grammar.coverage import neighbours, pairs, possible
-from tests.campaign import Campaign
+from tests.campaign import Campaign, parts
+from tests.trial import LARGE, Measured, Trial, seldom
 
 SPECS = 140
 """Of the numbers from 0, in every run of the tests."""
@@ -82,3 +85,27 @@ def test_live_modules_can_be_scripted() -> None:
     module = loads("arch a {\n  input x: 4x3\n  return x -> shift\n}\n").module()
     x = torch.randn(1, 4, 3)
     assert torch.equal(torch.jit.script(module)(x), module(x))
+
+
+def test_numbers_on_the_way_are_measured() -> None:
+    """What overflows inside a network is not compared, small though its output is."""
+    graph = loads("arch a {\n  input x: 3\n  return (x * 1000000000) * 0.000000001\n}\n").graph
+    measured = Measured(graph, {})
+    (output,) = measured(torch.ones(1, 3, dtype=torch.float64))
+    assert output.max() < 2 and measured.largest == 1e9 > LARGE
+
+
+def test_each_check_is_done_often_enough() -> None:
+    """Of 20,000 numbers in a row each stage is tried with at least 1,000."""
+    names = {name for name, _ in Trial("arch a {\n  input x: 3\n  return x\n}\n").stages()}
+    tried = Counter(name for number in range(20_000) for name in names - seldom(number))
+    assert min(tried[name] for name in names) >= 1000, tried
+
+
+def test_a_campaign_joins_its_parts() -> None:
+    whole = Campaign()
+    for made, found in parts(0, 6, 1):
+        assert not found
+        whole.join(made)
+        whole.join(made)
+    assert whole.tried == 12 and whole.checks["source"] == 12 and not whole.failed

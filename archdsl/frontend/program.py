@@ -103,7 +103,7 @@ class Program:
             raise errors.FileTooLarge(
                 Span(source, 0, 1), path=source.name, limit=limits.SOURCE_BYTES
             )
-        file = parse(source)
+        file = self._tree(source)
         for definition in file.definitions:
             if definition.name in module.own:
                 first = module.own[definition.name]
@@ -116,6 +116,9 @@ class Program:
                     raise errors.DefinedTwice(use.span, name=name)
                 module.used[name] = used
         return module
+
+    def _tree(self, source: Source) -> ast.File:
+        return parse(source)
 
     def _use(self, use: ast.Use, module: Module, chain: tuple[str, ...]) -> Module:
         path, name = self._find_file(use, module)

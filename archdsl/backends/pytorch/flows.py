@@ -406,7 +406,7 @@ class Flows(Expressions):
             try:
                 if written is not None:
                     candidates.append(self.symbol(written, lanes))
-                elif parts is not None and before is not None:
+                elif parts is not None and before is not None and not agrees(before, sizes):
                     count = self.symbol(parts, lanes)
                     counts = {f: count.at(f) for f in lanes}
                     if all_ints(counts):  # else it lists the sizes

@@ -12,6 +12,7 @@ from archdsl.ops import Shape
 from archdsl.testing.grammar import calls, tables, values
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.definitions import Defined, Line
+from archdsl.testing.grammar.drafts import drafted
 from archdsl.testing.grammar.expressions import Expressions, Tensor
 from archdsl.testing.grammar.loops import Loops
 from archdsl.testing.grammar.names import Chooser
@@ -81,10 +82,10 @@ class Body:
     def shapes(self, lines: list[str], results: list[str]) -> list[Shape] | None:
         """The shapes of some expressions after some lines; none where the checker refuses."""
         try:
-            made = network(self.text(lines, results))
+            graph = drafted(self.text(lines, results))
         except DiagnosticError:
             return None
-        return [output.value.shape for output in made.graph.outputs]
+        return [output.value.shape for output in graph.outputs]
 
     def offer(self, kind: str, line: str, results: list[str]) -> list[Shape] | None:
         """Keep a line if it is valid; the shapes of what it gives."""

@@ -8,11 +8,13 @@ from random import Random
 from hypothesis import strategies as st
 
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ir.costs import total
 from archdsl.ops import Shape
 from archdsl.testing.grammar import values
 from archdsl.testing.grammar.bodies import Body, Tries, header, network, size
 from archdsl.testing.grammar.calls import ACTIVATIONS
 from archdsl.testing.grammar.definitions import Defined, Parameter
+from archdsl.testing.grammar.drafts import drafted
 from archdsl.testing.grammar.names import HOSTILE, Chooser
 from archdsl.testing.grammar.scope import Scope
 
@@ -112,15 +114,16 @@ class Writer:
         text = self._body(head, [*top, *lines], shown)
         if made.kind == "arch" and main and random.random() < 0.3:
             try:
-                found = network(text)
+                found = drafted(text)
             except DiagnosticError:
                 pass
             else:
-                more = f"expect params == {found.params}, macs == {found.macs}"
+                cost = total(found)
+                more = f"expect params == {cost.params}, macs == {cost.macs}"
                 text = self._body(head, [*top, *lines, more], shown)
         if made.kind == "arch":
             try:
-                network(text)
+                drafted(text)
             except DiagnosticError:
                 self.tries["top of an arch", False] += 1
                 sizes = [size(shape) for shape in made.shapes]
@@ -195,14 +198,14 @@ class Writer:
         if parent.kind == "block":
             tried += self._use(made)
         try:
-            found = network(tried)
+            found = drafted(tried)
         except DiagnosticError:
             self.tries["extends", False] += 1
             self.taken.discard(name)
             return None
         self.tries["extends", True] += 1
         self.text = text
-        made.results = [output.value.shape for output in found.graph.outputs if not output.training]
+        made.results = [output.value.shape for output in found.outputs if not output.training]
         return made
 
     def _use(self, made: Defined) -> str:
