@@ -189,11 +189,14 @@ class _Number(NamedTuple):
     letter: str
 
 
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})([a-z]?)", re.ASCII | re.DOTALL)
+
+
 def _numbers(name: str) -> tuple[str, list[_Number], list[bool]]:
     """A name without its numbers, these, and whether each is a name or stands in one."""
     words, numbers, within = [], [], []
     for piece in re.split(r"([_.])", name):
-        match = re.fullmatch(r"(.*?)(\d{1,9})([a-z]?)", piece, re.ASCII | re.DOTALL)
+        match = _NUMBERED.fullmatch(piece)
         words.append(f"{match[1]}#{'a' if match[3] else ''}" if match else piece)
         if match:
             numbers.append(_Number(int(match[2]), match[3]))

@@ -175,8 +175,10 @@ class Reader:
             for (done, state), readings in ways.items():
                 self._spent.look(len(module.parts))
                 for i, part in enumerate(module.parts):
+                    if done >> i & 1 or module.needs[i] & ~done:
+                        continue
                     steps = [s for s in module.steps[i] if done & s.family == s.done]
-                    if done >> i & 1 or module.needs[i] & ~done or not steps:
+                    if not steps:
                         continue
                     self._spent.follow(len(readings))
                     for end, found in self._part(part, state).items():
