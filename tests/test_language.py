@@ -416,6 +416,14 @@ def test_channels_that_are_not_whole_suggest_rounding() -> None:
     assert at(problem) == "x.c * 0.3" and "floor" in problem.advice
 
 
+def test_the_argument_to_blame_is_the_one_that_is_read() -> None:
+    """Neither `.c` nor the name of an argument is a mention of a parameter of that name."""
+    block = "block b(c, g, k=1) {\n  return x -> conv(c, k=3, groups=%s)\n}\n"
+    network = "arch net {\n  input x: 8x6x6\n  return x -> b(c=9, g=3, k=1)\n}"
+    for expression in ("x.c / g", "max(1, x.c / g)"):
+        assert at(refused(errors.NotWhole, block % expression + network)) == "g=3"
+
+
 def test_require() -> None:
     text = """block b(c, g=2) {
       require c % g == 0, "c={c} by g={g}"

@@ -10,21 +10,21 @@ import os
 import re
 
 from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import Diagnostic
+from archdsl.diagnostics.diagnostic import Chapter, Diagnostic
 from archdsl.support import resources
 
-SUBJECTS = {
-    "A0": "Files and text",
-    "A1": "Names and calls",
-    "A2": "Numbers and values",
-    "A3": "Shapes",
-    "A4": "Requirements of the spec",
-    "A5": "Limits",
-    "A6": "Weights and backends",
-    "A7": "Warnings",
-    "A8": "Measurements",
+CHAPTERS = {
+    Chapter.FILES: "Files and text",
+    Chapter.NAMES: "Names and calls",
+    Chapter.VALUES: "Numbers and values",
+    Chapter.SHAPES: "Shapes",
+    Chapter.REQUIREMENTS: "Requirements of the spec",
+    Chapter.LIMITS: "Limits",
+    Chapter.BACKENDS: "Weights and backends",
+    Chapter.WARNINGS: "Warnings",
+    Chapter.MEASUREMENTS: "Measurements",
 }
-"""The subject of all codes with a prefix."""
+"""Their titles, in the order of codes."""
 
 
 def kinds() -> dict[str, type[Diagnostic]]:
@@ -67,13 +67,13 @@ def explanation(kind: type[Diagnostic]) -> str:
 def document() -> str:
     """All pages as one Markdown document."""
     parts = [INTRODUCTION]
-    for start, subject in SUBJECTS.items():
-        found = [kind for code, kind in kinds().items() if code.startswith(start)]
+    for chapter, about in CHAPTERS.items():
+        found = [kind for kind in kinds().values() if kind.chapter is chapter]
         rows = [
             f"| [{kind.code}](#{_anchor(kind)}) | {kind.message.splitlines()[0]} |"
             for kind in found
         ]
-        parts.append("\n".join([f"## {subject}", "", "| code | message |", "| --- | --- |", *rows]))
+        parts.append("\n".join([f"## {about}", "", "| code | message |", "| --- | --- |", *rows]))
         parts += [f"### {_heading(kind)}\n\n{page(kind.code).strip()}" for kind in found]
     return "\n\n".join(parts) + "\n"
 

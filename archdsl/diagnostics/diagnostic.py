@@ -8,6 +8,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archdsl.diagnostics.source import Span
@@ -41,6 +42,20 @@ class Edit(NamedTuple):
     text: str
 
 
+class Chapter(Enum):
+    """What kinds of mistakes are about. The value begins their codes."""
+
+    FILES = "A0"
+    NAMES = "A1"
+    VALUES = "A2"
+    SHAPES = "A3"
+    REQUIREMENTS = "A4"
+    LIMITS = "A5"
+    BACKENDS = "A6"
+    WARNINGS = "A7"
+    MEASUREMENTS = "A8"
+
+
 class Diagnostic(Exception):
     """One mistake. A subclass is a kind: its code, message and help are class data.
 
@@ -55,6 +70,7 @@ class Diagnostic(Exception):
     """
 
     code: ClassVar[str]
+    chapter: ClassVar[Chapter]
     severity: str = "error"
     """`error`, or `warning` for what is legal and likely wrong. Denied, a warning is an error."""
     message: ClassVar[str]
@@ -73,6 +89,8 @@ class Diagnostic(Exception):
             if name in further and name not in cls.__dict__:
                 raise TypeError(f"{cls.__name__}: the annotation of {name} repeats a placeholder")
         cls.fields = frozenset(shown | further)
+        if "code" in vars(cls):
+            cls.chapter = Chapter(cls.code[:2])
 
     def __init__(
         self,

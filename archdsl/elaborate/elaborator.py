@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import Diagnostic, Note
+from archdsl.diagnostics.diagnostic import Chapter, Diagnostic, Note
 from archdsl.diagnostics.source import Span
 from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.elaborate import static
@@ -497,12 +497,12 @@ def lead_to(problem: Diagnostic, scope: Scope, own_places: OwnPlaces | None = No
     """
     span = problem.span
     assert span is not None
-    if problem.code.startswith("A1"):
+    if problem.chapter is Chapter.NAMES:
         return
     reason: tuple[str, Scope] | None = None
     while scope.parent is not None:
         outer = scope.parent
-        if own_places is not None and _is_own(problem.code, span, scope, own_places):
+        if own_places is not None and _is_own(problem, span, scope, own_places):
             break
         if not scope.unit.outlined:
             problem.notes.insert(0, Note(span, f"in `{scope.unit.name}`, here"))
@@ -521,11 +521,13 @@ def lead_to(problem: Diagnostic, scope: Scope, own_places: OwnPlaces | None = No
         show_argument(problem, *reason)
 
 
-def _is_own(code: str, span: Span, scope: Scope, own_places: OwnPlaces) -> bool:
+def _is_own(problem: Diagnostic, span: Span, scope: Scope, own_places: OwnPlaces) -> bool:
     """Whether a block has this mistake in whatever way it is used."""
-    if code[:2] not in ("A2", "A3") or scope.unit.outlined or scope.unit.kind != "block":
+    if problem.chapter not in (Chapter.VALUES, Chapter.SHAPES):
         return False
-    return (code, span.start, span.end) in own_places(scope.unit)
+    if scope.unit.outlined or scope.unit.kind != "block":
+        return False
+    return (problem.code, span.start, span.end) in own_places(scope.unit)
 
 
 def _cause(span: Span, scope: Scope) -> tuple[str, Span] | None:
@@ -535,15 +537,26 @@ def _cause(span: Span, scope: Scope) -> tuple[str, Span] | None:
     """
     if scope.origin is None:
         return None
-    lets = {s.name: s.value for s in scope.unit.body if isinstance(s, ast.Let)}
-    text = re.sub(r"^\w+ *=(?!=)", "", span.text)
-    words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", text))
+    unit = scope.unit
+    lets = {s.name: s.value for s in unit.body if isinstance(s, ast.Let)}
+    names = _read_within(span, unit)
     seen: set[str] = set()
-    while words - seen:
-        name = (words - seen).pop()
+    while names - seen:
+        name = (names - seen).pop()
         seen.add(name)
         if name in lets:
-            words |= {n.name for n in ast.walk(lets[name]) if isinstance(n, ast.Name)}
-    places = [(p.name, scope.origin.place(p.name)) for p in scope.unit.numbers if p.name in words]
+            names |= {n.name for n in ast.walk(lets[name]) if isinstance(n, ast.Name)}
+    places = [(p.name, scope.origin.place(p.name)) for p in unit.numbers if p.name in names]
     found = [(name, place) for name, place in places if place is not None]
     return found[0] if len(found) == 1 else None
+
+
+def _read_within(span: Span, unit: Unit) -> set[str]:
+    """The names that a piece of a unit's text reads or calls."""
+    return {
+        node.name
+        for node in ast.walk((unit.parameters, unit.body))
+        if isinstance(node, ast.Name | ast.Call | ast.Row)
+        and node.span.source is span.source
+        and span.start <= node.span.start < span.end
+    }

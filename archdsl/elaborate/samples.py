@@ -13,7 +13,7 @@ from math import isqrt
 from typing import Any, NamedTuple
 
 from archdsl.diagnostics import errors
-from archdsl.diagnostics.diagnostic import Diagnostic, Note
+from archdsl.diagnostics.diagnostic import Chapter, Diagnostic, Note
 from archdsl.elaborate.elaborator import Elaborator, Stop
 from archdsl.elaborate.expressions import Poison, Poisoned
 from archdsl.frontend import ast
@@ -188,10 +188,11 @@ class _Sampler(Elaborator):
             self.problems.append(problem)
         except (Poisoned, Stop, RecursionError):
             pass
-        codes = {problem.code[:2] for problem in self.problems}
-        if codes & {"A4", "A5"}:
+        chapters = {problem.chapter for problem in self.problems}
+        if chapters & {Chapter.REQUIREMENTS, Chapter.LIMITS}:
             return None
-        return [p for p in self.problems if p.code[:2] in ("A2", "A3") or type(p) in _BY_VALUE]
+        wrong = (Chapter.VALUES, Chapter.SHAPES)
+        return [p for p in self.problems if p.chapter in wrong or type(p) in _BY_VALUE]
 
 
 _BY_VALUE = (errors.MissingArgument, errors.TensorAsNumber)

@@ -217,11 +217,6 @@ class Site:
 
     # Refusals
 
-    def needs_opset(self, opset: int, reason: str) -> None:
-        """Refuse an older opset than this."""
-        if self.opset < opset:
-            self.refuse(f"{reason}; opset {opset} has it")
-
     def refuse(self, reason: str) -> NoReturn:
         raise errors.NoLowering(
             self._primitive.span, operation=self.operation.name, opset=self.opset, reason=reason

@@ -14,7 +14,6 @@ from typing import Any
 from archdsl.backends.onnx.model import Size, Sizes
 from archdsl.diagnostics import errors
 from archdsl.ir.graph import Graph, Node, Value
-from archdsl.ops import Shape
 
 BATCH = "N"
 MODES = ("batch", "spatial", "none")
@@ -300,9 +299,3 @@ def _atom(size: str) -> str:
 
 def _closed(text: str) -> bool:
     return text.count("(") == text.count(")")
-
-
-def unbatched(sizes: Sizes) -> Shape:
-    """The numbers of sizes that are all known, without the batch."""
-    assert not is_symbolic(sizes)
-    return tuple(size for size in sizes[1:] if isinstance(size, int))

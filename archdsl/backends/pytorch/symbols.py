@@ -80,11 +80,6 @@ def literal(values: Mapping[Frame, Any]) -> Symbol:
     return Symbol(values, text, SIGN if text.startswith("-") else ATOM)
 
 
-def fold(symbol: Symbol) -> Symbol:
-    """A literal where the symbol is the same in all lanes and need not stay open."""
-    return literal(symbol.values) if not symbol.open and is_constant(symbol.values) else symbol
-
-
 def is_constant(values: Mapping[Frame, Any]) -> bool:
     """Whether a number is the same in all lanes; 1 and true are not the same."""
     items = iter(values.values())
