@@ -6,9 +6,18 @@ The tree says what is written. It knows no names, no shapes and no defaults.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from archdsl.diagnostics.source import Span
 from archdsl.support.records import Record
+
+PLAIN = frozenset(
+    (
+        "Span", "str", "str | None", "bool", "int | float", "tuple[str, ...]",
+        "ClassVar[tuple[str, ...]]",
+    )
+)  # fmt: skip
+"""The types of fields that hold no nodes, as they are written."""
 
 
 class Node(Record):
@@ -16,8 +25,16 @@ class Node(Record):
 
     span: Span
 
+    inner: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold nodes, last ones first."""
+
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = [name for name, hint in cls.__annotations__.items() if hint not in PLAIN]
+        cls.inner = (*reversed(own), *(name for name in cls.inner if name not in own))
 
 
 # Expressions
@@ -303,7 +320,7 @@ class File(Node):
 
 def parts(node: Node) -> list[Node]:
     """The nodes right below a node."""
-    values = [getattr(node, name) for name in node.fields if name != "span"]
+    values = [getattr(node, name) for name in reversed(node.inner)]
     items = [item for value in values for item in (value if type(value) is tuple else (value,))]
     return [item for item in items if isinstance(item, Node)]
 
@@ -315,6 +332,7 @@ def walk(node: object) -> Iterator[Node]:
         node = waiting.pop()
         if isinstance(node, Node):
             yield node
-            waiting += [getattr(node, name) for name in reversed(node.fields) if name != "span"]
+            content = node.__dict__
+            waiting += [content[name] for name in node.inner]
         elif type(node) is tuple:
             waiting += reversed(node)

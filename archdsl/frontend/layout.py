@@ -49,9 +49,12 @@ class Layout:
         table_next = False  # `stages` or `variants` has been read, its `{` not yet
         operators = 0  # in this line
 
+        most, longest, most_operators = (
+            limits.FILE_TOKENS, limits.LINE_TOKENS, limits.LINE_OPERATORS
+        )  # fmt: skip
         for count, token in enumerate(stream):
-            if count > limits.FILE_TOKENS:
-                raise errors.TooManyWords(self._span(token), limit=limits.FILE_TOKENS)
+            if count > most:
+                raise errors.TooManyWords(self._span(token), limit=most)
             kind = token.type
             if kind == "_NL":
                 newline = newline or token
@@ -71,10 +74,10 @@ class Layout:
                 newline = None
             line.append(token)
             operators += kind in OPERATORS
-            if len(line) > limits.LINE_TOKENS:
-                raise errors.LineTooLong(self._span(token), limit=limits.LINE_TOKENS)
-            if operators > limits.LINE_OPERATORS:
-                raise errors.TooManyOperators(self._span(token), limit=limits.LINE_OPERATORS)
+            if len(line) > longest:
+                raise errors.LineTooLong(self._span(token), limit=longest)
+            if operators > most_operators:
+                raise errors.TooManyOperators(self._span(token), limit=most_operators)
 
             if kind in OPENERS:
                 opener = self._close(stack, token)

@@ -258,10 +258,10 @@ def _early(
     for statement in body:
         nested = statement.body if isinstance(statement, ast.Repeat) else ()
         inside = set(walk(nested))
+        early = tensors - bound
         for node in walk(statement):
-            if isinstance(node, ast.Name) and node.name in tensors - bound:
-                if node not in inside:
-                    yield node
+            if isinstance(node, ast.Name) and node.name in early and node not in inside:
+                yield node
         yield from _early(nested, tensors, bound)
         if isinstance(statement, ast.Assign):
             bound |= {target.name for target in statement.targets}
