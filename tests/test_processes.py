@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import archdsl
 from archdsl.support import limits
@@ -45,6 +48,26 @@ def test_limits_belong_to_a_thread() -> None:
     leave.set()
     thread.join()
     assert seen == [1]
+
+
+def test_limits_of_generators_end_in_any_order() -> None:
+    def adjusted(numbers: dict[str, int]) -> Iterator[None]:
+        with limits.adjusted(numbers):
+            yield
+
+    before = limits.names()
+    first, second = adjusted({"operations": 7}), adjusted({"operations": 8, "files": 9})
+    next(first)
+    next(second)
+    first.close()
+    assert limits.names() == {**before, "operations": 8, "files": 9}
+    elsewhere = adjusted({"operations": 3})
+    starter = threading.Thread(target=next, args=(elsewhere,))
+    starter.start()
+    starter.join()
+    second.close()
+    elsewhere.close()
+    assert limits.names() == before
 
 
 def test_limits_that_do_not_exist() -> None:
@@ -132,6 +155,27 @@ def test_output_over_a_file_that_the_spec_uses(tmp_path: Path, command: str) -> 
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes of a name")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check pipe",
+        "fmt pipe",
+        "onnx net.arch --weights pipe",
+        "weights convert net.arch pipe",
+        "weights convert net.arch w.safetensors --map pipe",
+        "verify net.arch --onnx pipe",
+        "verify net.arch --weights pipe",
+    ],
+)
+def test_pipes_are_not_waited_for(command: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "net.arch").write_text(NET)
+    weights = {"y.weight": np.zeros((4, 3, 1, 1), np.float32)}
+    save_file(weights, tmp_path / "w.safetensors")
+    done = run(tmp_path, *command.split())
+    assert done.returncode == 1 and "not a regular file" in done.stderr, done.stderr
+
+
 def test_a_cache_of_pipes(tmp_path: Path) -> None:
     """A cache in which somebody put pipes is left alone: to open one would wait for ever."""
     cache = tmp_path / "cache"

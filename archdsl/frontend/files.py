@@ -7,16 +7,15 @@ import os
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.source import Source, Span
 from archdsl.support import limits, resources
+from archdsl.support.regular import regular
 
 
 def read(path: str, name: str, span: Span | None = None) -> Source:
     """The text of a file; a diagnostic where there is none that can be read."""
     try:
-        if not os.path.isfile(path):
-            reason = "it is a directory" if os.path.isdir(path) else "not a regular file"
-            reason = reason if os.path.exists(path) else "no such file"
-            raise errors.NoSuchFile(span, path=name, reason=reason)
-        with open(path, "rb") as file:
+        if not os.path.exists(path):
+            raise errors.NoSuchFile(span, path=name, reason="no such file")
+        with open(regular(path), "rb") as file:
             content = file.read(limits.SOURCE_BYTES + 1)
         if _is_binary(content):
             raise errors.NoSuchFile(span, path=name, reason="binary file", hint=_BINARY)

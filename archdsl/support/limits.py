@@ -73,6 +73,10 @@ MISTAKES = 50
 
 
 _DEFAULTS = {name: value for name, value in globals().items() if type(value) is int}
+_Layers = tuple[Mapping[str, int], ...]
+_layers: ContextVar[_Layers] = ContextVar("layers", default=())
+"""What was adjusted here and is still in force, in its order."""
+
 _values: ContextVar[Mapping[str, int]] = ContextVar("limits", default=_DEFAULTS)
 """The current limits; other threads and asyncio tasks have their own."""
 
@@ -101,8 +105,16 @@ def adjusted(numbers: Mapping[str, int]) -> Iterator[None]:
     if unknown:
         raise KeyError(f"unknown limit {unknown[0]}; known limits: {', '.join(before)}")
     changed = {name.upper().replace("-", "_"): number for name, number in numbers.items()}
-    token = _values.set({**_values.get(), **changed})
+    _put((*_layers.get(), changed))
     try:
         yield
-    finally:
-        _values.reset(token)
+    finally:  # in any order, and anywhere: generators may be closed by others
+        _put(tuple(layer for layer in _layers.get() if layer is not changed))
+
+
+def _put(layers: _Layers) -> None:
+    _layers.set(layers)
+    values = dict(_DEFAULTS)
+    for layer in layers:
+        values.update(layer)
+    _values.set(values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from archdsl.diagnostics import errors
 from archdsl.support import limits
+from archdsl.support.regular import regular
 from archdsl.weights.sources import File
 
 _ENDINGS = (".pt", ".pth", ".bin", ".ckpt", ".tar")
@@ -17,11 +16,8 @@ def open_file(path: str, entry: str | None = None) -> File:
     `entry` is the place of the `state_dict` in a checkpoint that holds more than that: none for
     wherever there is one.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        reason = "it is a directory" if os.path.isdir(path) else "not a regular file"
-        raise errors.NoSuchFile(path=path, reason=reason)
     try:
-        with open(path, "rb") as opened:
+        with open(regular(path), "rb") as opened:
             start = opened.read(300)
     except OSError as problem:
         raise errors.NoSuchFile(path=path, reason=problem.strerror or str(problem)) from None

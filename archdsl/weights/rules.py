@@ -19,6 +19,7 @@ from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
 from archdsl.diagnostics.source import Span
 from archdsl.diagnostics.spelling import did_you_mean, nearest
 from archdsl.frontend.files import decode
+from archdsl.support.regular import regular
 from archdsl.weights.layers import Layer
 
 Map = Mapping[str, "str | None"]
@@ -59,7 +60,7 @@ class Rule(NamedTuple):
 def read_map(path: str) -> list[tuple[Span, Span]]:
     """The pairs of names of a file, with their places. Raises diagnostics."""
     try:
-        with open(path, "rb") as file:
+        with open(regular(path), "rb") as file:
             content = file.read(_LARGEST)
     except OSError as problem:
         raise errors.NoSuchFile(path=path, reason=problem.strerror or str(problem)) from None

@@ -13,6 +13,7 @@ from archdsl.backends.onnx.exporter import Options, build
 from archdsl.backends.onnx.model import BFLOAT16, FLOAT32, TYPES
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.support.regular import regular
 
 CLOSE = {"float32": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}
 """How far a weight in a file may be from ours, as a part of the tensor's largest number: a few
@@ -36,7 +37,7 @@ class OnnxFile:
         self.notes: list[str] = []
         providers = ["CPUExecutionProvider"]
         try:
-            self._model: Any = onnx.load(path)
+            self._model: Any = onnx.load(regular(path))
             self.dtype = _type_of(self._model)
             source: Any = path
             if self.dtype == BFLOAT16.name:
