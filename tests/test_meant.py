@@ -239,6 +239,8 @@ def test_what_is_not_certain_is_no_fix(call: str) -> None:
          "name them and return the names: part1, part2 = ..., or join them with concat(...)"),
         ("x[:, 0]",
          "an index is one number: parts[0]; use `slice` for a part of a tensor: x -> slice(0, 8)"),
+        ("x -> Activation(relu)", "write the activation itself: -> relu"),
+        ("x -> Rescaling(scale=0.5)", "preprocessing belongs before the network"),
         ("x @ x", "write matrix products as: matmul(a, b)"),
         ("F.relu(x)", "write the operation without a module: relu(x), or x -> relu"),
         ("x -> [conv(8), relu]", "write steps one after another: x -> conv(32) -> bn -> relu"),

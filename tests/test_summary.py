@@ -106,10 +106,11 @@ def test_width(width: int) -> None:
 def test_shipped_networks_fit_a_terminal(network: tuple[str, str, str | None]) -> None:
     spec, arch, variant = network
     made = archdsl.load(spec, arch, variant)
-    text = made.summary()
-    assert max(map(len, text.splitlines())) <= 80
-    for part in made.table():
-        assert f"{part.params:,}" in text and f"{part.macs:,}" in text or part.training
+    for depth in rows.DEPTHS:
+        text = made.summary(depth)
+        assert max(map(len, text.splitlines())) <= 80
+        for part in made.table(depth):
+            assert f"{part.params:,}" in text and f"{part.macs:,}" in text or part.training
         assert "x".join(map(str, part.shape[1:])) in text
     assert all(word in text for word in printable(made.doc).split())
 

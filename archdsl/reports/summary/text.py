@@ -207,7 +207,7 @@ def _laid_out(table: list[tuple[str, ...]], shares: list[tuple[str, str]], width
 
     Numbers and shapes are never cut. Where the descriptions have too little room, the bars go, then
     the percents, which follow from the numbers; then the columns move together, descriptions
-    are cut, and at last names of several tensors (`p3 .. p7`).
+    are cut, then names of several tensors (`p3 .. p7`), and at last the beginnings of long names.
     """
     for share, tight in ((5 + BAR, False), (4, False), (0, False), (0, True)):
         rows = [_with_shares(cells, texts, share) for cells, texts in zip(table, shares)]
@@ -224,6 +224,10 @@ def _laid_out(table: list[tuple[str, ...]], shares: list[tuple[str, str]], width
     if described < LEAST_OF_ALL:
         rows = [(row[0], "", *row[2:]) for row in rows]
         gaps[0] = described = 0
+        excess = -_room(rows, gaps, width)
+        if excess > 0:
+            names = max(LEAST, max(len(row[0]) for row in rows) - excess)
+            rows = [(_ending(row[0], names), *row[1:]) for row in rows]
     rows = [(row[0], _shortened(row[1], described), *row[2:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
@@ -275,6 +279,15 @@ def _percent(amount: int, total: int) -> str:
 def _bar(part: float) -> str:
     eighths = max(1, round(part * BAR * 8))
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def _ending(name: str, width: int) -> str:
+    """The last parts of an indented name that fit: `  ..left.resize`."""
+    if len(name) <= width:
+        return name
+    indent = " " * (len(name) - len(name.lstrip()))
+    end = name[len(name) - max(1, width - len(indent) - 2) :]
+    return f"{indent}..{end.partition('.')[2] or end}"
 
 
 def _shortened(text: str, width: int) -> str:
