@@ -68,13 +68,13 @@ class PartInfo(NamedTuple):
     kind: str
     """Of which blocks and primitives it is made."""
     shape: Shape
-    """What comes out; of several tensors the first."""
+    """The output, or the first of several."""
     params: int
     macs: int
     memory: int
     """Bytes of the tensors that its operations make."""
     training: bool
-    """Whether it serves training alone; it has no MACs and no memory then."""
+    """True if it is used only in training; it has no MACs and no memory then."""
     stride: tuple[float | None, ...]
     """Positions of the network's input, along each axis, between neighbouring ones of what comes
     out; none where it is no map of the input."""
@@ -82,7 +82,7 @@ class PartInfo(NamedTuple):
     """How many positions of the input, along each axis, one of what comes out sees through
     windows; none where it sees all of it by other ways alone."""
     sees_all: bool
-    """Whether it sees the whole input, by a global pool or the like."""
+    """True if it sees the whole input, by a global pool or the like."""
 
 
 class BlockInfo(NamedTuple):
@@ -158,7 +158,7 @@ class Spec:
 
     @property
     def name(self) -> str:
-        """What the spec is called: its file's name without the folders."""
+        """Name of the spec: the file name without folders."""
         return os.path.basename(self.source.name)
 
     @property
@@ -201,7 +201,7 @@ class Spec:
             return check_variants(self.unit(arch))
 
     def warnings(self, networks: Sequence[Network]) -> list[Diagnostic]:
-        """What is legal and likely wrong, in the text and in these networks of the spec.
+        """Warnings for the text and these networks of the spec.
 
         Some of it shows only in all networks that the spec can become: where these are given,
         each arch as it stands and in its variants.
@@ -368,12 +368,12 @@ class Network:
 
     @property
     def class_name(self) -> str:
-        """What the class of the network is called in generated source."""
+        """Class name of the network in generated source."""
         return self.graph.class_name
 
     @property
     def doc(self) -> str:
-        """What the spec says of it."""
+        """Its documentation in the spec."""
         return "\n".join(self.graph.unit.docs)
 
     @property
@@ -434,14 +434,14 @@ class Network:
 
     @cached_property
     def warnings(self) -> list[Diagnostic]:
-        """What is legal and likely wrong, each with its place; `str` of one is its text."""
+        """Warnings with their spans; `str` of one is its text."""
         return self.spec.warnings([self])
 
     # What it costs
 
     @property
     def params(self) -> int:
-        """How many trainable numbers it has."""
+        """Number of trainable parameters."""
         return self._total.params
 
     @property
@@ -485,7 +485,7 @@ class Network:
         return found
 
     def explain(self, part: str | None = None, *, format: str = "text") -> str:
-        """How its numbers came about, as `archdsl explain` prints it; `format` is text or json.
+        """The origin of its numbers, as `archdsl explain` prints it; `format` is text or json.
 
         With a `part` just that: a line, a row (`body.stage3`), a use of a block, a primitive, with
         the primitives it is made of.
@@ -641,7 +641,7 @@ def all_mistakes() -> Iterator[None]:
 
 
 def diff(a: Network, b: Network, *, batch: int = 1, dtype: str = "float32") -> Difference:
-    """What differs between two networks, by stages; its `same` is true where nothing does.
+    """Differences between two networks by stage; `same` if there are none.
 
     `batch` and `dtype` are those of the activations whose memory is compared.
     """

@@ -1,4 +1,4 @@
-"""How specs and networks show themselves in notebooks: HTML without scripts or outside resources.
+"""Display of specs and networks in notebooks: HTML without scripts or external resources.
 
 Colours are those of the page, light or dark; bars and rules are shades of its text. The picture is
 an image of its own, so that its styles and names stay within it.

@@ -1,1 +1,1 @@
-"""What a user reads of mistakes: places in texts, kinds of diagnostics, their forms."""
+"""Diagnostics: source spans, kinds of errors, output formats."""

@@ -1,4 +1,4 @@
-"""What a user is told: the base of every diagnostic, and its text form.
+"""Base class of diagnostics, and their text format.
 
 The kinds are in `errors.py`.
 """
@@ -111,9 +111,9 @@ class Diagnostic(Exception):
         self.about = about or {}
         self.notes: list[Note] = []
         self.edit: Edit | None = None
-        """What a program can do about it."""
+        """A fix that a program can apply."""
         self.others: list[Diagnostic] = []
-        """What else is wrong with the arguments of the same operation."""
+        """Further errors in the arguments of the same operation."""
 
     def labelled(self, span: Span | None, text: str) -> Self:
         """Itself, with something said of a second place, if there is one."""
@@ -134,7 +134,7 @@ class Diagnostic(Exception):
 
     @property
     def advice(self) -> str:
-        """What to do about it; empty where there is nothing certain to say."""
+        """How to fix it; empty if no fix is certain."""
         return self.help.format(**self.values)
 
     def __str__(self) -> str:
@@ -225,7 +225,7 @@ class _Excerpt:
         self.labels: list[Note] = []
 
     def has_room_for(self, label: Note) -> bool:
-        """Whether a label can be shown with it: in the same text, on a line that is shown whole."""
+        """True if a label can be shown with it: in the same text, on a line that is shown whole."""
         source = self.span.source
         if label.span.source is not source:
             return False

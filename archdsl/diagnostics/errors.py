@@ -1048,7 +1048,7 @@ class UnusedBlock(Diagnostic):
 
 
 class RoundedFar(Diagnostic):
-    """Told unless the spec states the `params` of the network: then they are as meant."""
+    """Not reported if the spec states the `params` of the network, which confirms them."""
 
     severity = "warning"
     code = "A7004"
@@ -1066,7 +1066,7 @@ class ArmStays(Diagnostic):
 
 
 class LeftOut(Diagnostic):
-    """Told unless the spec states the `macs` of the network: then they are as meant."""
+    """Not reported if the spec states the `macs` of the network, which confirms them."""
 
     severity = "warning"
     code = "A7005"
@@ -1088,7 +1088,7 @@ class GuardSettled(Diagnostic):
 
 
 class UnusedLabel(Diagnostic):
-    """Told where other labels of the table are read: there, labels are taps."""
+    """Reported only if other labels of the table are used as taps."""
 
     severity = "warning"
     code = "A7008"

@@ -1,4 +1,4 @@
-"""What was meant by a name that means nothing here: another framework's, or one that is misspelt.
+"""Suggestions for unknown names: those of other frameworks, and typos.
 
 Only a mistake needs this module. The names of others are data: `errors/names.txt`.
 """
@@ -14,17 +14,17 @@ from typing import NamedTuple
 from archdsl.support import resources
 
 _WHOLE = re.compile(r"\w+(\((\w+=[\w.-]*\w(, (?=\w))?)+\))?")
-"""What needs nothing to be put in: `relu`, `global_pool(mode=max)`."""
+"""Operations without weights: `relu`, `global_pool(mode=max)`."""
 
 
 class Answer(NamedTuple):
-    """What to write for a name; empty where there is nothing, and the note says so."""
+    """The replacement of a name; empty if there is none, which the note explains."""
 
     name: str
     ours: str
     note: str = ""
     guessed: bool = False
-    """Whether only the letters are alike."""
+    """True if only the letters are alike."""
 
     @property
     def help(self) -> str:
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
     @property
     def replacement(self) -> str:
-        """What can take the place of the name without a doubt; empty where nothing can."""
+        """The certain replacement of the name; empty if there is none."""
         certain = not (self.guessed or self.note) and _WHOLE.fullmatch(self.ours)
         return self.ours if certain else ""
 
@@ -124,7 +124,7 @@ def _digits(name: str) -> str:
 
 
 def _distance(one: str, two: str) -> int:
-    """How many letters have to be changed, added, left out or swapped with the next one."""
+    """Edit distance: letters changed, added, removed or swapped with the next one."""
     before: list[int] = []
     last = list(range(len(two) + 1))
     for i, a in enumerate(one, 1):

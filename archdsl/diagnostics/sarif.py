@@ -81,7 +81,7 @@ def _result(problem: Diagnostic, rule: int, artifacts: _Artifacts) -> dict[str, 
 
 
 class _Artifacts:
-    """Where things are: files by their URI; texts that are no files are part of the log."""
+    """Locations: files by URI; text that is not in a file is part of the log."""
 
     def __init__(self) -> None:
         self.embedded: list[dict[str, Any]] = []

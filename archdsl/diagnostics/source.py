@@ -1,4 +1,4 @@
-"""Where text comes from: a source, and the spans in it.
+"""Sources of text and the spans in them.
 
 Offsets count from 0, lines and columns from 1.
 """
@@ -56,7 +56,7 @@ class Span(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it begins, as people write it: `net.arch:12`."""
+        """Its start as text: `net.arch:12`."""
         return f"{self.source.name}:{self.source.position(self.start)[0]}"
 
     def to(self, last: Span) -> Span:

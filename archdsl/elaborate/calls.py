@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from archdsl.frontend.scopes import Names
 
 ROUNDED = 0.1
-"""How far channels may be rounded without a warning, as a fraction of them."""
+"""Largest relative rounding of channels without a warning."""
 
 
 class Signature(NamedTuple):
-    """What a block or a primitive takes."""
+    """Parameters of a block or primitive."""
 
     tensors: tuple[str, ...]
     least: int
-    """How many tensors it needs."""
+    """Number of required tensors."""
     variadic: bool
-    """Whether it takes any number of tensors, or lists of them."""
+    """True if it takes any number of tensors, or lists of them."""
     numbers: tuple[str, ...]
     """Its other parameters, in positional order."""
 
 
 def signature_of(callee: Callee) -> Signature:
-    """What a block or a primitive takes; found out once."""
+    """Parameters of a block or primitive, computed once."""
     if not isinstance(callee, Unit):
         return _signature(callee)
     found: Signature | None = callee.facts.get("signature")
@@ -72,7 +72,7 @@ def _signature(operation: type[Operation]) -> Signature:
 
 
 def _texts(callee: Callee) -> dict[str, str]:
-    """What parameters are, as far as it is said."""
+    """Documentation of parameters."""
     if not isinstance(callee, Unit):
         return {name: parameter.doc for name, parameter in callee.parameters.items()}
     lines = [text.partition(": ") for text in callee.docs]
@@ -113,17 +113,17 @@ class Call:
         self.signature = signature_of(callee)
         self.name = name
         self.single = len(self.signature.tensors) == 1 and not self.signature.variadic
-        """Whether what it calls takes one tensor and no more."""
+        """True if what it calls takes one tensor and no more."""
         self.plain = all(argument.slot < 0 for argument in arguments)
-        """Whether no argument is a tensor."""
+        """True if no argument is a tensor."""
 
     def place(self, parameter: str) -> Span | None:
-        """Where the argument for a parameter is written."""
+        """Span of the argument for a parameter."""
         spans = [a.span for a in self.arguments if a.parameter == parameter]
         return spans[-1] if spans else None
 
     def places(self, flowing: Span | None) -> list[Span | None]:
-        """Where the tensors are written, the flowing one first."""
+        """Spans of the tensors, starting with the one from the flow."""
         given = sorted((a.slot, a.span) for a in self.arguments if a.slot >= 0)
         return [flowing] * (flowing is not None) + [span for _, span in given]
 
@@ -134,10 +134,10 @@ class Call:
 
 
 class Origin(Protocol):
-    """What can tell how an operation was called in the text: a call or a row."""
+    """Syntax that calls an operation: a call or a row."""
 
     def place(self, parameter: str) -> Span | None:
-        """Where the argument for a parameter is written."""
+        """Span of the argument for a parameter."""
 
     def written(self, parameter: str) -> ast.Expression | None:
         """The argument for a parameter as it is written."""
@@ -275,7 +275,7 @@ class Caller(Evaluator):
         return block or self.program.find(name, call.span.source) or OPERATIONS.get(name)
 
     def _callee(self, call: ast.Call | ast.Row, frame: Frame) -> Callee | OperationValue:
-        """What a called name means: a parameter's operation, else a block, else a primitive."""
+        """Resolve a callee: the operation of a parameter, a block, or a primitive."""
         name = call.name
         span = call.name_span if isinstance(call, ast.Row) else name_span(call)
         value = frame.names.get(name)
@@ -641,7 +641,7 @@ def by_name(
 
 
 def unknown_parameter(callee: Callee, name: str, span: Span) -> errors.UnknownParameter:
-    """What to say of a name that is no parameter of a block or primitive."""
+    """The error for an unknown parameter of a block or primitive."""
     from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
     signature = signature_of(callee)
@@ -668,7 +668,7 @@ def _too_many_arguments(call: ast.Call, callee: Callee, span: Span) -> Diagnosti
 
 
 def _takes_several(operation: type[Operation], parameter: str) -> bool:
-    """Whether a parameter takes a tuple: of sizes, or of axes in another order."""
+    """True if a parameter takes a tuple: of sizes, or of axes in another order."""
     for example in ((1, 1), (2, 0, 1)):
         with suppress(Diagnostic):
             operation.read(parameter, example, 2)
@@ -677,7 +677,7 @@ def _takes_several(operation: type[Operation], parameter: str) -> bool:
 
 
 def round_work(frame: Frame) -> int:
-    """How much work it is to make a frame within another, of a round or of a row."""
+    """Cost of creating a nested frame for an iteration or a row."""
     return 40 + len(frame.names) // 2
 
 

@@ -39,7 +39,7 @@ from archdsl.ops.kinds import describe, describe_apart, whole
 from archdsl.support import limits
 
 USE = 40
-"""How much work the use of a block is, beside what its text is."""
+"""Fixed cost of a use of a block."""
 
 FIRST = 16
 """How much work a piece of text is more where it is looked at first."""
@@ -50,7 +50,7 @@ MESSAGE = 1_000
 
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z_0-9]*(?:\.[cdhw])?)\}")
-"""What a message of the spec has values in place of."""
+"""Placeholders in messages of specs."""
 
 
 OwnPlaces = Callable[[Unit], set[tuple[str, int, int]]]
@@ -65,7 +65,7 @@ class Elaborator(Stager):
     """One elaboration: collects nodes and mistakes."""
 
     samples = False
-    """Whether it is blocks by themselves that are evaluated, to learn about their mistakes."""
+    """True if it is blocks by themselves that are evaluated, to learn about their mistakes."""
 
     def __init__(self, program: Program, own_places: OwnPlaces | None = None) -> None:
         """`own_places` finds what is wrong in a block wherever it is used."""
@@ -195,7 +195,7 @@ class Elaborator(Stager):
     def _variant(
         self, unit: Unit, variant: str | None
     ) -> tuple[dict[str, ast.Expression], str | None]:
-        """What a variant's row says of parameters, and the name of its class."""
+        """The parameters of a variant, and the name of its class."""
         if variant is None:
             return {}, None
         rows = unit.variants.rows if unit.variants else ()
@@ -522,7 +522,7 @@ def lead_to(problem: Diagnostic, scope: Scope, own_places: OwnPlaces | None = No
 
 
 def _is_own(problem: Diagnostic, span: Span, scope: Scope, own_places: OwnPlaces) -> bool:
-    """Whether a block has this mistake in whatever way it is used."""
+    """True if a block has this mistake in whatever way it is used."""
     if problem.chapter not in (Chapter.VALUES, Chapter.SHAPES):
         return False
     if scope.unit.outlined or scope.unit.kind != "block":

@@ -63,7 +63,7 @@ def check_variants(unit: Unit) -> list[str]:
 
 
 def _check_sound(graph: Graph) -> None:
-    """What every writer of a backend relies on. Not the user's fault, whatever the spec."""
+    """Invariants that backends rely on. A failure is a bug, whatever the spec."""
     known = set(graph.inputs)
     owners = set()
     for node in graph.nodes:
@@ -83,7 +83,7 @@ def _check_sound(graph: Graph) -> None:
 
 
 class Expectations:
-    """What a spec says that it costs, against what it costs."""
+    """Check expected against actual costs."""
 
     def __init__(self, graph: Graph, total: costs.Total) -> None:
         self.graph = graph

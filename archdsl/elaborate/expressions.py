@@ -423,7 +423,7 @@ class Evaluator:
 def unknown_name(
     program: Program, kind: str, name: str, span: Span, values: Collection[str]
 ) -> errors.UnknownName:
-    """What to say of a name that means nothing; `values` are those that are there."""
+    """The error for an unknown name; `values` are the known ones."""
     from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
     own = {*program.names(span.source), *values}
@@ -448,18 +448,18 @@ def told(problem: errors.UnknownName, span: Span, answer: Answer | None) -> erro
 
 
 def _is_source(expression: ast.Expression) -> bool:
-    """Whether a guard can leave a line with this: it has been computed before."""
+    """True if a guard can leave a line with this: it has been computed before."""
     if isinstance(expression, ast.Item | ast.Field):
         return _is_source(expression.of)
     return isinstance(expression, ast.Name)
 
 
 ADDENDS = 8
-"""How many arms of a sum are compared with one another."""
+"""Number of terms of a sum that are compared."""
 
 
 def _addends(expression: ast.Expression) -> list[ast.Expression]:
-    """What a sum is made of, as written; of a long one the last arms."""
+    """Terms of a sum as written; the last ones of a long sum."""
     found: list[ast.Expression] = []
     while isinstance(expression, ast.Binary) and expression.operator == "+":
         if len(found) == ADDENDS:
@@ -499,7 +499,7 @@ def _operands(problem: Diagnostic, expression: ast.Binary, left: Any, right: Any
 
 
 def _extent(value: Any) -> int:
-    """How many values there are in a value."""
+    """Number of values in a value, nested ones included."""
     if type(value) is list or type(value) is tuple:
         return sum(map(_extent, value)) + 1
     if type(value) is OperationValue:

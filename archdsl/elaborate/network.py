@@ -18,7 +18,7 @@ from archdsl.ir.graph import Graph
 from archdsl.support import limits
 
 NETWORK = 8_000
-"""How much work a network is, beside what its text is."""
+"""Fixed cost of a network."""
 
 
 def elaborate(

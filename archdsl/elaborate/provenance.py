@@ -18,7 +18,7 @@ from archdsl.ops.kinds import describe, describe_apart
 from archdsl.ops.numbers import PLAIN, is_function
 
 _LABELS = 3
-"""How many `let` lines are followed."""
+"""Number of `let` lines to follow."""
 
 _LONGEST = 60
 """Characters of arithmetic that are shown."""
@@ -69,7 +69,7 @@ def show_condition(problem: Diagnostic, condition: ast.Expression, frame: Frame)
 
 
 def places_in(frame: Frame, inputs: Sequence[Value]) -> list[Span | None]:
-    """Where tensors were made, of those that were made in this text itself."""
+    """Creation sites of the tensors that this text creates."""
     return [
         value.node.span if value.node is not None and value.node.scope is frame.scope else None
         for value in inputs
@@ -82,7 +82,7 @@ def _label(problem: Diagnostic, span: Span | None, text: str) -> None:
 
 
 def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
-    """What is to be said of a tensor: `this value has 6 * 40 = 240 channels`."""
+    """Describe a tensor: `this value has 6 * 40 = 240 channels`."""
     shape = value.shape
     if aspect == "channels":
         count = _with_reason(str(shape[0]), _channels(value, frame), frame)
@@ -94,7 +94,7 @@ def _of_tensor(value: Value, aspect: str, frame: Frame) -> str:
 
 
 def _channels(value: Value, frame: Frame) -> ast.Expression | None:
-    """What the text says of the channels of a tensor, where it was made in this text."""
+    """Expression for the channels of a tensor, if it was created in this text."""
     node: Node | None = value.node
     while node is not None and "c" not in node.operation.parameters and len(node.inputs) == 1:
         node = node.inputs[0].node
@@ -135,7 +135,7 @@ def _with_reason(shown: str, expression: ast.Expression | None, frame: Frame) ->
 
 
 def _value(expression: ast.Expression, frame: Frame | None) -> Any:
-    """What an expression came to, in this frame or one around it; else its own text."""
+    """Value of an expression in this frame or an enclosing one; otherwise its text."""
     while frame is not None:
         if expression in frame.trace:
             return frame.trace[expression]

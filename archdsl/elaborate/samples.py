@@ -30,7 +30,7 @@ WORK = 400_000
 """Work for all samples of one block."""
 
 SHAPES: list[Shape] = [(64, 56, 56), (64, 56), (64, 16, 16, 16), (64,), (48, 7, 7), (1, 1, 1)]
-"""What is tried first: maps of each number of axes, and a vector."""
+"""The first samples: maps with each number of axes, and a vector."""
 
 LARGEST = 4096
 """Numbers of the text that are tried as sizes."""
@@ -66,7 +66,7 @@ def mistakes(unit: Unit, program: Program) -> list[Diagnostic]:
 
 
 def own_places(unit: Unit, program: Program) -> set[Place]:
-    """Where something is wrong in a block whatever it is used for: the codes and places."""
+    """Errors of a block independent of its use, as codes and spans."""
     found: set[Place] | None = unit.facts.get("own places")
     if found is None:
         found = unit.facts["own places"] = set()
@@ -121,7 +121,7 @@ _FORMS = {
     for kind in (errors.WrongRank, errors.LinearNeedsVector, errors.ListAsTensor,
                  errors.NotATensor, errors.AbsentTensor)
 }  # fmt: skip
-"""What is said of a tensor of a form that an operation does not take."""
+"""The error for a tensor of unsupported form."""
 
 
 def _numbers(unit: Unit, problems: list[Diagnostic]) -> set[int]:

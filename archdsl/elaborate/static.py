@@ -23,11 +23,11 @@ from archdsl.ops.kinds import describe
 from archdsl.ops.numbers import is_function
 
 IN_TABLES = ("index", "total", "rep", "up")
-"""What a table knows beside its parameters: its counters, and a word for rounding."""
+"""Names available in a table besides parameters: its counters, and rounding words."""
 
 
 def mistakes(unit: Unit, program: Program) -> list[Diagnostic]:
-    """What is wrong in the text of a unit, also in lines that no use evaluates."""
+    """Errors in the text of a unit, including lines that are never evaluated."""
     found: list[Diagnostic] | None = unit.facts.get("mistakes")
     if found is None:
         text = _Text(unit, program)
@@ -92,7 +92,7 @@ class _Text:
                     yield unknown_name(self._program, "operation", name, span, self._held)
 
     def _is_meant(self, name: str) -> bool:
-        """Whether a name without a value means something elsewhere, or is misspelt."""
+        """True if a name without a value means something elsewhere, or is misspelt."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
         known = {*OPERATIONS, *WORDS, *CONSTANTS}
@@ -107,7 +107,7 @@ class _Text:
         return asked is not None and bool(words_of(asked.callee, asked.parameter))
 
     def _unknown_value(self, node: ast.Name | ast.Call, span: Span) -> Diagnostic:
-        """What to say of a name without a value: a word, perhaps, that a parameter asks for."""
+        """The error for a name without a value, such as a word that a parameter accepts."""
         from archdsl.diagnostics import foreign as meant  # only a mistake needs it
 
         asked = self._asked(node)
@@ -205,7 +205,7 @@ class _Text:
         ]
 
     def _callee(self, call: ast.Call | ast.Row) -> Callee | None:
-        """What a call calls; none where only its evaluation can tell."""
+        """The callee of a call; None if only evaluation can determine it."""
         name = call.name
         if name in self._held:
             return None
@@ -215,7 +215,7 @@ class _Text:
     # Values
 
     def _wrong_value(self, given: _Given, callee: type[Operation]) -> Iterator[Diagnostic]:
-        """What is wrong with a value that is written out, for every number of axes."""
+        """Errors of a literal value, for every number of axes."""
         if isinstance(given.value, ast.Text):
             yield errors.TextAsValue(given.value.span)
             return
@@ -248,7 +248,7 @@ class _Text:
 
     @staticmethod
     def _counts_input(given: _Given, callee: type[Operation]) -> bool:
-        """Whether an argument by place may be the output channels, after the input's."""
+        """True if an argument by place may be the output channels, after the input's."""
         return [*callee.parameters][:2] == ["c", given.parameter] and (
             given.span == given.value.span
         )

@@ -26,7 +26,7 @@ from archdsl.ops.kinds import describe, whole
 from archdsl.support import limits
 
 DIVISOR = 8
-"""What scaled channels are a multiple of, where neither row nor table says."""
+"""Default divisor of scaled channels."""
 
 
 class Row:
@@ -56,7 +56,7 @@ class Row:
         return next((entry.span for name, entry, _ in self.entries if name == parameter), None)
 
     def written(self, parameter: str) -> ast.Expression | None:
-        """What the cell for a parameter says."""
+        """The cell of a parameter."""
         return next((entry.value for name, entry, _ in self.entries if name == parameter), None)
 
 
@@ -196,12 +196,12 @@ class Stager(Caller):
         return found
 
     def _setting(self, row: Row, name: str, frame: Frame) -> Any:
-        """What a row, or else the table, says of scaling; none where neither does."""
+        """The scaling set by a row or its table; None if neither sets it."""
         entry = row.scaling.get(name)
         return None if entry is None else self.argument(entry.value, frame, ("up", "nearest"))
 
     def _count(self, row: Row, frame: Frame) -> int:
-        """How often a row is repeated: `n`, times `depth` rounded up."""
+        """Number of repeats of a row: `n` times `depth`, rounded up."""
         entry = row.plan.entries.get("n")
         if entry is None:
             return 1

@@ -37,5 +37,5 @@ def variant_cells(unit: Unit, row: ast.Variant) -> dict[str, ast.Expression]:
 
 
 def variant_suffix(unit: Unit, variant: str) -> str:
-    """What a variant adds to the name of the class: `b0` of `EfficientNet` is `EfficientNetB0`."""
+    """Suffix of the class name of a variant: `b0` of `EfficientNet` is `EfficientNetB0`."""
     return camel_case(variant.removeprefix(unit.name))

@@ -65,7 +65,7 @@ class Name(Expression):
 
 
 SIZES = ("c", "h", "w", "d")
-"""What the sizes of a tensor are called."""
+"""Names of the sizes of a tensor."""
 
 
 class Field(Expression):
@@ -76,7 +76,7 @@ class Field(Expression):
 
     @property
     def is_size(self) -> bool:
-        """Whether it is a number, a size of a tensor; labels have other names."""
+        """True if it is a number, a size of a tensor; labels have other names."""
         return self.name in SIZES
 
 
@@ -139,9 +139,9 @@ class Call(Expression):
     name: str
     arguments: tuple[Argument, ...]
     written: bool = True
-    """Whether it has brackets: `act` alone in a flow is a call, too."""
+    """True if it has brackets: `act` alone in a flow is a call, too."""
     overrides: tuple[Argument, ...] = ()
-    """What a `set` further down says."""
+    """Values of later `set` lines."""
 
 
 class Header(Node):
@@ -165,7 +165,7 @@ class Row(Node):
     name_span: Span
     cells: tuple[Cell, ...]
     overrides: tuple[Argument, ...] = ()
-    """What a `set` further down says."""
+    """Values of later `set` lines."""
 
 
 class Stages(Expression):

@@ -7,7 +7,7 @@ from archdsl.frontend.ast import walk
 
 
 def line_name(statement: ast.Statement) -> tuple[str, ...] | None:
-    """What a line is known by: the names on its left, a repeat's label; `out` for a `return`."""
+    """Key of a line: the names on its left, the label of a repeat, or `out` for `return`."""
     if isinstance(statement, ast.Assign):
         return tuple(target.name for target in statement.targets)
     if isinstance(statement, ast.Let):

@@ -222,7 +222,7 @@ def twice(name: str, span: Span, first: Span) -> errors.Diagnostic:
 
 
 def _line_key(statement: ast.Statement) -> object:
-    """What a line of a child must have in common with the one of its parent that it replaces."""
+    """Key shared by a line of a child and the line of its parent that it replaces."""
     name = line_name(statement)
     return None if name is None else (isinstance(statement, ast.Return), name)
 

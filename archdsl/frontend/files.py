@@ -34,7 +34,7 @@ _BINARY = (
 
 
 def _is_binary(content: bytes) -> bool:
-    """Whether a file begins as models, weights, archives and pictures do, and no text does."""
+    """True if a file begins as models, weights, archives and pictures do, and no text does."""
     magic = (b"\x08", b"PK\x03\x04", b"\x80\x02", b"\x89PNG", b"\x1f\x8b")
     return content.startswith(magic) or b"\0\0\0" in content[:8]
 
@@ -63,5 +63,5 @@ def standard_names() -> frozenset[str]:
 
 
 def within(path: str, folder: str) -> bool:
-    """Whether a path lies in a folder; both are real paths."""
+    """True if a path lies in a folder; both are real paths."""
     return os.path.commonpath([path, folder]) == folder

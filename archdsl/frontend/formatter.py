@@ -59,7 +59,7 @@ class Word:
             parts.insert(0, "")
         above = parts[1:] if self.kind == "$END" else parts[1:-1]
         self.comment = parts[0]
-        """What the line of the word before ends with."""
+        """The end of the line of the previous token."""
         self.above = [part for part, before in zip(above, ["#", *above]) if part or before]
         """Comments on lines of their own; an empty text is a blank line."""
         self.starts = len(parts) > 1
@@ -75,7 +75,7 @@ class Word:
 
     @property
     def opens(self) -> bool:
-        """Whether lines of a body or table follow."""
+        """True if lines of a body or table follow."""
         return self.kind in CLOSERS and self.holds != BRACKET and not self.inline
 
     @property
@@ -91,11 +91,11 @@ class Line:
         self.depth = depth
         self.is_row = mode == TABLE and not words[0].closes
         self.equals = 0 if mode == TABLE else _equals(words)
-        """Where the `=` of an assignment is among the words; 0 for another line."""
+        """Index of the `=` of an assignment; 0 for other lines."""
         self.before_equals = 0
-        """How much room is for what is before it."""
+        """Space available before it."""
         self.columns: Sequence[int] = ()
-        """How much room is for each cell."""
+        """Space available for each cell."""
 
     @property
     def first(self) -> Word:
@@ -103,7 +103,7 @@ class Line:
 
     @property
     def is_plain_row(self) -> bool:
-        """Whether it is a row on one line, which is all that columns are for."""
+        """True if it is a row on one line, which is all that columns are for."""
         return self.is_row and not any(word.starts or word.opens for word in self.words[1:])
 
     def cells(self) -> list[str]:
@@ -269,7 +269,7 @@ class _Writer:
         self.brackets: list[tuple[int, int]] = []
         """Of each that is open: where its line begins, and where lines inside it do."""
         self.arrows: list[int | None] = [None]
-        """Where the first arrow of the present flow is, in the line and in each bracket."""
+        """Column of the first arrow of the current flow, for the line and each bracket."""
 
     def written(self) -> list[Written]:
         words, line = self.line.words, self.line
@@ -295,7 +295,7 @@ class _Writer:
         return done
 
     def _column(self, word: Word) -> int:
-        """Where a line that begins with a word begins."""
+        """Start of the line that begins with a token."""
         if word.kind == "ARROW" and self.arrows[-1] is not None:
             return self.arrows[-1]
         if self.brackets:
@@ -346,7 +346,7 @@ def _text(words: Iterable[Word], tight: bool = False) -> str:
 
 
 def _space(before_before: Word | None, before: Word, word: Word, depth: int, tight: bool) -> str:
-    """What stands between two words of a line; `tight` where cells end with a space."""
+    """Separator of two tokens of a line; `tight` if cells end with a space."""
     one, two = before.kind, word.kind
     if tight and depth == 0:
         if one == "COLON":

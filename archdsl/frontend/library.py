@@ -1,4 +1,4 @@
-"""What is shipped: the specs of networks and the standard blocks."""
+"""The shipped specs: networks and standard blocks."""
 
 from __future__ import annotations
 

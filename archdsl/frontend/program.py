@@ -71,7 +71,7 @@ class Program:
         return unit
 
     def defines(self, name: str, source: Source) -> bool:
-        """Whether a name means a block or an arch in the text of `source`."""
+        """True if a name means a block or an arch in the text of `source`."""
         return name in self.names(source) or name in standard_names()
 
     def names(self, source: Source) -> set[str]:

@@ -1,4 +1,4 @@
-"""Which names are taken in Python, in torch and in the modules that the compiler writes.
+"""Names reserved by Python, torch and generated modules.
 
 A name of a spec becomes a submodule, a variable or a class, each with names of its own that it must
 not have. Where it has one, underscores or a number are added to it: see the function for each.
@@ -20,10 +20,10 @@ KEYWORDS = frozenset(
 BUILTINS = frozenset(
     "bool dict enumerate float int isinstance len list print range str super tuple type zip".split()
 )
-"""What generated code may mention of Python's own, beside `FUNCTIONS`."""
+"""Python built-ins used in generated code, besides `FUNCTIONS`."""
 
 FUNCTIONS = frozenset("abs ceil divisible floor log max min round sqrt".split())
-"""What the arithmetic of a constructor calls, or the language does."""
+"""Functions used in arithmetic by constructors and the language."""
 
 GLOBALS = frozenset("nn torch Tensor self divisible same_pad _nearest _nearest_scaled".split())
 """What a generated module imports, and the functions that it may carry itself."""
@@ -84,7 +84,7 @@ def variable_name(name: str) -> str:
 
 
 def is_class(name: str) -> bool:
-    """Whether a class of a generated module can have a name."""
+    """True if a class of a generated module can have a name."""
     named = name.isascii() and name.isidentifier() and not name.startswith("__")
     return named and name not in CLASSES
 

@@ -1,6 +1,6 @@
-"""What to say of text that is not in the language, and how to read on after it.
+"""Diagnostics for syntax errors, and recovery from them.
 
-Only a mistake needs this module. It speaks of what people see: lines, cells, values, brackets.
+Imported only after an error. Messages name what users see: lines, cells, values, brackets.
 """
 
 from __future__ import annotations
@@ -45,28 +45,28 @@ WORDS = {
     "$END": "the end of the file",
 }
 VALUES = {"NUMBER", "NAME", "LPAR"}
-"""Where all of these may follow, a value may."""
+"""Tokens that together mean that a value may follow."""
 STATEMENTS = {"RETURN", "LET", "NAME"}
 OPERATORS = {"SIGN", "TIMES", "POWER", "COMPARE", "AND", "OR", "DOT", "LSQUARE"}
-"""What may follow nearly every value: not worth listing."""
+"""Tokens that may follow almost any value; not worth listing."""
 
 KEYWORDS = "input let require warn expect default variants set return repeat stages".split()
-"""What starts a statement; `stages` stands for the table that it begins."""
+"""Keywords that start a statement; `stages` starts a table."""
 
 STATEMENT = re.compile(r"\w+(\s*,\s*\w+)*\s*=(?!=)|[}]|(" + "|".join(KEYWORDS) + r")\b")
-"""How a line begins that is no part of the one above."""
+"""Start of a line that does not continue the one above."""
 
 CONTINUES = re.compile(r"[ \t]*(->|[-+*/%^<>]|[=!]=|(if|else|and|or)\b|#|$)")
-"""What a line that continues another starts with."""
+"""Start of a continuation line."""
 
 UNFINISHED = re.compile(r"(->|[-+*/,\\=(])\s*$")
-"""How a line ends that was meant to go on."""
+"""End of an unfinished line."""
 
 QUOTED = re.compile(r"(?P<quote>['`])(?P<word>[A-Za-z_]\w*)(?P=quote)")
 """A word in quotes that are no part of the language."""
 
 OUTERMOST = re.compile(r"[^\s}#]|[ \t]+(block|arch)[ \t]+\w+[ \t]*[({]")
-"""How a line begins that is no part of the definition above."""
+"""Start of a line that is not part of the definition above."""
 
 
 def unreadable(source: Source, start: int, layout: Layout) -> errors.Diagnostic:
@@ -102,7 +102,7 @@ def _shown(character: str) -> str:
 
 
 def _where(layout: Layout, token: Token | None = None) -> str:
-    """Where in a file the reading is, before a token that may have opened a bracket."""
+    """Kind of text at the current position, before a token that may have opened a bracket."""
     holds = [holds for opener, holds in layout.stack if opener is not token]
     names = {BODY: hints.BODY, TABLE: hints.TABLE, BRACKET: hints.BRACKET}
     return names[holds[-1]] if holds else hints.OUTSIDE
@@ -339,7 +339,7 @@ def _plain(line: str) -> str:
 
 
 def _open(line: str, *pairs: str) -> int:
-    """How many brackets a line opens and leaves open; below zero where it closes more."""
+    """Number of unclosed brackets of a line; negative if it closes more than it opens."""
     text = _plain(line)
     return sum(text.count(pair[0]) - text.count(pair[1]) for pair in pairs)
 

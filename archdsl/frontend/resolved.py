@@ -95,7 +95,7 @@ def _early(unit: Unit) -> set[ast.Node]:
 
 
 def _is_built_in(name: str) -> bool:
-    """Whether a name means something where no file defines it."""
+    """True if a name means something where no file defines it."""
     return name in OPERATIONS or name in WORDS or is_function(name)
 
 

@@ -46,7 +46,7 @@ class Names:
         """Ids of the names that lines read before the line that has the name: they mean an
         operation, or a word."""
         self.values = {parameter.name: parameter.default for parameter in unit.numbers}
-        """What the text says of each parameter and `let`."""
+        """The documentation of each parameter and `let`."""
         for inner in walk(unit.body):
             if isinstance(inner, ast.Let):
                 self.values[inner.name] = inner.value
@@ -64,7 +64,7 @@ class Names:
         self.live = _live(unit)
 
     def is_tensor(self, expression: ast.Expression) -> bool:
-        """Whether an expression stands for tensors, by its form."""
+        """True if an expression stands for tensors, by its form."""
         if isinstance(expression, ast.Name):
             return expression.name in self.tensors and expression not in self.early
         if isinstance(expression, ast.Field):
@@ -88,7 +88,7 @@ class Names:
         return False
 
     def for_training(self, expression: ast.Expression) -> bool:
-        """Whether a returned value is there in training only: `value if training`."""
+        """True if a returned value is there in training only: `value if training`."""
         return (
             isinstance(expression, ast.Guard)
             and isinstance(expression.condition, ast.Name)
@@ -99,24 +99,24 @@ class Names:
     # What a called name means
 
     def is_function(self, call: ast.Call) -> bool:
-        """Whether a call is one of a function on numbers."""
+        """True if a call is one of a function on numbers."""
         return is_function(call.name) and self._is_primitive(call)
 
     def is_operator(self, call: ast.Call) -> bool:
-        """Whether a call is one of a primitive that only joins, parts or rearranges tensors, and is
+        """True if a call is one of a primitive that only joins, parts or rearranges tensors, and is
         no step of a run."""
         operation = OPERATIONS.get(call.name)
         return operation is not None and operation.operator and self._is_primitive(call)
 
     def _is_primitive(self, call: ast.Call) -> bool:
-        """Whether neither a parameter nor a block has the name of a call."""
+        """True if neither a parameter nor a block has the name of a call."""
         if call.name in self.values and self._holds_operation(call.name, set()):
             return False
         program = self.unit.program
         return call not in self.unit.blocks and not program.defines(call.name, call.span.source)
 
     def _holds_operation(self, name: str, seen: set[str]) -> bool:
-        """Whether a parameter or a `let` may hold an operation, by the text."""
+        """True if a parameter or a `let` may hold an operation, by the text."""
         seen.add(name)
         value = self.values[name]
         if value is None or isinstance(value, ast.Absent):
@@ -138,7 +138,7 @@ class Names:
         return not (isinstance(value, ast.Call) and self.is_function(value))
 
     def _is_number(self, name: str) -> bool:
-        """Whether a parameter of which nothing is said is a number of the primitive that it is
+        """True if a parameter of which nothing is said is a number of the primitive that it is
         called like, as in `split(split)`."""
         calls = (node for node in walk(self.unit.body) if isinstance(node, ast.Call))
         return any(
@@ -151,7 +151,7 @@ class Names:
     # Tensors in calls
 
     def takes_tensors(self, call: ast.Call) -> bool:
-        """Whether a call has tensors among its arguments."""
+        """True if a call has tensors among its arguments."""
         return any(self.is_tensor(argument.value) for argument in call.arguments)
 
     def _name_line(

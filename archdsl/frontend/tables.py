@@ -1,4 +1,4 @@
-"""What the cells of a stage table say, row by row. Reads the tree; evaluates nothing."""
+"""Arguments in the cells of a stage table, by row. Reads the syntax tree without evaluating it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from archdsl.frontend import ast
 from archdsl.frontend.python_names import submodule_name
 
 SCALING = ("width", "depth", "divisor", "depth_round")
-"""What scales a row, said by the row or for the whole table."""
+"""Scaling parameters of a row or a whole table."""
 
 RESERVED = ("n", *SCALING)
-"""What the table itself reads."""
+"""Parameters of the table itself."""
 
 
 class Entry(NamedTuple):
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     value: ast.Expression
     span: Span
     column: Span | None = None
-    """Where the header names it, if it does."""
+    """Span of its name in the header, if any."""
 
 
 class RowPlan(NamedTuple):
@@ -69,7 +69,7 @@ def plan(table: ast.Stages) -> list[RowPlan]:
 
 
 def entries_of(table: ast.Stages, row: ast.Row) -> dict[str, Entry]:
-    """What one row of a table says of which parameter."""
+    """Arguments of one row of a table by parameter."""
     columns: tuple[ast.Name, ...] = ()
     for line in table.table:
         if line is row:
@@ -121,7 +121,7 @@ def rows_without_header(table: ast.Stages) -> list[ast.Row]:
 
 
 def headless(row: ast.Row) -> errors.Diagnostic:
-    """What to say of the first row whose cells no header names."""
+    """The error for the first row of cells without a header."""
     words = [row.name, *(cell.span.text for cell in row.cells)]
     is_header = all(word.isidentifier() for word in words) and len(words) > 1
     hint = (

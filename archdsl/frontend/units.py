@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class Definitions(Protocol):
-    """What knows the blocks that a text can call: the program."""
+    """The program, which knows the blocks that a text can call."""
 
     def find(self, name: str, source: Source) -> Unit | None:
         """The block or arch that a name means in the text of `source`."""
 
     def defines(self, name: str, source: Source) -> bool:
-        """Whether a name means a block or an arch in the text of `source`."""
+        """True if a name means a block or an arch in the text of `source`."""
 
     def names(self, source: Source) -> set[str]:
         """The blocks and archs that a text sees, beside those of the standard library."""
@@ -43,15 +43,15 @@ class Unit(Record):
     variants: ast.Variants | None
     span: Span
     program: Definitions
-    """What knows the blocks that its text can call."""
+    """The program that resolves its calls."""
     written: tuple[ast.Statement, ...] = ()
     """The body before its labelled repeats became blocks."""
     blocks: dict[ast.Node, Unit] = {}
     """For a call in a labelled repeat: the block that it calls."""
     outlined: bool = False
-    """Whether it is such a block."""
+    """True if it is such a block."""
     mistakes: tuple[errors.Diagnostic, ...] = ()
-    """What could not be merged in: lines `set` that find nothing."""
+    """`set` lines without a target."""
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
@@ -61,7 +61,7 @@ class Unit(Record):
         return {}
 
     def derived(self, make: Callable[[Unit], T]) -> T:
-        """What a function makes of the unit, worked out once."""
+        """The result of a function of the unit, computed once."""
         if make not in self._derived:
             self._derived[make] = make(self)
         found: T = self._derived[make]
@@ -69,17 +69,17 @@ class Unit(Record):
 
     @cached_property
     def size(self) -> int:
-        """How many pieces of text it has."""
+        """Number of nodes in its syntax tree."""
         return sum(1 for _ in walk((self.parameters, self.body)))
 
     @cached_property
     def facts(self) -> dict[Any, Any]:
-        """What elaboration has found out about pieces of the text, by their ids; it fills this."""
+        """Results of elaboration by the ids of syntax nodes."""
         return {}
 
     @cached_property
     def tensors(self) -> tuple[ast.Parameter | ast.Input, ...]:
-        """What flows in: the inputs of an arch; of a block its tensor parameters, or `x`."""
+        """The inputs of an arch, or the tensor parameters of a block (`x` by default)."""
         return self.inputs or tuple(p for p in self.parameters if p.kind == "tensor")
 
     @cached_property

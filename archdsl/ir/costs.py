@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, depth. Adds up what its nodes say.
+"""Costs of a network: parameters, multiply-accumulates, depth. Sums over its nodes.
 
 Parameters are the trainable numbers of the whole module, layers that only training uses included.
 MACs are for one sample in inference, by convolutions and matrix products. Depth is how many layers
@@ -46,7 +46,7 @@ class Part(Record):
     params: int
     macs: int
     training: bool
-    """Whether it serves training alone; it has no MACs then."""
+    """True if it is used only in training; it has no MACs then."""
     parts: tuple[Part, ...] = ()
 
 
@@ -69,7 +69,7 @@ def total(graph: Graph) -> Total:
 
 
 def by_scope(graph: Graph) -> dict[Scope, Cost]:
-    """What each use of a block costs, with all that is in it; outer ones come first."""
+    """Costs of each use of a block with its content, outer uses first."""
     counts = Counts()
     inference = set(graph.inference_nodes())
     params: dict[Scope, int] = {graph.root: 0}

@@ -203,7 +203,7 @@ class Graph:
         self.nodes = nodes
         self.root = root
         self.warnings: list[Diagnostic] = []
-        """What elaboration found likely wrong."""
+        """Warnings found by elaboration."""
         self.promised: frozenset[str] = frozenset()
         """The measures for which its spec states a number that holds."""
 
@@ -287,7 +287,7 @@ class Graph:
 
 
 def _arguments(operation: Operation) -> str:
-    """What differs from the defaults, in brackets; initializers only of weights that exist."""
+    """Non-default arguments, in parentheses; initializers only for existing weights."""
     texts = []
     for name, value in operation.changed().items():
         if isinstance(value, Word):

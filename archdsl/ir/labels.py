@@ -1,4 +1,4 @@
-"""How people call what a network consists of: `conv c=64 k=3`, `conv bn relu x2`.
+"""Labels for the parts of a network: `conv c=64 k=3`, `conv bn relu x2`.
 
 For tables and explanations; names in weights and graphs are in `naming.py`.
 """
@@ -20,7 +20,7 @@ def kind_of_item(item: Node | Scope) -> str:
 
 
 def kinds_text(items: Iterable[Node | Scope]) -> str:
-    """What a line consists of: `conv bn relu`, `unit x3`."""
+    """Summary of a line: `conv bn relu`, `unit x3`."""
     runs = [(name, len(list(run))) for name, run in groupby(map(kind_of_item, items))]
     return " ".join(name if count == 1 else f"{name} x{count}" for name, count in runs)
 

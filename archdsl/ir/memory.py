@@ -15,7 +15,7 @@ SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
 
 def made(node: Node) -> int:
-    """How many numbers an operation makes; one that only hands on what it gets makes none."""
+    """Number of elements an operation creates; none if it only passes on its input."""
     if node.operation.view:
         return 0
     return sum(prod(value.shape) for value in node.outputs)

@@ -35,13 +35,13 @@ class Row(Record):
     """The same with the arguments that were given."""
     nodes: tuple[Node, ...]
     outputs: tuple[Value, ...]
-    """What comes out."""
+    """The outputs."""
     params: int
     macs: int
     activations: int
-    """How many numbers its operations make for one sample: see `memory.made`."""
+    """Number of elements its operations create for one sample: see `memory.made`."""
     training: bool
-    """Whether it serves training alone."""
+    """True if it is used only in training."""
     rows: tuple[Row, ...]
 
     @property
@@ -61,7 +61,7 @@ def rows(graph: Graph, depth: str = "stages") -> list[Row]:
 
 
 def cut(row: Row, depth: str) -> Iterator[Row]:
-    """What a row falls into at a depth."""
+    """The parts of a row at a depth."""
     if depth == "stages" or not row.rows or (depth == "blocks" and is_whole(row)):
         yield row
     else:
@@ -70,7 +70,7 @@ def cut(row: Row, depth: str) -> Iterator[Row]:
 
 
 def is_whole(row: Row) -> bool:
-    """Whether a row holds primitives alone, so that the depth of blocks ends with it."""
+    """True if a row holds primitives alone, so that the depth of blocks ends with it."""
     return all(not inner.rows and len(inner.nodes) == 1 for inner in row.rows)
 
 

@@ -18,7 +18,7 @@ from archdsl.ops.reach import ALWAYS_0, LONGEST, SAME, Reach, Steps, TooFine, pa
 
 
 class Sight(NamedTuple):
-    """What a tensor sees along one axis of the input.
+    """Receptive field of a tensor along one axis of the input.
 
     `near` is what it sees through windows, none where nothing came through windows alone;
     `everything` whether it sees the whole axis besides, by a global pool or the like.
@@ -29,7 +29,7 @@ class Sight(NamedTuple):
 
     @property
     def unknown(self) -> bool:
-        """Whether it would take too long to follow."""
+        """True if it would take too long to follow."""
         return self.near is None and not self.everything
 
     @property
@@ -42,7 +42,7 @@ class Sight(NamedTuple):
 
     @property
     def stride(self) -> Fraction | None:
-        """How far apart, in the input, neighbouring positions of the tensor lie."""
+        """Distance in the input between neighboring positions of the tensor."""
         return None if self.near is None else Fraction(self.near[0].shift, len(self.near[0].values))
 
 
@@ -86,7 +86,7 @@ def _read(node: Node) -> tuple[Value, ...]:
 def _sight(
     node: Node, value: Value, axis: int, seen: list[Value], known: dict[Value, Sights]
 ) -> Sight:
-    """What an operation's output sees along an axis, from what those of its inputs see."""
+    """Receptive field of an operation's output along an axis, from those of its inputs."""
     near: Reach | None = None
     everything = False
     for source in seen:
@@ -128,7 +128,7 @@ def _after(near: Reach, reach: Reach, size: int) -> Reach:
 
 
 def _rises(reach: Reach) -> bool:
-    """Whether every position depends on some, and none on earlier ones than the position before:
+    """True if every position depends on some, and none on earlier ones than the position before:
     not so behind a transposed convolution with gaps."""
     steps = [(*each.values, each.values[0] + each.shift) for each in reach]
     rising = all(a <= b for each in steps for a, b in pairwise(each))
@@ -136,7 +136,7 @@ def _rises(reach: Reach) -> bool:
 
 
 def _searched(near: Reach, reach: Reach) -> Reach:
-    """What is seen through a window, looking at each of its positions."""
+    """Receptive field through a window, at each of its positions."""
     own, outer = _period(near), _period(reach)
     moved = reach[0].shift * outer // len(reach[0].values)
     rounds = own // gcd(own, moved) if moved else 1
@@ -169,7 +169,7 @@ def _listed(steps: Steps, size: int) -> Steps:
 
 
 def _joined(one: Reach, other: Reach, size: int) -> Reach:
-    """What is seen by two ways together: from the first position of both to the last."""
+    """Union of two receptive fields, from the first position to the last."""
     if one == other:
         return one
     firsts, lasts = (_alike(a, b, size) for a, b in zip(one, other))

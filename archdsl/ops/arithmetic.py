@@ -148,7 +148,7 @@ def _differ(
     fix: str,
     places: tuple[int, int] = (0, 1),
 ) -> errors.Diagnostic:
-    """What to say of two inputs, at these places, whose sizes along some axes are not equal."""
+    """The error for two inputs, at these positions, that differ along some axes."""
     about = axis_text(axes[0], len(a) - 1) if len(axes) == 1 else "shape"
     return errors.ShapesDiffer(
         argument=argument,
@@ -191,7 +191,7 @@ def _projected(a: Shape, b: Shape, axes: list[int]) -> str:
 
 
 def _alike(a: Shape, b: Shape, axes: list[int]) -> str:
-    """How the second of two inputs comes to the sizes of the first."""
+    """The conversion of the second of two inputs to the sizes of the first."""
     resized = f"-> resize({_tuple(a[1:])})"
     if axes[0] > 0:
         return f"`{resized}` gives the second the size of the first, as do equal strides"

@@ -1,4 +1,4 @@
-"""What an operation is: parameters, shape rule, weights and multiply-accumulates, said once.
+"""Base class of operations: parameters, shape rule, weights and multiply-accumulates.
 
 Operations know shapes and numbers. They know no spans, no backends and no blocks: a mistake is
 raised as a diagnostic without a place, with the name of the argument at fault.
@@ -93,17 +93,17 @@ class Operation:
     parameters: ClassVar[dict[str, Parameter]] = {}
     """In positional order: a class's own ones, then those of its bases."""
     operator: ClassVar[bool] = False
-    """Whether it only joins, parts or rearranges tensors: an expression rather than a layer."""
+    """True if it only joins, parts or rearranges tensors: an expression rather than a layer."""
     elementwise: ClassVar[bool] = False
-    """Whether it treats every number alike: flattening may come before it or after."""
+    """True if it treats every number alike: flattening may come before it or after."""
     gives_list: ClassVar[bool] = False
-    """Whether what comes out is a list also where it is one tensor."""
+    """True if what comes out is a list also where it is one tensor."""
     view: ClassVar[bool] = False
     """Whether, in inference, it only hands on numbers that are there: what it gives is no copy."""
     in_place: ClassVar[bool] = False
-    """Whether a number of the result can be written over the one that it is made of."""
+    """True if a number of the result can be written over the one that it is made of."""
     flattens: ClassVar[bool] = False
-    """Whether it takes a flat vector and a 1x1 map may stand for one."""
+    """True if it takes a flat vector and a 1x1 map may stand for one."""
     ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)
     """The numbers of spatial axes it takes; 0 is a flat vector."""
 
@@ -195,12 +195,12 @@ class Operation:
 
     @property
     def rank(self) -> int:
-        """How many spatial axes the first input has."""
+        """Number of spatial axes of the first input."""
         return len(self.inputs[0]) - 1
 
     @property
     def parameter_count(self) -> int:
-        """How many trainable numbers it owns."""
+        """Number of trainable parameters."""
         return sum(prod(w.shape) for w in self.weights if w.trainable)
 
     def argument(self, name: str) -> Any:
@@ -244,7 +244,7 @@ class Operation:
 
     @classmethod
     def refusal(cls, shape: Shape) -> errors.Diagnostic:
-        """What to say of a first input with a rank that it does not take."""
+        """The error for a first input of unsupported rank."""
         names = [form_text(rank) for rank in cls.ranks]
         text = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         return errors.WrongRank(
@@ -266,7 +266,7 @@ def _merged(value: Any) -> Any:
 
 
 def _other_rank(kind: type[Operation], shape: Shape) -> str:
-    """How a tensor of this shape comes to a rank that an operation takes."""
+    """The conversion of a tensor of this shape to a supported rank."""
     if len(shape) > 1 and 0 in kind.ranks:
         return "`-> flatten` turns a map into a vector"
     if len(shape) == 1 and kind.ranks:
@@ -289,12 +289,12 @@ def tensor_text(shape: Shape, noun: str = "tensor") -> str:
 
 
 def form_text(rank: int) -> str:
-    """What a tensor with this number of spatial axes is."""
+    """Description of a tensor with this number of spatial axes."""
     return f"a {rank}-D map" if rank else "a flat vector"
 
 
 def axis_text(axis: int, rank: int) -> str:
-    """What people call an axis, counted from the channels as 0."""
+    """Name of an axis, where 0 is the channels."""
     if axis == 0:
         return "channels"
     return ("depth", "height", "width")[axis - rank - 1] if rank <= 3 else f"axis {axis}"

@@ -17,7 +17,7 @@ ORDER = "give only the output channels before k, the input's are inferred: conv(
 
 
 class _Layer(Operation):
-    """What multiplies by a learnt weight and may add a learnt bias."""
+    """Operations with a learned weight and an optional learned bias."""
 
     c: int
     bias: bool

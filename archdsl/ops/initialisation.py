@@ -1,4 +1,4 @@
-"""How weights begin: the schemes, their arguments, and the distribution that each comes down to.
+"""Initializers of weights: schemes, arguments and resulting distributions.
 
 Nothing is drawn here. A scheme is a `Word` with concrete arguments; backends write it in their own
 terms, or draw from what `distribution` makes of it.
@@ -15,7 +15,7 @@ from archdsl.ops.kinds import NUMBER, POSITIVE, describe, number, words
 
 
 class Scheme(NamedTuple):
-    """What a scheme is called with, and what it does."""
+    """Parameters and description of a scheme."""
 
     doc: str
     parameters: tuple[Parameter, ...] = ()

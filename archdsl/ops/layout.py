@@ -95,7 +95,7 @@ class Split(Operation):
 
 
 def _instead(sizes: tuple[int, ...], more: int) -> str:
-    """How sizes add up, with so many more or fewer in them."""
+    """Suggest sizes that add up, by changing the last one or adding another."""
     *rest, last = sizes
     if last + more < 1:
         return "to split into equal parts, give a count instead of sizes"
@@ -147,7 +147,7 @@ class Slice(Operation):
         return (tuple(shape),)
 
     def _for_axes(self, axes: tuple[int, ...], name: str) -> tuple[Any, ...]:
-        """What is given for each of the axes."""
+        """The value for each axis."""
         value = getattr(self, name)
         if not isinstance(value, tuple):
             return (value,) * len(axes)
@@ -500,7 +500,7 @@ def _read_shape(value: Any, rank: int) -> tuple[int, ...]:
 
 
 def _count(shape: tuple[int, ...], size: int) -> str:
-    """How many numbers a shape has, or what -1 would stand for."""
+    """Number of elements of a shape, or the value of -1."""
     known = [n for n in shape if n != -1]
     product = " * ".join(map(str, known))
     if len(known) < len(shape):
@@ -519,7 +519,7 @@ class Reshape(Operation):
         Kind("a tuple of sizes, one of which may be -1", _read_shape), "the new shape"
     )
     rest: int | None
-    """Where -1 was given; `shape` has what it comes to for this map."""
+    """Position of -1; `shape` has its value for this map."""
 
     def given(self, name: str) -> Any:
         return tuple(-1 if i == self.rest else size for i, size in enumerate(self.shape))

@@ -104,7 +104,7 @@ def divisible(value: Plain, divisor: int = 8) -> int:
 
 
 def rounding_text(name: str, exact: Plain, result: Plain, divisor: Plain = 8) -> str:
-    """How a function made a number whole: `nearest multiple of 8, not under 90 %`."""
+    """Describe how a function rounded a number: `nearest multiple of 8, not under 90 %`."""
     if name != "divisible":
         return {"floor": "rounded down", "ceil": "rounded up", "round": "rounded"}[name]
     if result == exact:
@@ -147,7 +147,7 @@ FOR_TENSORS = "functions take numbers, such as sizes; apply operations to tensor
 
 
 def is_function(name: str) -> bool:
-    """Whether the language has a function of this name."""
+    """True if the language has a function of this name."""
     return name in FUNCTIONS or name == "len"
 
 
@@ -169,7 +169,7 @@ def call(name: str, arguments: list[Any]) -> Any:
 
 
 def _kinds(values: list[Any]) -> str:
-    """What kinds of things values are, in words: `2 numbers`."""
+    """The types of values in words: `2 numbers`."""
     if len(values) > 1 and PLAIN.issuperset(map(type, values)):
         return f"{len(values)} numbers"
     *some, last = [*map(kind_of, values)] or ["nothing"]
@@ -177,7 +177,7 @@ def _kinds(values: list[Any]) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What kind of thing a value is, in words."""
+    """The type of a value in words."""
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -10,7 +10,7 @@ from archdsl.ops.base import Kind, Operation, Shape, Word, axis_text
 from archdsl.ops.kinds import describe, per_axis
 
 Pads = tuple[tuple[int, int], ...]
-"""How many positions are added before and after, for each spatial axis."""
+"""Padding before and after, for each spatial axis."""
 
 _WORDS = ("keep", "same", "valid")
 

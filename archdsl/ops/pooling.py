@@ -70,7 +70,7 @@ class MaxPool(_Pool):
         return (result,)
 
     def _is_blind(self, axis: int, size: int, count: int) -> bool:
-        """Whether one of so many windows has nothing but padding at its positions."""
+        """True if one of so many windows has nothing but padding at its positions."""
         k, d, low = self.k[axis], self.d[axis], self.pads[axis][0]
         s = self.s[axis] if self.s else k
         if d <= size:

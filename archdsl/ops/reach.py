@@ -69,7 +69,7 @@ def ratio(size: int, result: int, first: Callable[[int], int], last: Callable[[i
 
 
 def covered(size: int, result: int) -> Reach:
-    """What the pixels of a result cover of a map of another size (adaptive pooling)."""
+    """Input ranges of the output pixels of adaptive pooling."""
     return ratio(
         size, result, lambda i: i * size // result, lambda i: -(-(i + 1) * size // result) - 1
     )

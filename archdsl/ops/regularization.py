@@ -1,4 +1,4 @@
-"""What acts in training alone, and what never acts. They keep the shape."""
+"""Operations that act only in training, and the identity. They preserve the shape."""
 
 from __future__ import annotations
 

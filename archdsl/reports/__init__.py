@@ -1,1 +1,1 @@
-"""What is shown of a network: summaries, explanations, differences, pictures, warnings."""
+"""Views of a network: summaries, explanations, differences, pictures, warnings."""

@@ -1,4 +1,4 @@
-"""What is legal and likely wrong: warnings on a spec whose networks are sound.
+"""Warnings: legal but suspicious parts of valid specs.
 
 Here are those that show in the text of a file, in a finished graph, or in all graphs together.
 Those that show while a network is elaborated (`warn`, rounding) are in the graph already.
@@ -82,7 +82,7 @@ class _Mentions:
                 self.calls.add(inner.name)
 
     def mean(self, parameter: ast.Parameter, program: Program) -> bool:
-        """Whether they mention a parameter. A number is not what a call of its name calls."""
+        """True if they mention a parameter. A number is not what a call of its name calls."""
         name = parameter.name
         if isinstance(parameter.default, PLAIN) and (
             name in OPERATIONS or program.find(name, parameter.span.source) is not None
@@ -282,7 +282,7 @@ _WIDE = 16
 
 
 def _is_wide(operation: Conv | ConvTranspose) -> bool:
-    """Whether a kernel is large where none is meant to be: not that of a depthwise convolution or
+    """True if a kernel is large where none is meant to be: not that of a depthwise convolution or
     of lines, nor one as large as its map, nor one that cuts a map into patches or undoes that."""
     sizes = operation.inputs[0][1:]
     return operation.groups == 1 and len(sizes) > 1 and all(
@@ -336,7 +336,7 @@ def _settled_guards(program: Program, graphs: Sequence[Graph]) -> Iterator[Diagn
 
 
 def _is_open(expression: ast.Node, unit: Unit, uses: dict[Unit, list[Scope]], sized: bool) -> bool:
-    """Whether a value depends on a parameter of an arch, which whoever builds may set."""
+    """True if a value depends on a parameter of an arch, which whoever builds may set."""
     pending: list[tuple[ast.Node, Unit]] = [(expression, unit)]
     seen: set[tuple[Unit, str]] = set()
     lets: dict[Unit, dict[str, ast.Expression]] = {}

@@ -1,1 +1,1 @@
-"""What every phase uses and what knows nothing of networks: limits, records, files, escaping."""
+"""Shared by all phases and independent of networks: limits, records, files, escaping."""

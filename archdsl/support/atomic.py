@@ -74,7 +74,7 @@ def _opened(paths: list[str]) -> Iterator[list[IO[bytes]]]:
 
 @contextmanager
 def _alone(places: list[str]) -> Iterator[None]:
-    """Where several files belong together, let nobody else put theirs in between."""
+    """Lock a group of files against other writers."""
     if len(places) < 2 or fcntl is None:
         yield
         return

@@ -94,7 +94,7 @@ def latex(text: str) -> str:
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet read a cell as a formula (OWASP, CSV Injection)."""
+"""Characters that make a spreadsheet treat a cell as a formula (OWASP, CSV Injection)."""
 
 
 def csv_cell(text: str) -> str:

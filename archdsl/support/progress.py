@@ -1,4 +1,4 @@
-"""How long work tells how far it is. Who shows it, and whether, is for the command line."""
+"""Progress of long work. The command line decides how to show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are: the files beside the code (grammar, templates, specs, pages), and the cache."""
+"""Locations of resources (grammar, templates, specs, pages) and of the cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def grammar() -> str:
 
 
 def is_cache_file(path: str) -> bool:
-    """Whether a path is a file of the cache or free for one; to open a pipe would wait for ever."""
+    """True if a path is a file of the cache or free for one; to open a pipe would wait for ever."""
     return os.path.isfile(path) or not os.path.lexists(path)
 
 

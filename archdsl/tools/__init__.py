@@ -1,1 +1,1 @@
-"""What runs networks: benchmarks, figures of what was measured, verification."""
+"""Tools that run networks: benchmarks, figures, verification."""

@@ -1,4 +1,4 @@
-"""What a network that is run may take: a spec of two lines can ask for days and for terabytes."""
+"""Limits for running networks: a two-line spec can ask for days and terabytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_run(graph: Graph) -> None:
 
 
 def _problems(graph: Graph) -> Iterator[Diagnostic]:
-    """What is too much, at the operation where it becomes so."""
+    """The exceeded limit, at the operation that exceeds it."""
     macs = weights = 0
     for count, node in enumerate(graph.nodes, 1):
         operation = node.operation

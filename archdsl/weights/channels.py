@@ -48,7 +48,7 @@ def fitted_channels(file: File, pairs: list[tuple[Layer, Layer]], way: str) -> F
 
 
 def other_channels(theirs: Layer, ours: Layer) -> bool:
-    """Whether two layers differ in their number of input channels alone."""
+    """True if two layers differ in their number of input channels alone."""
     one, two = theirs.shapes.get("weight", ()), ours.shapes.get("weight", ())
     return (
         len(one) == len(two) > 1

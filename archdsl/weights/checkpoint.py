@@ -41,7 +41,7 @@ _TYPES = {
     "complex64": "c8", "complex128": "c16",
     "uint16": "u2", "uint32": "u4", "uint64": "u8",
 }  # fmt: skip
-"""What numpy reads; bfloat16 is read as the bits it is."""
+"""numpy types; bfloat16 is read as bits."""
 
 
 class CheckpointFile:
@@ -142,7 +142,7 @@ class CheckpointFile:
     # Tensors
 
     def _checked(self, name: str, tensor: pickles.Stored) -> str:
-        """What kind of numbers a tensor has, all of which are in the file."""
+        """Data type of a tensor, whose data must be in the file."""
         storage = tensor.storage
         if storage is None or tensor.kind not in _TYPES:
             return tensor.kind

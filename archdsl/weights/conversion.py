@@ -57,7 +57,7 @@ class Pair(NamedTuple):
     theirs: str
     ours: str
     what: str
-    """What the layer is, in words: the shape of its weight."""
+    """Description of the layer: the shape of its weight."""
 
 
 class Conversion:
@@ -111,7 +111,7 @@ class Conversion:
             raise DiagnosticError([problem]) from None
 
     def lines(self) -> Iterator[str]:
-        """Which layer is which, as the lines of a map that says the same."""
+        """The matches as lines of a map."""
         for pair in self.pairs:
             yield f"{quoted(pair.theirs)} -> {pair.ours}  # {pair.what}"
         for name in self.begun:

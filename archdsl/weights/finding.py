@@ -58,7 +58,7 @@ def find(
     allow_unused: bool,
     numbers: str = "",
 ) -> Found:
-    """Which layer is which; of those `skipped` none. Raises `DiagnosticError`."""
+    """Match layers, except `skipped` ones. Raises `DiagnosticError`."""
     given = _Given(network, checkpoint, path, rules, skipped, allow_unused)
     try:
         image = _Search(given, numbers).image()
@@ -91,7 +91,7 @@ class _Search:
         self._settle()
 
     def _settle(self) -> None:
-        """What the rules say: pairs, layers left out, and keys that others must share."""
+        """Results of the rules: pairs, skipped layers, and keys that others must share."""
         self._pairs: dict[int, int | None] = {}
         self._fresh = 0
         regions: list[Rule] = []
@@ -222,7 +222,7 @@ class _Search:
         return Task(ours, theirs, taken, settled, relaxed, may_drop)
 
     def _fits(self, kind: str, j: int) -> Callable[[int], bool]:
-        """Whether a layer of the file can be where the network begins anew."""
+        """True if a layer of the file can be where the network begins anew."""
         ours = self._ours[j]
         parts = {"head": slice(1, None), "input": slice(0, 1)}.get(kind, slice(0, 0))
 
@@ -238,7 +238,7 @@ class _Search:
         return fits
 
     def _adapts(self, j: int) -> Callable[[int], bool]:
-        """Whether a layer of the file has the shapes of the network's, channels aside."""
+        """True if a layer of the file has the shapes of the network's, channels aside."""
 
         def fits(i: int) -> bool:
             theirs, ours = self._theirs[i], self._ours[j]
@@ -291,11 +291,11 @@ class _Search:
         return None if more is None else (more, task)
 
     def _is_idle(self, candidates: Iterable[int | None]) -> bool:
-        """Whether it does not matter which it is, all being left out."""
+        """True if it does not matter which it is, all being left out."""
         return all(j is None or self._skipped.all >> j & 1 for j in candidates)
 
     def _told(self, found: Reading, doubts: dict[int, frozenset[int | None]]) -> dict[int, int]:
-        """What equal names settle, or the names of layers that are in the same place elsewhere."""
+        """Layers decided by equal names, or by names of layers in the same position elsewhere."""
         told: dict[int, int] = {}
         for i, candidates in doubts.items():
             for j in candidates:
@@ -450,7 +450,7 @@ def _order(j: int | None) -> int:
 
 
 def _kind(layer: Layer) -> tuple[bool, int]:
-    """What a layer is, whatever its sizes."""
+    """Kind of a layer, independent of its sizes."""
     return "running_mean" in layer.shapes, min(2, len(layer.weight))
 
 
@@ -460,7 +460,7 @@ def shown(layer: Layer) -> str:
 
 
 def described(layer: Layer) -> str:
-    """What a layer is, in words."""
+    """Description of a layer."""
     shapes = layer.shapes
     if "running_mean" in shapes:
         plain = "" if "weight" in shapes else " without weight"

@@ -39,7 +39,7 @@ class Layer(NamedTuple):
 
     @property
     def is_matrix(self) -> bool:
-        """Whether it is a convolution or a matrix."""
+        """True if it is a convolution or a matrix."""
         return len(self.weight) > 1 and "running_mean" not in self.shapes
 
 
@@ -105,7 +105,7 @@ class Network:
         return sum(1 << i for i, sources in enumerate(self.before) if not sources)
 
     def connected(self, layers: int) -> bool:
-        """Whether some layers hang together, each feeding another or being fed by it."""
+        """True if some layers hang together, each feeding another or being fed by it."""
         found = wave = layers & -layers
         while wave:
             wave = union(self.near[i] for i in bits(wave)) & layers & ~found

@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Directions(NamedTuple):
-    """Which way the numbers in names count along the network.
+    """Direction of numbers in names along the network.
 
     `words` says it of names such as `conv1`, where either is usual: `up`, `down`, or empty for
     whichever fits. `lists` tells whether a name that is a number may count downwards too; the
@@ -58,7 +58,7 @@ class Module:
         self.name = name
         self.layer = layer
         self.norm = norm
-        """Whether it is a layer and no convolution or matrix."""
+        """True if it is a layer and no convolution or matrix."""
         self.parts: list[Module] = []
         self.first = self.last = 0
         self.needs: list[int] = []
@@ -159,7 +159,7 @@ def _leaves(module: Module) -> Iterator[int]:
 
 
 def _as_defined(shapes: Mapping[str, Shape], layers: list[Layer]) -> bool:
-    """Whether layers are whole and their tensors as PyTorch has them, and nobody sorted names."""
+    """True if layers are whole and their tensors as PyTorch has them, and nobody sorted names."""
     names = [name for name in shapes if not name.endswith(COUNTER)]
     if names in (sorted(names), sorted(names, reverse=True)):
         return False
@@ -167,7 +167,7 @@ def _as_defined(shapes: Mapping[str, Shape], layers: list[Layer]) -> bool:
 
 
 def _numbers_run(module: Module) -> bool:
-    """Whether numbers in names count upwards or downwards in the order of the file."""
+    """True if numbers in names count upwards or downwards in the order of the file."""
     return all(
         any(list(order) == sorted(order) for order in family.orders.values())
         for family in _families(module.parts, "", Directions()).values()
@@ -259,7 +259,7 @@ def _orders(group: list[tuple[list[_Number], int]], ways: list[Way]) -> dict[Way
 
 
 def _is_norm(module: Module) -> bool | None:
-    """Whether a part is a layer other than a convolution or a matrix; none for modules."""
+    """True if a part is a layer other than a convolution or a matrix; none for modules."""
     while module.layer is None and len(module.parts) == 1:
         module = module.parts[0]
     return None if module.layer is None else module.norm

@@ -103,7 +103,7 @@ class Meanings:
         """Uses in which a name means something of its own; nothing is concluded for them."""
 
     def told(self, doubts: Doubts) -> dict[int, int]:
-        """Which layers are meant, where all that is known of a name agrees."""
+        """Layers identified by consistent knowledge of a name."""
         found: dict[int, int] = {}
         for i, candidates in doubts.items():
             said = set()

@@ -99,7 +99,7 @@ def _groups(names: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _weight(file: File, name: str, parts: dict[str, str]) -> _Weight:
-    """How a weight is made of its parts."""
+    """Compute a weight from its parts."""
     if {"original", "left", "direction"} <= parts.keys():  # `weight_v` of the spectral norm
         parts = {**parts, "right": parts["direction"]}
         del parts["direction"]

@@ -38,7 +38,7 @@ class Name:
 
 
 class Call:
-    """What a call or a class would have made."""
+    """Placeholder for the result of a call or class."""
 
     __slots__ = ("name",)
 
@@ -292,7 +292,7 @@ _METHODS: dict[str, Callable[[_Machine], None]] = {
 
 
 def _storage(place: Any) -> Storage | Call:
-    """What a pickle keeps outside of itself."""
+    """Data that a pickle stores externally."""
     if not isinstance(place, tuple) or len(place) < 5 or place[0] != "storage":
         return Call("an object outside of the pickle")
     _, kind, key, _, count, *view = place
@@ -308,7 +308,7 @@ def _storage(place: Any) -> Storage | Call:
 
 
 def _called(function: Any, arguments: Any) -> Any:
-    """What a call gives, if it is one of those that make tensors or mappings."""
+    """Result of a call that creates a tensor or mapping."""
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
         return Call("a call of what is no function")
     name = function.name

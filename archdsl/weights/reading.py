@@ -53,11 +53,11 @@ class Task(NamedTuple):
     theirs: list[Hashable]
     taken: int
     settled: dict[int, int | None]
-    """What is known of layers of the file."""
+    """Knowledge about layers of the file."""
     relaxed: dict[int, Callable[[int], bool]]
     """For layers of the graph that other layers may stand for: which of the file do."""
     may_drop: Callable[[int], bool]
-    """Whether layers of the file may be dropped when these of the graph are taken up."""
+    """True if layers of the file may be dropped when these of the graph are taken up."""
 
 
 class TooManyWays(Exception):
@@ -104,7 +104,7 @@ class Reader:
         """The layer of the file that was tried there."""
 
     def read(self, root: Module) -> Reading | None:
-        """What the file is, or none where it cannot be read so."""
+        """The matched file, or None if it cannot be read in this way."""
         start = (self._task.taken, 0)
         ends = self._module(root, start, whole=True)
         found = [r for (taken, _), r in ends.items() if taken == self._network.all]
@@ -162,7 +162,7 @@ class Reader:
         return {end: _joined(readings) for end, readings in ends.items()}
 
     def _hangs(self, reading: Reading) -> bool:
-        """Whether what was found hangs together."""
+        """True if what was found hangs together."""
         return self._network.connected(_bits(reading.image.values()))
 
     def _ways(
@@ -195,7 +195,7 @@ class Reader:
     def _in_series(
         self, module: Module, steps: list[Step], reading: Reading, found: Reading
     ) -> bool:
-        """Whether what was found for a part goes on from the part before it in its family."""
+        """True if what was found for a part goes on from the part before it in its family."""
         return any(
             s.before is None or self._depends(found, reading, module.parts[s.before]) for s in steps
         )
@@ -203,7 +203,7 @@ class Reader:
     def _by_partner(
         self, module: Module, i: int, done: int, reading: Reading, found: Reading
     ) -> bool:
-        """Whether a part is next to the norm or the matrix of the same number."""
+        """True if a part is next to the norm or the matrix of the same number."""
         partner = module.partners[i]
         if partner is None or not done >> partner & 1:
             return True
@@ -211,13 +211,13 @@ class Reader:
         return not one or not two or self._network.connected(one | two)
 
     def _depends(self, found: Reading, reading: Reading, before: Module) -> bool:
-        """Whether what was found for a part depends on what the part before it is."""
+        """True if what was found for a part depends on what the part before it is."""
         sources = self._taken(reading, before)
         results = _bits(found.image.values())
         return not sources or not results or bool(self._network.after_any(sources) & results)
 
     def _taken(self, reading: Reading, part: Module) -> int:
-        """What a part that has been read is, as bits."""
+        """The assignment of a matched part, as bits."""
         return _bits(reading.image.get(i) for i in range(part.first, part.last))
 
 

@@ -1,4 +1,4 @@
-"""What people say about which layer is which: a map, as a file or from Python.
+"""Maps by the user that match layers, as a file or from Python.
 
 A line is `NAME -> NAME`, the checkpoint's and the network's. Two layers are one another then; of
 two modules, or a module and a block, what is in one is in the other. `-` stands for none. `#`

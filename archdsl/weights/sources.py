@@ -1,4 +1,4 @@
-"""Where the numbers of a network come from: drawn by its initialisation, or read from a file.
+"""Sources of weights: random by the spec's initialization, or read from a file.
 
 A source gives each tensor in pieces of whole rows, so that no more than a piece is ever in memory.
 """
@@ -54,11 +54,11 @@ class Declared(NamedTuple):
     shape: Shape
     distribution: Word
     needed: bool
-    """Whether inference needs it; what training alone needs may be missing."""
+    """True if inference needs it; what training alone needs may be missing."""
 
 
 def tensor_name(node: Node, weight: str) -> str:
-    """What a tensor is called in the `state_dict`."""
+    """Name of a tensor in the `state_dict`."""
     return ".".join((*node.path, weight))
 
 
@@ -136,7 +136,7 @@ class Drawn:
 
 
 EDGE = 2.0
-"""Where the truncated normal ends."""
+"""Bounds of the truncated normal distribution."""
 
 
 def _wide(size: Shape, generator: np.random.Generator, std: float, mean: float) -> Array:
@@ -171,7 +171,7 @@ class File(Protocol):
     name: str
     shapes: dict[str, Shape]
     kinds: dict[str, str]
-    """What kind of numbers each tensor has: `float32`, `int64`."""
+    """Data type of each tensor: `float32`, `int64`."""
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         """Some rows of a tensor, as floats."""
@@ -216,7 +216,7 @@ def useful(file: File, name: str, numbers: Array) -> Array:
 
 
 def has_other_names(file: File, tensors: Mapping[str, Declared]) -> bool:
-    """Whether a file has no tensor of the network by its name."""
+    """True if a file has no tensor of the network by its name."""
     return len(file.shapes) > _FEW and not any(name in tensors for name in file.shapes)
 
 

@@ -78,7 +78,7 @@ class Site:
         self.opset = builder.model.opset
         self.sizes: list[Sizes] = [builder.sizes[value] for value in primitive.outputs]
         self.dynamic = any(is_symbolic(builder.sizes[v]) for v in primitive.inputs)
-        """Whether spatial sizes are known at run time alone."""
+        """True if spatial sizes are known only at run time."""
 
     @property
     def out(self) -> Sizes:
@@ -159,7 +159,7 @@ class Site:
         return Tensor(title, encoded.shape, self.type, lambda: iter([encoded]))
 
     def has(self, weight: str) -> bool:
-        """Whether the primitive owns a tensor of this name."""
+        """True if the primitive owns a tensor of this name."""
         return any(w.name == weight for w in self.operation.weights)
 
     def weight(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:

@@ -41,7 +41,7 @@ def sizes_of(graph: Graph, mode: str) -> dict[Value, Sizes]:
 
 
 def is_symbolic(sizes: Sizes) -> bool:
-    """Whether a size is a name; the batch, which comes first, does not count."""
+    """True if a size is a name; the batch, which comes first, does not count."""
     return any(isinstance(size, str) for size in sizes[1:])
 
 
@@ -167,7 +167,7 @@ def _slice(o: Any, x: Sizes) -> list[Sizes]:
 
 
 def _between(size: str, start: int, stop: int | None) -> Size:
-    """How many positions there are from one to another, negative ones counted from the end."""
+    """Number of positions between two, where negative ones count from the end."""
     below = 0 if stop is None else stop  # from the end, or if positive from the beginning
     if start >= 0:
         return plus(size if below <= 0 else f"min({size},{below})", min(below, 0) - start)
@@ -234,7 +234,7 @@ _RULES: dict[str, Callable[..., list[Sizes]]] = {
     "reshape": _refuse("its sizes are fixed"),
     "matmul": _refuse("the axes of its matrices are those of the map"),
 }
-"""What is not here keeps the spatial axes."""
+"""Operations not listed keep the spatial axes."""
 
 
 # Sizes as text

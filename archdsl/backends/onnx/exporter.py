@@ -31,7 +31,7 @@ from archdsl.weights.sources import Drawn, Source, declared
 
 
 class Options(Record):
-    """How a network is written.
+    """Options for writing a network.
 
     `weights` is a file, a `state_dict`, true for random ones drawn from `seed`, or false: they are
     inputs then. `fold` puts batch normalisation into the layers before; by default where there are
@@ -164,7 +164,7 @@ def _source(graph: Graph, options: Options) -> Source | None:
 
 
 def _describe(model: Model, graph: Graph, options: Options, spec: str) -> None:
-    """Who made the file, from what, and how."""
+    """Producer, source and options of the file."""
     model.producer = ("archdsl", __version__)
     model.doc = "\n".join(graph.unit.docs)
     parameters = ", ".join(f"{name}={describe(v)}" for name, v in graph.arguments.items())

@@ -1,4 +1,4 @@
-"""Which operations disappear into the convolution or matrix product before them.
+"""Folding of operations into the preceding convolution or matrix product.
 
 Batch normalisation in inference, learnt scales, and numbers that are added or multiplied are
 `factor * x + shift` for each channel. They fold into the layer whose output nobody else reads:
@@ -17,9 +17,9 @@ from archdsl.support.arrays import Array
 from archdsl.weights.sources import Source, tensor_name
 
 ANCHORS = {"conv", "conv_transpose", "linear"}
-"""What can take up what follows."""
+"""Operations that can absorb the following ones."""
 PASSING = {"identity", "dropout", "drop_path"}
-"""What does nothing in inference."""
+"""Operations without effect in inference."""
 
 
 class Plan:
@@ -32,7 +32,7 @@ class Plan:
             self._find(graph)
 
     def chain(self, node: Node) -> list[Node]:
-        """What a layer takes up, in order."""
+        """Operations absorbed by a layer, in order."""
         return self._chains.get(node, [])
 
     def _find(self, graph: Graph) -> None:
@@ -63,7 +63,7 @@ def _is_affine(node: Node) -> bool:
 
 
 def adds(node: Node) -> bool:
-    """Whether an absorbed operation gives its layer a bias."""
+    """True if an absorbed operation gives its layer a bias."""
     return node.operation.name in ("bn", "add", "sub")
 
 

@@ -66,7 +66,7 @@ class _Step:
         self.attributes = attributes
         self.function = function
         self.outer: dict[str, str] = {}
-        """What its attributes are called as attributes of the function whose body it is in."""
+        """Names of its attributes in the enclosing function."""
 
     @classmethod
     def of(cls, node: Node, title: str, name: _Name) -> _Step:
@@ -76,7 +76,7 @@ class _Step:
 
     @property
     def key(self) -> Any:
-        """What it is but for the values of attributes."""
+        """Its key without the values of attributes."""
         kinds = tuple((k, type(v), type(v) is tuple and len(v)) for k, v in self.attributes.items())
         return self.op, self.function, self.title, self.inputs, self.outputs, kinds
 

@@ -1,4 +1,4 @@
-"""How each primitive is written in ONNX: a table, a row for each.
+"""Lowering of each primitive to ONNX.
 
 A row takes the site, the operation and its inputs, adds nodes for the site's opset, and gives the
 outputs. What does nothing gives its input. Rows do not look at each other; what can be merged
@@ -46,7 +46,7 @@ def _sides(pads: Any) -> tuple[int, ...]:
 
 
 def _takes_rule(o: Any, d: tuple[int, ...]) -> bool:
-    """Whether runtimes know the border of `p=same` by themselves: onnxruntime refuses a dilation,
+    """True if runtimes know the border of `p=same` by themselves: onnxruntime refuses a dilation,
     and finds a border below 0 where the stride is larger than the window."""
     return all(k >= s and dilation == 1 for k, s, dilation in zip(o.k, o.s, d))
 

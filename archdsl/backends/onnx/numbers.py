@@ -35,7 +35,7 @@ def encode(array: Array, type_: Type, name: str = "") -> Array:
 
 
 def holds(value: float, type_: Type) -> bool:
-    """Whether a type has a number with all of its digits, rather than 0, infinity or a few bits.
+    """True if a type has a number with all of its digits, rather than 0, infinity or a few bits.
 
     The range of bfloat16 is that of float32, and there is no wider type to go to.
     """

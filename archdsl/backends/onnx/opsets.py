@@ -1,4 +1,4 @@
-"""Which opsets can be written, and what each of them asks for."""
+"""Supported opsets and their requirements."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _EXTERNAL = 1
 _ONE_BYTE = [bytes([number]) for number in range(128)]
 
 FUNCTION_DOMAIN = "archdsl.blocks"
-"""Where local functions live."""
+"""Domain of local functions."""
 
 
 def varint(number: int) -> bytes:
@@ -60,7 +60,7 @@ def _text(field: int, text: str) -> bytes:
 
 
 def head(field: int, length: int) -> bytes:
-    """What stands before a field of `length` bytes."""
+    """Prefix of a field of `length` bytes."""
     return varint(field << 3 | _BYTES) + varint(length)
 
 

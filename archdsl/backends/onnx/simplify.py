@@ -14,7 +14,7 @@ from archdsl.backends.onnx.model import Model, Node, Tensor, Value
 
 
 class _Use:
-    """Who reads what, kept up to date while nodes change."""
+    """Consumers of values, updated as nodes change."""
 
     def __init__(self, model: Model) -> None:
         self.readers: Counter[Value | Tensor | None] = Counter(model.outputs)

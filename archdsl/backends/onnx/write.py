@@ -79,7 +79,7 @@ def _is_large(tensor: Tensor) -> bool:
 
 
 def _offsets(tensors: list[Tensor]) -> dict[Tensor, tuple[Tensor, int]]:
-    """Where each tensor lies in their file: large ones at a page, so that they can be mapped."""
+    """Offsets of tensors in their file; large ones are page-aligned for memory mapping."""
     found = {}
     end = 0
     for tensor in tensors:

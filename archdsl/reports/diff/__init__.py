@@ -1,1 +1,1 @@
-"""What differs between two networks: their stages paired, compared, and told."""
+"""Comparison of two networks: pairing and comparing their stages."""

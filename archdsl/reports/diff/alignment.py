@@ -1,4 +1,4 @@
-"""Which items of two sequences belong together: the pairs, in order, that are most alike in all."""
+"""Alignment of two sequences: the ordered pairs with the greatest total similarity."""
 
 from __future__ import annotations
 

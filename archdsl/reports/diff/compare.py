@@ -1,4 +1,4 @@
-"""What differs between two networks, stage by stage, in the language's terms.
+"""Differences between two networks, by stage.
 
 Two networks are the same where they have the same inputs and outputs and the same primitives, with
 equal names, arguments and connections: they share weights and compute the same. Texts, the names
@@ -32,7 +32,7 @@ MOST = 8
 
 
 class Difference(Comparison):
-    """What differs between two networks; `same` is true where nothing does."""
+    """Differences between two networks; `same` if there are none."""
 
     __slots__ = ()
 
@@ -42,7 +42,7 @@ class Difference(Comparison):
 
 
 def difference(a: Graph, b: Graph, batch: int = 1, dtype: str = "float32") -> Difference:
-    """What differs between two networks; memory is for a batch and a type of numbers."""
+    """Differences between two networks; memory is for a batch size and data type."""
     first, second = _Side(a), _Side(b)
     swapped = first.key > second.key  # pairs do not depend on which network comes first
     pairs = (
@@ -102,7 +102,7 @@ def settings(operation: Operation) -> dict[str, Any]:
 
 
 def _identity(graph: Graph) -> object:
-    """What is equal for networks that are the same."""
+    """Key that is equal for equal networks."""
     numbers: dict[Value, object] = {v: ("input", i) for i, v in enumerate(graph.inputs)}
     nodes = []
     for i, node in enumerate(graph.nodes):
@@ -141,7 +141,7 @@ class _Side:
         self.key = [(stage.name, stage.text, _content(stage)) for stage in self.stages]
 
     def origin(self, stage: Row, value: Value) -> tuple[str, int]:
-        """Where a tensor that a stage takes comes from: the stage itself, another, an input."""
+        """Source of an input tensor of a stage: the stage itself, another one, or an input."""
         home, number = self.home[value]
         before = self.before[stage.name]
         if home is stage:
@@ -178,7 +178,7 @@ def _paired(a: list[Row], b: list[Row]) -> list[Pair[Row]]:
 
 
 def _likeness(a: _Looks, b: _Looks) -> float:
-    """How much two stages have in common, 1 for all."""
+    """Similarity of two stages, at most 1."""
     named, kinds = a.row.name == b.row.name, a.kinds == b.kinds
     if not kinds and not named:
         return 0
@@ -212,7 +212,7 @@ def _scopes(row: Row) -> list[Scope]:
 
 
 def _arguments(row: Row) -> dict[str, str]:
-    """What a stage's block is called with, and how often it stands there."""
+    """Arguments and repeats of a stage's block."""
     scopes = _scopes(row)
     if not scopes:
         return {}
@@ -250,7 +250,7 @@ class _Comparison:
         self._find_blocks(pairs)
 
     def _everywhere(self) -> dict[tuple[str, str], str]:
-        """What differs alike in every primitive of a kind that both have more than once."""
+        """Differences shared by all primitives of a kind that both have more than once."""
         changes: dict[tuple[str, str], Counter[str]] = {}
         counts: Counter[str] = Counter()
         for pairs in self.nodes.values():
@@ -280,7 +280,7 @@ class _Comparison:
                     self.blocks.append(f"{old.name} is defined in another way: {places}")
 
     def change(self, x: Row | None, y: Row | None, scale: int) -> Change | None:
-        """What differs in a stage; none where nothing does."""
+        """Differences in a stage; None if there are none."""
         amounts = _amounts([x] if x else [], [y] if y else [], scale)
         if x is None or y is None:
             row = x or y
@@ -306,7 +306,7 @@ class _Comparison:
         return None
 
     def _own(self, x: Row, y: Row) -> Iterator[str]:
-        """What a stage's arguments say, or where these agree, its primitives."""
+        """Differences in a stage's arguments or, if these agree, in its primitives."""
         uses = (_scopes(x), _scopes(y))
         told: list[str] = []
         if all(uses) and _kinds(x) == _kinds(y):
@@ -320,7 +320,7 @@ class _Comparison:
             yield from self._inner(x, y)
 
     def _inner(self, x: Row, y: Row) -> Iterator[str]:
-        """What differs in the primitives of two stages, channels that come in left out."""
+        """Differences in the primitives of two stages, ignoring input channels."""
         often = Counter(node.operation.name for node in x.nodes)
         often |= Counter(node.operation.name for node in y.nodes)
         for one, other in self.nodes[x.name]:
@@ -349,7 +349,7 @@ class _Comparison:
             yield from self._connections(x, y, one, other, label)
 
     def _follows(self, one: Node, other: Node, key: str) -> bool:
-        """Whether an argument differs just as the channels that come in do."""
+        """True if an argument differs just as the channels that come in do."""
         old, new = (node.inputs[0].shape[0] if node.inputs else 0 for node in (one, other))
         if key not in ("c", "groups") or one.scope.parent is None or old == new:
             return False
@@ -369,7 +369,7 @@ class _Comparison:
 
 
 def _node_likeness(a: _Side, b: _Side, x: Row, y: Row) -> Any:
-    """How much two primitives of paired stages have in common."""
+    """Similarity of two primitives of paired stages."""
 
     def likeness(one: Node, other: Node) -> float:
         named = _relative(a.names[one], x.name) == _relative(b.names[other], y.name)

@@ -1,4 +1,4 @@
-"""What differs between two networks, as data."""
+"""Differences between two networks, as data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Amounts(NamedTuple):
-    """What something costs in the first network, and in the second; memory in bytes."""
+    """Costs in the first and second network; memory in bytes."""
 
     params: tuple[int, int]
     macs: tuple[int, int]
@@ -25,13 +25,13 @@ class Change(NamedTuple):
     """Its name in the first network; empty where it is added."""
     b: str
     text: str
-    """What an added or removed one is."""
+    """Description of an added or removed stage."""
     details: tuple[str, ...]
     amounts: Amounts
 
 
 class Comparison(NamedTuple):
-    """What differs between two networks; `same` is true where nothing does."""
+    """Differences between two networks; `same` if there are none."""
 
     same: bool
     names: tuple[str, str]
@@ -40,7 +40,7 @@ class Comparison(NamedTuple):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     everywhere: tuple[str, ...]
-    """What differs in all primitives of a kind, as by a `default` line."""
+    """Differences in all primitives of a kind, such as those of a `default` line."""
     blocks: tuple[str, ...]
     """Blocks that are defined in other ways and act so."""
     stages: tuple[Change, ...]

@@ -17,7 +17,7 @@ WIDEST = 60
 
 
 def as_text(found: Comparison) -> str:
-    """What differs, and what it costs: the change of each stage and of the whole."""
+    """Differences and their costs, by stage and in total."""
     if found.same:
         return f"{' and '.join(found.names)} are the same network"
     rows = [("", "", "parameters", "MACs", "memory")]
@@ -38,7 +38,7 @@ def as_text(found: Comparison) -> str:
 
 
 def _heads(found: Comparison) -> list[str]:
-    """What is said of the network as a whole, before the stages."""
+    """Facts about the whole network, before the stages."""
     groups = {
         "parameters": found.parameters,
         "input": found.inputs,

@@ -1,4 +1,4 @@
-"""How an expression came to its value, step by step, from what elaboration left in a frame.
+"""Step-by-step evaluation of expressions, from the values recorded in frames.
 
 Evaluates nothing: every number is one that the frame's trace holds.
 """
@@ -26,11 +26,11 @@ class Equation(NamedTuple):
     rounded: str = ""
     note: str = ""
     sign: str = " = "
-    """What stands between the steps; of conditions, which have such signs themselves, a colon."""
+    """Separator of steps; a colon for conditions, which contain `=` themselves."""
 
     @property
     def value(self) -> str:
-        """What it came to."""
+        """Its value."""
         return self.rounded or self.steps[-1]
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class Equation(NamedTuple):
 
 
 def equation(expression: ast.Expression, frame: Frame) -> Equation:
-    """How an expression came to its value: `e * x.c = 6 * 16 = 96`."""
+    """Evaluation of an expression: `e * x.c = 6 * 16 = 96`."""
     if isinstance(expression, ast.Number | ast.Truth | ast.Absent):
         return Equation((value_text(frame.trace[expression]),))
     if isinstance(frame.trace[expression], bool):
@@ -103,7 +103,7 @@ def _rounded(
 
 
 def condition(expression: ast.Expression, frame: Frame) -> Equation:
-    """How a condition came out: `e != 1: 6 != 1: true`; what nothing looked at stays written."""
+    """Evaluation of a condition: `e != 1: 6 != 1: true`; unevaluated parts stay as written."""
     return Equation(_chain(expression, frame), sign=": ")
 
 
@@ -141,7 +141,7 @@ def _is_leaf(node: ast.Node, frame: Frame) -> bool:
 
 
 def _is_computed(whole: ast.Expression) -> Callable[[ast.Node, Frame], bool]:
-    """What is put in as a number: leaves, functions inside, and what functions outside get."""
+    """Values inserted as numbers: leaves, inner functions, and arguments of outer functions."""
     outer: set[ast.Node] = set()
     if isinstance(whole, ast.Call):
         outer = {argument.value for argument in whole.arguments}
@@ -155,7 +155,7 @@ def _is_computed(whole: ast.Expression) -> Callable[[ast.Node, Frame], bool]:
 
 
 def _is_function(call: ast.Call, frame: Frame) -> bool:
-    """Whether a call is one of a function on numbers, and not of a block or an operation."""
+    """True if a call is one of a function on numbers, and not of a block or an operation."""
     return numbers.is_number(frame.trace.get(call)) and all(
         numbers.is_number(frame.trace.get(a.value)) for a in call.arguments
     )
@@ -196,7 +196,7 @@ def _pieces(
 
 
 def _is_operation(node: ast.Node, frame: Frame) -> bool:
-    """Whether a piece stands for an operation or a tensor, which say more by their names."""
+    """True if a piece stands for an operation or a tensor, which say more by their names."""
     value = frame.trace[node]
     return isinstance(value, Value) or hasattr(value, "callee") or value is None
 

@@ -48,7 +48,7 @@ class Fact(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What is told of the network, of a line, of a row, or of a use of a block."""
+    """Facts about the network, a line, a row, or a use of a block."""
 
     title: str
     text: str = ""
@@ -58,7 +58,7 @@ class Section(NamedTuple):
     nodes: tuple[Node, ...] = ()
     """Primitives to list, where a part was asked for."""
     prefix: str = ""
-    """What the names of these primitives begin with."""
+    """Common prefix of the names of these primitives."""
 
 
 def explain(graph: Graph, given: dict[str, Any]) -> list[Section]:
@@ -111,7 +111,7 @@ def _parameters(graph: Graph, given: dict[str, Any]) -> Iterator[Fact]:
 
 
 def _defaults(graph: Graph) -> Iterator[Fact]:
-    """What the `default` lines of the arch say, and what primitives have of their own."""
+    """Defaults set by the arch, and those of the primitives."""
     changed: set[tuple[type[Operation] | None, str | None]] = set()
     for line in graph.unit.body:
         if isinstance(line, ast.Default):
@@ -235,7 +235,7 @@ def _called(scope: Scope, frame: Frame | None) -> Section:
 
 
 def _written(span: Span, tables_of: list[ast.Stages]) -> str:
-    """What a line says, the rows of its tables left out."""
+    """Text of a line without the rows of its tables."""
     text, start = span.source.text, span.start
     parts = []
     for table in tables_of:
@@ -331,7 +331,7 @@ def _entries(stage: Stage, table: ast.Stages) -> tuple[dict[str, tables.Entry], 
 
 
 def _repeats(stage: Stage, table: ast.Stages, frame: Frame) -> Iterator[Fact]:
-    """How often a row stands in the network."""
+    """Number of occurrences of a row in the network."""
     entries, origins = _entries(stage, table)
     if "n" not in entries:
         return
@@ -419,7 +419,7 @@ def _callee(made: Node | Scope) -> Callee:
 
 
 def _uses(stage: Stage) -> Iterator[Section]:
-    """What the blocks of a row computed and decided; repeats that agree are told together."""
+    """Numbers and decisions of the blocks of a row; equal repeats are merged."""
     told: list[tuple[list[int], tuple[Fact, ...]]] = []
     for i, repeat in enumerate(stage.repeats):
         if isinstance(repeat.made, Scope):
@@ -436,7 +436,7 @@ def _uses(stage: Stage) -> Iterator[Section]:
 
 
 def inside(scope: Scope, prefix: str = "") -> Iterator[Fact]:
-    """What the body of a use of a block computed and decided, uses of blocks in it included."""
+    """Numbers and decisions in the body of a use of a block, nested uses included."""
     yield from _body(scope.unit.body, scope.frame, prefix)
 
 
@@ -476,7 +476,7 @@ def _body(body: tuple[ast.Statement, ...], frame: Frame, prefix: str) -> Iterato
 
 
 def names(graph: Graph) -> list[str]:
-    """What can be asked for: lines, rows, uses of blocks, primitives."""
+    """Parts that can be selected: lines, rows, uses of blocks, primitives."""
     sections = _lines(graph.unit.body, graph.root.frame)
     found = [title for section in sections for title in _titles(section)]
     found += [".".join(scope.path) for scope in _scopes(graph)]

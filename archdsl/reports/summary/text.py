@@ -1,4 +1,4 @@
-"""What `archdsl summary` shows: stages, blocks and primitives with shapes and costs, and totals.
+"""Tables of `archdsl summary`: stages, blocks and primitives with shapes, costs and totals.
 
 The numbers come from `rows.py`, `memory.py` and `receptive.py`; here they become text. The other
 forms of the same table are in `forms.py`.
@@ -41,7 +41,7 @@ SORTS: dict[str, Callable[[Line], Any]] = {
     "field": lambda line: -max([sight.field or 0 for sight in line.sights], default=0),
     "name": lambda line: line.row.name,
 }
-"""What rows can be sorted by, the largest first; equal ones stay in the order of computation."""
+"""Sort keys of rows, largest first; equal rows stay in order of computation."""
 
 
 class Line(NamedTuple):
@@ -103,11 +103,11 @@ class Summary:
         return Line(row, level, label, self.sights.get(row.outputs[0], ()))
 
     def bytes(self, numbers: int) -> int:
-        """What activations take, of so many numbers for one sample."""
+        """Bytes of activations, from the number of elements for one sample."""
         return numbers * self.batch * memory.SIZES[self.dtype]
 
     def notes(self) -> list[tuple[str, str]]:
-        """What is said under the table of all of the network."""
+        """The lines below the table."""
         params = self.total.params
         types: dict[int, list[str]] = {}
         for dtype, size in memory.SIZES.items():
@@ -263,7 +263,7 @@ def _with_shares(cells: tuple[str, ...], share: tuple[str, str], room: int) -> t
 
 
 def _shares(amounts: list[int], total: int) -> list[str]:
-    """What part of the total each is, in percent and as a bar; the largest has a full one."""
+    """Shares of the total, in percent and as bars relative to the largest."""
     largest = max(amounts, default=0)
     return [
         f"{_percent(amount, total):>4} {_bar(amount / largest)}" if amount else ""
@@ -320,7 +320,7 @@ def size_text(count: int) -> str:
 
 
 def stride_text(sights: tuple[Sight, ...]) -> str:
-    """How far apart positions lie in the input: `16`, `1/2`, `2x4`."""
+    """Distance of positions in the input: `16`, `1/2`, `2x4`."""
     strides = [sight.stride for sight in sights]
     return _for_axes(["-" if stride is None else str(stride) for stride in strides])
 
@@ -340,5 +340,5 @@ def _for_axes(texts: list[str]) -> str:
 
 
 def _is_gated(sights: tuple[Sight, ...]) -> bool:
-    """Whether some is seen through windows, and all of it besides."""
+    """True if some is seen through windows, and all of it besides."""
     return any(sight.everything and sight.near is not None for sight in sights)

@@ -1,4 +1,4 @@
-"""What a picture consists of: boxes in boxes, what flows between them, what each costs.
+"""Content of a picture: nested boxes, edges between them, and costs.
 
 The network holds a box for each line of the arch and each row of its tables; these hold the uses of
 blocks, which hold primitives. What flows into a box that can be opened enters it through a port.
@@ -85,9 +85,9 @@ class Box:
         self.ports_out: dict[Value, Box] = {}
         self.params = self.macs = 0
         self.repeats = 1
-        """How many equal ones it stands for, or how often it repeats a block."""
+        """Number of equal boxes it represents, or of repeats of a block."""
         self.training = False
-        """Whether it serves training alone."""
+        """True if it is used only in training."""
         self.shapes: list[str] = []
         self.arguments: list[tuple[str, str]] = []
         self.weights: list[tuple[str, str]] = []
@@ -98,7 +98,7 @@ class Box:
 
     @property
     def items(self) -> list[Box]:
-        """What is drawn in it, in an order in which it can be computed."""
+        """Its content in topological order."""
         return [*self.ports_in.values(), *self.children, *self.ports_out.values()]
 
     @property

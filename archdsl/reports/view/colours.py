@@ -45,7 +45,7 @@ class Theme(Record):
     macs: str
     focus: str
     fill: str
-    """How opaque a box's colour lies over the ground."""
+    """Opacity of a box's color."""
     inside: str
     """The same of an open box."""
 

@@ -1,4 +1,4 @@
-"""Which boxes of a still picture are open: by depth, and those asked for by name."""
+"""Open boxes of a picture: by depth, and by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def opened(top: Box, depth: str, names: Collection[str] = ()) -> set[Box]:
 
 
 def _leads(box: Box, names: Collection[str]) -> bool:
-    """Whether a box is one that is asked for, or holds one."""
+    """True if a box is one that is asked for, or holds one."""
     return any(inner.path in names for inner in box.walk() if inner.children) if names else False
 
 

@@ -1,4 +1,4 @@
-"""What flows between the boxes that show: edges of boxes in boxes, led through open walls.
+"""Edges between visible boxes, routed through open boxes.
 
 For formats that have no ports.
 """

@@ -49,11 +49,11 @@ class _Edges:
         return tail if alone else None
 
     def shapes(self, box: Box) -> list[tuple[tuple[int, int], str]]:
-        """What flows into a box, and where."""
+        """Inputs of a box with their positions."""
         return sorted((edge.enters, edge.shape) for edge in self.into.get(box, ()))
 
     def links(self, tail: Box, head: Box) -> list[Any]:
-        """Which ways out of one box lead to which ways into the next."""
+        """Outgoing paths of one box matched to incoming paths of the next."""
         edges = self.into.get(head, ())
         return sorted((edge.leaves, edge.enters) for edge in edges if edge.tail is tail)
 

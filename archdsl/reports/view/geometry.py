@@ -22,7 +22,7 @@ INSIDE = 12.0
 """From a box's wall to what is in it."""
 
 BESIDE = 96.0
-"""What the number beside a bar needs."""
+"""Space for the number next to a bar."""
 
 TITLE, TEXT, LABEL = 13, 11, 10.5
 """Sizes of letters."""
@@ -47,7 +47,7 @@ SIGNS = {"add": "+", "mul": "×", "sub": "−", "div": "÷"}
 
 
 class Spot(Record):
-    """Where a box is; `x`, `y` is its corner at the top left, `axis` where an edge enters."""
+    """Position of a box; `x`, `y` is its top left corner, `axis` where edges enter."""
 
     x: float
     y: float
@@ -57,7 +57,7 @@ class Spot(Record):
 
 
 class Size(Record):
-    """How large a box is; `left` and `right` of its axis."""
+    """Size of a box; `left` and `right` of its axis."""
 
     left: float
     right: float
@@ -106,7 +106,7 @@ class Geometry:
         return Size(left, right, grid.height + HEADER + foot)
 
     def _leaves(self, edge: Edge) -> float:
-        """Where an edge leaves its tail, from its axis: under the port of an open box."""
+        """Offset from the axis at which an edge leaves its tail: below the port of an open box."""
         return self._meets(edge.tail, edge.tail.ports_out.get(edge.value), edge.leaves)
 
     def _enters(self, edge: Edge) -> float:
@@ -200,7 +200,7 @@ class _Grid:
         self.gaps = [Gap() for _ in range(slots.rows)]
 
     def axis_of(self, item: Box) -> float:
-        """How far right the axis of an item is."""
+        """Horizontal position of an item's axis."""
         return self.axes[self.cells[item][1]]
 
     def row(self, item: Box) -> int:
@@ -208,7 +208,7 @@ class _Grid:
         return self.cells[item][0]
 
     def set_rows(self, ends: list[tuple[float, float]]) -> None:
-        """Where the rows begin, from where edges leave and where they enter."""
+        """Vertical positions of the rows, for leaving and entering edges."""
         self.ends = ends
         for edge, way, (start, stop) in zip(self.box.edges, self.slots.ways, ends):
             lane = stop if way.lane is None else self.axes[way.lane]
@@ -222,7 +222,7 @@ class _Grid:
         self.height = self.tops[-1] + self.heights[-1]
 
     def track(self, row: int, key: Hashable) -> float | None:
-        """How far down a piece runs along the gap under a row; none where it runs straight on."""
+        """Vertical offset of an edge in the gap below a row; None if it runs straight on."""
         number = self.gaps[row].tracks.get(key)
         if number is None:
             return None
@@ -262,7 +262,7 @@ def closed_size(box: Box, wide: float) -> Size:
 
 
 def is_sign(box: Box) -> bool:
-    """Whether a box is drawn as a sign in a circle."""
+    """True if a box is drawn as a sign in a circle."""
     return box.what in SIGNS and box.text in ("", box.what)
 
 

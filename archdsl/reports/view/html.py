@@ -43,7 +43,7 @@ SIZES = {
     "round": geometry.ROUND,
     "trackApart": tracks.APART,
 }
-"""What the script shares with `geometry.py`."""
+"""Constants shared by the script and `geometry.py`."""
 
 SCRIPT = ("data", "layout", "drawing", "opening", "details", "search", "listening")
 """The files of `templates/view/page`, in order."""

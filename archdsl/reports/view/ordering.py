@@ -30,7 +30,7 @@ def order(count: int, flows: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def is_ordered(count: int, flows: Iterable[tuple[int, int]]) -> bool:
-    """Whether no flow leads back to where it came from."""
+    """True if no flow leads back to where it came from."""
     return len(order(count, flows)) == count
 
 

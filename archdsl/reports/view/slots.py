@@ -1,4 +1,4 @@
-"""Where boxes stand in their container, and where edges pass them: rows and columns, no pixels.
+"""Placement of boxes and edges in rows and columns, without pixels.
 
 A row is the length of the longest way from a start. A chain of boxes has a column; the first holds
 the longest chain. An edge over several rows goes down a column that is free there. None of this
@@ -111,7 +111,7 @@ class _Planner:
                 self.grid.take([(rows[i], column + w) for w in _around(self.spans[i])], BOX)
 
     def _near(self, start: int, starts: list[int]) -> float:
-        """Where a chain would like to be: below what feeds it, else right of the last start."""
+        """Preferred column of a chain: below its source, or right of the last start."""
         feeding = [j for j, (_, head) in enumerate(self.flows) if head == start]
         if feeding:
             return self._leaves(feeding[0])
@@ -203,19 +203,19 @@ def _around(span: int) -> range:
 
 
 def _takes_sides(head: Box) -> bool:
-    """Whether edges may enter a box from its sides: it has no ports, or they do not show."""
+    """True if edges may enter a box from its sides: it has no ports, or they do not show."""
     return head.form == "operation"
 
 
 class _Grid:
-    """Which cells are taken, and by what: a box, a chain's way (its number), a tensor (its id)."""
+    """Occupied cells: by a box, the path of a chain (its number) or a tensor (its id)."""
 
     def __init__(self) -> None:
         self.taken: dict[tuple[int, int], int] = {}
         self.columns = {0}
 
     def fits(self, cells: list[tuple[int, int]], usable: set[int], column: int) -> bool:
-        """Whether these cells, moved to a column, are free or taken by what is usable."""
+        """True if these cells, moved to a column, are free or taken by what is usable."""
         owners = (self.taken.get((row, column + way)) for row, way in cells)
         return all(owner is None or owner in usable for owner in owners)
 

@@ -158,7 +158,7 @@ def _bars(top: Box, box: Box, style: str, bar: float) -> Any:
 
 
 def _legend(shown: list[Box], kinds: dict[str, str], width: float) -> tuple[list[Any], int]:
-    """What the colours mean, in lines; blocks first, then families of operations."""
+    """Legend of the colors: blocks first, then families of operations."""
     blocks = {box.kind for box in shown if box.form in ("block", "stage")}
     families = {box.kind for box in shown if box.form == "operation"}
     families |= {child.kind for box in shown if box.form == "line" for child in box.children}

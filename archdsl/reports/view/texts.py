@@ -1,4 +1,4 @@
-"""What is written in pictures of every form: short numbers, shares, what a box is in one line."""
+"""Text in pictures: short numbers, shares, one-line descriptions of boxes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def repeats_text(box: Box) -> str:
 
 
 def heading(top: Box) -> list[str]:
-    """What stands over a network: its names, what the spec says of it first, its costs."""
+    """Heading of a network: names, first documentation line, costs."""
     return [f"{top.text} ({top.name})", *top.docs[:1], costs_text(top)]
 
 

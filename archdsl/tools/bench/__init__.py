@@ -1,4 +1,4 @@
-"""How long networks take: latency in onnxruntime and torch, measured in turns, and where it goes.
+"""Benchmarks: latency in onnxruntime and torch, measured in turns, and profiles.
 
 `machine` says what was measured on, `runtimes` makes networks run, with the numbers of `weights`,
 `turns` takes the times,

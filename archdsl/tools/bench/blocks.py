@@ -1,4 +1,4 @@
-"""Where the time goes: the profile of onnxruntime by the lines of the spec and their blocks.
+"""Profiles of onnxruntime by the lines of the spec and their blocks.
 
 The runtime calls what it runs after the nodes of the graph, which the exporter has made of the
 operations of the network; so a kernel leads to its line. What the runtime puts in by itself, such
@@ -25,7 +25,7 @@ MOST = 100
 """Runs that are profiled; the profiler keeps each kernel of each."""
 
 _ADDED = re.compile(r"[_/][^_/]*$")
-"""What the runtime may have put behind the name of a node: `_nchwc`, `/QuickGeluFusion/`."""
+"""Suffixes that the runtime adds to node names: `_nchwc`, `/QuickGeluFusion/`."""
 
 
 def profile(

@@ -1,4 +1,4 @@
-"""What was measured on: the processor, the system, the versions of what ran."""
+"""The measured machine: processor, system and versions."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _memory() -> float:
 
 
 def _processor() -> str:
-    """What the processor is called; Linux alone tells more than its kind."""
+    """Name of the processor; detailed only on Linux."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             name = re.search(r"^model name\s*:\s*(.+)$", file.read(), re.MULTILINE)
@@ -70,7 +70,7 @@ def _processor() -> str:
 
 
 def _usable() -> int:
-    """How many cores this process may run on."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

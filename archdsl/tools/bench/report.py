@@ -1,4 +1,4 @@
-"""What was measured: as records, and as text, JSON and CSV. Times are in milliseconds."""
+"""Measurements as records, text, JSON and CSV. Times are in milliseconds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Measurement(Record):
     def of(
         cls, network: str, runtime: str, batch: int, threads: int, seconds: Sequence[float]
     ) -> Measurement:
-        """What the seconds of each run come to."""
+        """Statistics of the seconds of each run."""
         times = [1000 * time for time in seconds]
         low, _, high = quantiles(times, n=4, method="inclusive")
         return cls(
@@ -66,7 +66,7 @@ class Block(Record):
 
 
 class Profile(Record):
-    """Where the time of a network goes in onnxruntime.
+    """Profile of a network in onnxruntime.
 
     The times of the blocks with `depth` 0, `other` and `between` add up to `total`. `other` are
     kernels that the runtime has put in by itself, by their operators in `others`; `between` is what

@@ -27,7 +27,7 @@ FEWEST = 3
 
 
 class Case(Record):
-    """What is measured: a network in a runtime at a batch size."""
+    """A measured case: a network in a runtime at a batch size."""
 
     network: str
     runtime: str

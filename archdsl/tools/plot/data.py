@@ -1,4 +1,4 @@
-"""What was measured: CSV files with a column `network`, and a place for each cell.
+"""Measurements: CSV files with a column `network`, and the span of each cell.
 
 `csv` of Python's library tells no columns of a line, so the cells are found here (RFC 4180).
 """
@@ -71,7 +71,7 @@ class Data:
 
     @property
     def columns(self) -> list[str]:
-        """What there is to draw, and to choose rows by."""
+        """Measures to draw and columns to select rows by."""
         return [*dict.fromkeys(name for header in self.headers for name in header if name != KEY)]
 
     def column_missing(self, name: str, known: Sequence[str] = ()) -> Diagnostic:
@@ -98,7 +98,7 @@ class Data:
         return Data(self.headers, kept)
 
     def cell(self, network: str, column: str) -> Cell | None:
-        """What was measured of a network; none where nothing was. Raises `SeveralRows`."""
+        """Measurement of a network, or None. Raises `SeveralRows`."""
         rows = [row for row in self.rows if row[KEY].text == network]
         rows = [row for row in rows if column in row and row[column].text]
         if not rows:

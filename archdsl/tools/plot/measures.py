@@ -17,14 +17,14 @@ def costly(network: Network) -> list[PartInfo]:
 
 
 class Measure(Record):
-    """What an axis shows."""
+    """Measure of an axis."""
 
     name: str
     title: str
     of: Callable[[Network], float] | None = None
-    """How it follows from the network; none where it was measured."""
+    """Computation from the network; None for measurements."""
     higher: bool = False
-    """Whether more of it is better."""
+    """True if more of it is better."""
 
 
 def _memory(network: Network) -> float:
@@ -58,11 +58,11 @@ class Point(Record):
     x: float
     y: float
     best: bool
-    """Whether no other is as good on one axis and better on the other."""
+    """True if no other is as good on one axis and better on the other."""
 
 
 class Points(Record):
-    """What a figure shows."""
+    """Content of a figure."""
 
     x: Measure
     y: Measure
@@ -125,7 +125,7 @@ def front(values: Mapping[str, tuple[float, float]], x_higher: bool, y_higher: b
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Whether an axis should be logarithmic: all above zero, the largest ten times the smallest."""
+    """True if an axis should be logarithmic: all above zero, the largest ten times the smallest."""
     return min(values) > 0 and max(values) >= 10 * min(values)
 
 

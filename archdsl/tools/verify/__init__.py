@@ -1,4 +1,4 @@
-"""Whether both backends compute the same: the PyTorch module and an ONNX file, weights equal.
+"""Comparison of both backends: the PyTorch module and an ONNX file with equal weights.
 
 `compare` runs the two, `state` holds the module against what the graph declares, `files` reads
 the ONNX file and its weights, `report` is what was found. Needs torch, onnx and onnxruntime.

@@ -220,7 +220,7 @@ class _Comparison:
         return {value.name: value.shape for value in self.network.graph.inputs}
 
     def _trials(self, file: OnnxFile, batches: Sequence[int]) -> Iterator[_Trial]:
-        """What to run a file on: each batch at the spec's sizes, then other sizes where it can."""
+        """Inputs to run a file on: each batch at the spec's sizes, then other sizes if possible."""
         shapes = self._spec_shapes()
         told = dict(zip(shapes, file.inputs.values()))
         batch = next((sizes[0] for sizes in told.values()), None)
@@ -300,7 +300,7 @@ class _Comparison:
             self.problems.append(f"only the module runs at {trial.text}: {others}")
 
     def _rounding(self, module: Any, inputs: dict[str, Any], dtype: str) -> dict[str, float]:
-        """How far the module is from itself in a wider type, relative to its outputs' size."""
+        """Rounding error of the module: its distance to a wider type, relative to its outputs."""
         import torch
 
         kind = torch.float64 if dtype == "float32" else getattr(torch, dtype, torch.float64)
@@ -356,7 +356,7 @@ def _run_module(module: Any, inputs: Mapping[str, Any], kind: Any = None) -> lis
 
 
 def _attempt(run: Any) -> Any:
-    """What a runtime gives, or as text why it refuses."""
+    """Output of a runtime, or its error as text."""
     try:
         return run()
     except Exception as problem:  # every kind of its own errors
@@ -400,7 +400,7 @@ def _inference_params(network: Network) -> int:
 
 
 def _is_parameter(name: str) -> bool:
-    """Whether a tensor of the graph is a weight or a bias: no constant, no statistic."""
+    """True if a tensor of the graph is a weight or a bias: no constant, no statistic."""
     return name.rpartition(".")[2] in ("weight", "bias")
 
 

@@ -84,7 +84,7 @@ class OnnxFile:
     def differing_weights(
         self, network: Network, state: Mapping[str, Any]
     ) -> tuple[int, list[str]]:
-        """How many of its initializers are the network's, folded or not; those that differ.
+        """Number of its initializers that match the network, folded or not, and those that differ.
 
         Tensors are found by their names, so that only those of a file count whose writer keeps
         the names of the `state_dict`.

@@ -1,4 +1,4 @@
-"""What `verify` found: as records and as text."""
+"""Results of `verify`, as records and as text."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class OutputReport(Record):
 
     @property
     def agrees(self) -> bool:
-        """Whether the shapes are equal and the numbers close."""
+        """True if the shapes are equal and the numbers close."""
         return self.torch_shape == self.onnx_shape and self.relative <= self.tolerance
 
 
 class Report(Record):
-    """What was found, over all seeds, batches and sizes."""
+    """Findings over all seeds, batches and sizes."""
 
     torch_params: int
     onnx_params: int
@@ -41,16 +41,16 @@ class Report(Record):
     sizes: tuple[str, ...]
     """The sizes of the inputs that both ran at."""
     tensors: int
-    """How many tensors the module's `state_dict` has."""
+    """Number of tensors in the module's `state_dict`."""
     compared: str
     """Which weights of an ONNX file of one's own were compared; empty without one."""
     problems: tuple[str, ...]
-    """What differs besides the numbers of outputs."""
+    """Differences other than output values."""
     notes: tuple[str, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs."""
+        """True if nothing differs."""
         return not self.problems and all(output.agrees for output in self.outputs)
 
     def text(self) -> str:

@@ -19,7 +19,7 @@ MOST = 5
 
 
 def problems_of(module: Any, network: Network) -> list[str]:
-    """How the state of a module differs from what the graph declares."""
+    """Differences between the state of a module and the graph."""
     told = {
         name: (tensor.shape, "int64" if _counts(name) else "float32")
         for name, tensor in declared(network.graph).items()
