@@ -105,7 +105,7 @@ DIFFERENT: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str, str, tupl
     ),
     "names": (
         [("stem", "trunk")],
-        [("changed", "stem", "trunk", ("has another name",))],
+        [("changed", "stem", "trunk", ("renamed",))],
     ),
     "names in a block": (
         [("inner", "core")],
@@ -113,7 +113,7 @@ DIFFERENT: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str, str, tupl
     ),
     "labels": (
         [("    unit   64", "    last: unit 64")],
-        [("changed", "body.stage3", "body.last", ("has another name",))],
+        [("changed", "body.stage3", "body.last", ("renamed",))],
     ),
     "blocks": (
         [("return inner -> conv(c) -> bn", "return inner -> conv(c) -> bn -> act")],
@@ -154,7 +154,7 @@ def test_one_dimension_and_two() -> None:
 
 def test_blocks_that_are_defined_otherwise() -> None:
     found = told(("return inner -> conv(c) -> bn", "return inner -> conv(c)"))
-    assert found.blocks == ("unit is defined in another way: <text>:1 -> <text>:1",)
+    assert found.blocks == ("unit is defined differently: <text>:1 -> <text>:1",)
     assert told(*SAME["lets"]).blocks == ()
 
 
@@ -272,7 +272,7 @@ def test_trouble_is_2_as_of_diff(command: Command, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert "Traceback" not in done.stderr and done.stderr
     done = command("diff", "a.arch", "a.arch@huge")
-    assert "--> B:1:8" in done.stderr and "there are wide" in done.stderr
+    assert "--> B:1:8" in done.stderr and "its variants are wide" in done.stderr
     done = command("diff", "wrong.arch", "a.arch", "--format", "json")
     assert done.returncode == 2 and json.loads(done.stderr)["errors"] == 1
 

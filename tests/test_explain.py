@@ -102,7 +102,7 @@ def test_scaling_and_rounding() -> None:
     )
     text, _ = told(network, "body.stage2", "n")
     assert text == "2 * depth = 2 * 1.2 = 2.4 -> 3 (rounded up)"
-    assert told(network, "defaults in force", "bn eps")[0] == "eps = 1e-05"
+    assert told(network, "defaults in effect", "bn eps")[0] == "eps = 1e-05"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_guards_and_defaults() -> None:
     assert told(network, "body.stage2", "e") == ("2", "default of unit")
     assert told(network, "once", "e") == ("few = 6", "argument")
     assert told(network, "once", "more") == ("if mid > 16: 44 > 16: true", "taken")
-    assert found(network)["once", "default bn eps"].origin == "in place of its own 1e-05"
+    assert found(network)["once", "default bn eps"].origin == "instead of 1e-05"
     assert [*found(network)][-1][0] == "once round 2"
 
 

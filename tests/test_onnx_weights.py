@@ -277,7 +277,7 @@ def test_numbers_of_no_use(name: str, number: float, fold: bool, tmp_path: Path)
     save_file(state, weights)
     (problem,) = refused(lambda: small().onnx(path, weights=weights, fold=fold))
     assert isinstance(problem, errors.UselessNumbers)
-    assert f"w.safetensors has `{name}` with numbers that are not finite" in str(problem)
+    assert f"w.safetensors: `{name}` contains numbers that are not finite" in str(problem)
     assert os.listdir(tmp_path) == ["w.safetensors"]
 
 
@@ -288,7 +288,7 @@ def test_variances_below_0(tmp_path: Path) -> None:
     state["a.1.running_mean"][5] = -0.1
     for fold in (True, False):
         (problem,) = refused(lambda f=fold: small().onnx(tmp_path / "n", weights=state, fold=f))  # type: ignore[misc]
-        assert "`a.1.running_var` with variances below 0" in str(problem)
+        assert "`a.1.running_var` contains variances below 0" in str(problem)
     state["side.weight"][0] = float("nan")  # for training alone: nobody looks
     state["a.1.running_var"][5] = 0
     small().onnx(tmp_path / "net.onnx", weights=state)
@@ -344,9 +344,9 @@ def test_no_code_of_a_checkpoint_runs(tmp_path: Path) -> None:
     torch.save(state_of(small().graph), short)
     short.write_bytes(short.read_bytes()[:-400])
     for weights, reason in (
-        (one, f"asks for `{os.system.__module__}.system`"),
-        (two, "pickle of something else"),
-        (module, "Net`, and only tensors are loaded"),
+        (one, f"requires `{os.system.__module__}.system`"),
+        (two, "pickle without a checkpoint"),
+        (module, "Net`, but only tensors are loaded"),
         (short, "torch cannot read it"),
     ):
         (problem,) = refused(lambda w=weights: small().onnx(path, weights=w))  # type: ignore[misc]
@@ -524,7 +524,7 @@ def test_a_line_that_fixes_the_size(operation: str, tmp_path: Path) -> None:
     net = loads(f"arch net {{\n input x: 4x8x8\n y = {FIXED[operation]}\n return y\n}}")
     (problem,) = refused(lambda: net.onnx(tmp_path / "net.onnx", dynamic="spatial"))
     assert isinstance(problem, errors.SizeIsFixed)
-    assert f"`{operation}` fixes the size" in str(problem) and ":3:" in str(problem)
+    assert f"`{operation}` fixes the input size" in str(problem) and ":3:" in str(problem)
     assert os.listdir(tmp_path) == []
 
 

@@ -238,7 +238,7 @@ def test_a_phase_finds_its_own_mistakes(command: Command, tmp_path: Path) -> Non
     )
     assert command("graph", "net.arch", "--stop-after", "parse").returncode == 0
     resolved = command("graph", "net.arch", "--stop-after", "resolve")
-    assert resolved.returncode == 1 and "there is no such file" in resolved.stderr
+    assert resolved.returncode == 1 and "no such file" in resolved.stderr
     (tmp_path / "net.arch").write_text("arch net {\n  input x: 4x8x8\n  return x -> conv(0)\n}\n")
     assert command("graph", "net.arch", "--stop-after", "resolve").returncode == 0
     assert command("graph", "net.arch").returncode == 1

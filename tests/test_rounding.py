@@ -190,8 +190,8 @@ def test_what_is_shown_as_whole_is_whole(value: float) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("y = x -> conv(0.29 * 101)", "0.29 * 101 = 29.29 is not whole"),
-        ("y = x -> conv(1e6 / 3)", "1000000 / 3 = 333333.3 is not whole"),
+        ("y = x -> conv(0.29 * 101)", "0.29 * 101 = 29.29 is not an integer"),
+        ("y = x -> conv(1e6 / 3)", "1000000 / 3 = 333333.3 is not an integer"),
         ('let a = 2.3 * 200\n  require a == 460, "a is {a}"', "a is 459.99999999999994"),
         ('let a = 0.1 + 0.2\n  require a == 0.3, "a is {a}"', "a is 0.30000000000000004"),
         ('let a = 0.1 + 0.2\n  require a > 0.4, "a is {a}"', "a is 0.3\n"),

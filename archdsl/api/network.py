@@ -510,7 +510,7 @@ class Network:
         known = names(self.graph)
         near = nearest(name, known)
         lines = ", ".join(dict.fromkeys(part.stage for part in self.table()))
-        hint = f"did you mean `{near}`?" if near else f"there are {lines}, and what is in them"
+        hint = f"did you mean `{near}`?" if near else f"its parts are {lines} and parts of these"
         return errors.UnknownPart(Span(Source("PART", name), 0, len(name)), network=self.name,
                                  name=name, hint=hint)  # fmt: skip
 

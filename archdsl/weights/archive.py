@@ -55,7 +55,7 @@ def records(file: IO[bytes], size: int) -> dict[str, Record]:
     """The records of a file of some size, by name. Raises `Damaged`."""
     place, length, count = _list_of(file, size)
     if length > _LARGEST_LIST:
-        raise Damaged("it has too many records")
+        raise Damaged("too many records")
     entries = _entries(_read(file, place, length), count)
     found: dict[str, Record] = {}
     reached = 0
@@ -74,7 +74,7 @@ def _read(file: IO[bytes], place: int, length: int) -> bytes:
     file.seek(place)
     found = file.read(length)
     if len(found) != length:
-        raise Damaged("it is cut short")
+        raise Damaged("truncated file")
     return found
 
 

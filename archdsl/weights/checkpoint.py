@@ -77,17 +77,17 @@ class CheckpointFile:
         found = archive.records(file, os.fstat(file.fileno()).st_size)
         roots = [n[: -len("data.pkl")] for n in found if n.count("/") < 2 and _is_pickle(n)]
         if len(roots) != 1:
-            self._refuse("it is a zip archive of something else")
+            self._refuse("zip archive without a checkpoint")
         (root,) = roots
         if f"{root}constants.pkl" in found:
-            self._refuse("it is a TorchScript module; save its `state_dict()`")
+            self._refuse("TorchScript module; save its `state_dict()` instead")
         for name, record in found.items():
             if not record.plain:
                 self._refuse(f"its record `{name}` is compressed or encrypted; torch does neither")
         self._records = {n[len(root) :]: r for n, r in found.items() if n.startswith(root)}
         order = self._read_record(file, "byteorder", 16)
         if order not in (b"", b"little", b"big"):
-            self._refuse("its byteorder is neither little nor big")
+            self._refuse("invalid byteorder: neither little nor big")
         self._order = ">" if order == b"big" else "<"
         pickle = self._read_record(file, "data.pkl", _LARGEST_PICKLE)
         content = pickles.Reader(pickle).read()
@@ -101,7 +101,7 @@ class CheckpointFile:
     def _read_record(self, file: Any, name: str, most: int) -> bytes:
         record = self._records.get(name, Record(0, 0))
         if record.size > most:
-            self._refuse(f"its record `{name}` has more than {most} bytes")
+            self._refuse(f"record `{name}` has more than {most} bytes")
         file.seek(record.offset)
         found: bytes = file.read(record.size)
         return found
@@ -115,20 +115,20 @@ class CheckpointFile:
         text = file.read(min(size, _LARGEST_PICKLE))
         if text[257:262] == b"ustar":
             self._refuse(
-                "it is a tar archive of PyTorch before 0.2; load it there and save it anew"
+                "tar archive of PyTorch before 0.2; load it there and save it again"
             )
         if text[:1] != b"\x80":
-            self._refuse("it is no file of torch")
+            self._refuse("not a torch file")
         reader = pickles.Reader(text)
         if reader.read() != _MAGIC:
-            self._refuse("it is a pickle of something else")
+            self._refuse("pickle without a checkpoint")
         _, system, content, keys = (reader.read() for _ in range(4))
         if isinstance(system, dict) and system.get("little_endian") is False:
             self._order = ">"
         at, kinds = reader.place, reader.storages
         for key in keys if isinstance(keys, list) else ():
             if not isinstance(key, str) or key not in kinds or at + 8 > size:
-                self._refuse("it is cut short")
+                self._refuse("truncated file")
             file.seek(at)
             count = int.from_bytes(file.read(8), "little" if self._order == "<" else "big")
             kind = kinds[key].kind
@@ -178,7 +178,7 @@ class CheckpointFile:
         reach = 1 + sum((n - 1) * s for n, s in zip(shape, tensor.strides))
         flat = np.fromfile(self._path, dtype, reach, offset=first)
         if len(flat) != reach:
-            self._refuse("it has become shorter")
+            self._refuse("file shrank while it was read")
         steps = tuple(s * dtype.itemsize for s in tensor.strides)
         found: Array = np.lib.stride_tricks.as_strided(flat, shape, steps)
         found = widened(found.astype(dtype.newbyteorder("=")), tensor.kind)
@@ -194,8 +194,8 @@ class CheckpointFile:
         if not states:
             call = next(_calls(content), None)
             if call is not None:
-                self._refuse(f"it asks for `{call}`, and only tensors are loaded")
-            self._refuse("it holds no mapping of names to tensors")
+                self._refuse(f"it requires `{call}`, but only tensors are loaded")
+            self._refuse("no mapping of names to tensors")
         if entry is not None and entry not in states:
             hint = f"it has {', '.join(filter(None, states)) or 'no entries'}"
             raise errors.NoSuchEntry(path=self._path, entry=entry, hint=hint)
@@ -205,7 +205,7 @@ class CheckpointFile:
         state = states[next(iter(states)) if entry is None else entry]
         for item in state.values():
             if isinstance(item, pickles.Call):
-                self._refuse(f"it asks for `{item.name}`, and only tensors are loaded")
+                self._refuse(f"it requires `{item.name}`, but only tensors are loaded")
         return {name: item for name, item in state.items() if isinstance(item, pickles.Stored)}
 
     def _refuse(self, reason: str) -> NoReturn:

@@ -24,7 +24,7 @@ def open_file(path: str, entry: str | None = None) -> File:
     name = path.lower()
     if start[8:9] == b"{" or name.endswith(".safetensors"):
         if entry:
-            raise errors.NoSuchEntry(path=path, entry=entry, hint="it holds one state_dict alone")
+            raise errors.NoSuchEntry(path=path, entry=entry, hint="it contains a single state_dict")
         from archdsl.weights.safetensors import SafetensorsFile
 
         return _bounded(SafetensorsFile(path))

@@ -384,7 +384,7 @@ class _Search:
         short = sum(len(js) - held[self._our_keys[js[0]]] for js in lacking)
         if 2 * short > len(self._ours) > _FEW:
             text = f"{short} of the {len(self._ours)} layers of the network"
-            hint = "it is another network, or another variant or width of it"
+            hint = "the checkpoint may be of another network, variant or width"
             return [errors.NoCounterpart(path=self._path, what=text, hint=hint)]
         for js in lacking:
             count = held[self._our_keys[js[0]]]

@@ -110,9 +110,9 @@ def _weight(file: File, name: str, parts: dict[str, str]) -> _Weight:
     main = parts.get("direction", parts.get("original", next(iter(parts.values()))))
     shape = file.shapes[main]
     if name in file.shapes:
-        reason = "the weight itself is there, too"
+        reason = "the weight itself is present, too"
     elif any(file.kinds[part] not in FLOATS for w, part in parts.items() if w != "mask"):
-        reason = "its parts are no floating-point numbers"
+        reason = "its parts are not floating-point"
     elif held == {"direction", "norm"}:
         if not _broadcasts(shapes["norm"], shape):
             reason = "its norms have another shape"
@@ -123,9 +123,9 @@ def _weight(file: File, name: str, parts: dict[str, str]) -> _Weight:
     elif held == {"original", "left", "right"}:
         make = _spectral(file, parts)
     elif held == {"original", "left"}:
-        reason = "the right vector of its spectral norm is not there"
+        reason = "the right vector of its spectral norm is missing"
     else:
-        reason = "it is parametrized in a way that is not known"
+        reason = "its parametrization is unknown"
     if reason:
         raise errors.WeightInParts(path=file.name, name=name, part=main, reason=reason)
     return _Weight(parts, make, shape, file.kinds[main])

@@ -99,7 +99,7 @@ class Reader:
         except Unreadable:
             raise
         except Exception as problem:  # a pickle that is none fails anywhere
-            raise Unreadable(f"its pickle is damaged ({type(problem).__name__})") from None
+            raise Unreadable(f"damaged pickle ({type(problem).__name__})") from None
 
     @property
     def place(self) -> int:
@@ -124,7 +124,7 @@ class _Work:
         """Count some work."""
         self._left -= amount
         if self._left < 0:
-            raise Unreadable("its pickle is too long")
+            raise Unreadable("pickle too long")
 
     def name(self, text: str) -> Name:
         """A thing of a module, the same one for the same text."""
@@ -162,7 +162,7 @@ class _Machine:
         elif name not in ("PROTO", "FRAME", "STOP"):
             method = _METHODS.get(name)
             if method is None:
-                raise Unreadable(f"its pickle has the operation {name}")
+                raise Unreadable(f"unsupported pickle operation {name}")
             method(self)
 
     def _marked(self) -> list[Any]:
@@ -297,20 +297,20 @@ def _storage(place: Any) -> Storage | Call:
         return Call("an object outside of the pickle")
     _, kind, key, _, count, *view = place
     if not isinstance(kind, Name) or not isinstance(key, str) or not _are_sizes((count,)):
-        raise Unreadable("it has a storage without a type, a key or a size")
+        raise Unreadable("storage without a type, key or size")
     name = kind.name.rpartition(".")[2].removesuffix("Storage")
     start = 0
     if view and view[0] is not None:  # a storage that is a part of another
         key, start, count = view[0]
         if not isinstance(key, str) or not _are_sizes((start, count)):
-            raise Unreadable("it has a storage without a type, a key or a size")
+            raise Unreadable("storage without a type, key or size")
     return Storage(_KINDS.get(name, name.lower()), key, count, start)
 
 
 def _called(function: Any, arguments: Any) -> Any:
     """Result of a call that creates a tensor or mapping."""
     if not isinstance(function, Name) or not isinstance(arguments, tuple):
-        return Call("a call of what is no function")
+        return Call("a call of something that is not a function")
     name = function.name
     if name in _MAPPINGS:
         (pairs,) = arguments[-1:] or ([],)
@@ -351,10 +351,10 @@ def _tensor(
     storage: Any, start: Any, shape: Any, strides: Any, metadata: list[Any], kind: Any = None
 ) -> Stored:
     if not isinstance(storage, Storage):
-        raise Unreadable("it has a tensor without a storage")
+        raise Unreadable("tensor without a storage")
     sizes = _are_sizes((start,)) and _are_sizes(shape) and _are_sizes(strides)
     if not sizes or len(shape) != len(strides):
-        raise Unreadable("it has a tensor without a shape")
+        raise Unreadable("tensor without a shape")
     states = metadata[0] if metadata and isinstance(metadata[0], dict) else {}
     name = storage.kind if kind is None else _short(kind)
     if states.get("conj"):

@@ -70,7 +70,7 @@ class SafetensorsFile:
                 size = os.fstat(file.fileno()).st_size
                 length = int.from_bytes(file.read(8), "little")
                 if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-                    self._refuse(f"its header would be {length} bytes long, the file is {size}")
+                    self._refuse(f"header length {length} exceeds the file size {size}")
                 text = file.read(length)
         except OSError as problem:
             reason = problem.strerror or str(problem)
@@ -82,9 +82,9 @@ class SafetensorsFile:
         try:
             header = json.loads(text.decode(), object_pairs_hook=self._once)
         except (ValueError, RecursionError):
-            self._refuse("its header is not JSON")
+            self._refuse("header is not JSON")
         if not isinstance(header, dict):
-            self._refuse("its header is not an object")
+            self._refuse("header is not a JSON object")
         header.pop("__metadata__", None)
         ends = []
         for name, entry in header.items():
@@ -97,7 +97,7 @@ class SafetensorsFile:
                 self._refuse(f"`{name}` {what}, at byte {begin}")
             reached = end
         if reached != room:
-            self._refuse(f"its tensors take {reached} bytes, and there are {room}")
+            self._refuse(f"tensors take {reached} bytes, but the file has {room}")
 
     def _read_entry(self, name: str, entry: Any, start: int) -> tuple[int, int]:
         if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= set(entry):
@@ -122,7 +122,7 @@ class SafetensorsFile:
     def _once(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         if len(set(names)) != len(names):
-            self._refuse("a name stands twice in its header")
+            self._refuse("duplicate name in the header")
         return dict(pairs)
 
     def _refuse(self, reason: str) -> NoReturn:
@@ -137,7 +137,7 @@ class SafetensorsFile:
         count = row * (stop - start)
         found = np.fromfile(self._path, dtype, count, offset=offset + start * row * dtype.itemsize)
         if len(found) != count:
-            self._refuse("it has become shorter")
+            self._refuse("file shrank while it was read")
         found = found.reshape((stop - start, *shape[1:]) if shape else ())
         return widened(found, self.kinds[name])
 

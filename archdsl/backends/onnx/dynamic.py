@@ -95,7 +95,7 @@ def _slide(o: Any, x: Sizes) -> list[Sizes]:
             sizes.append(_divided(size, s, up=True))
         elif getattr(o, "ceil", False) and s > 1:
             if high > k - s:
-                raise Fixed("whether a last window hangs over depends on the size")
+                raise Fixed("whether the last window overhangs depends on the size")
             room = low + high - d * (k - 1) - 1
             sizes.append(plus(_divided(plus(size, room), s, up=True), 1))
         else:
@@ -122,7 +122,7 @@ def _pairwise(o: Any, a: Sizes, b: Sizes | None = None) -> list[Sizes]:
     sizes: list[Size] = []
     for m, n, *told in zip(a, b, *o.inputs, strict=True):
         if isinstance(m, str) != isinstance(n, str) and m != 1 and n != 1:
-            raise Fixed(f"it joins a map of size {m} and one of size {n}")
+            raise Fixed(f"it combines maps of size {m} and {n}")
         sizes.append(_joint(m, n, *told))
     return [tuple(sizes)]
 
@@ -142,16 +142,16 @@ def _concat(o: Any, *xs: Sizes) -> list[Sizes]:
     for axis in range(len(first)):
         if axis == o.axis:
             if any(isinstance(x[axis], str) for x in xs):
-                raise Fixed("it joins along an axis of unknown size")
+                raise Fixed("it concatenates along a dynamic axis")
         elif len({isinstance(x[axis], str) for x in xs}) > 1:
-            raise Fixed("it joins maps of which only some have a fixed size")
+            raise Fixed("it concatenates maps of fixed and dynamic size")
     total = o.outputs[0][o.axis]
     return [(*first[: o.axis], total, *first[o.axis + 1 :])]
 
 
 def _split(o: Any, x: Sizes) -> list[Sizes]:
     if isinstance(x[o.axis], str):
-        raise Fixed("it cuts along an axis of unknown size")
+        raise Fixed("it cuts along a dynamic axis")
     return [(*x[: o.axis], shape[o.axis], *x[o.axis + 1 :]) for shape in o.outputs]
 
 
@@ -186,7 +186,7 @@ def _pixel_shuffle(o: Any, x: Sizes) -> list[Sizes]:
 
 def _permute(o: Any, x: Sizes) -> list[Sizes]:
     if isinstance(x[o.axes[0]], str):
-        raise Fixed("it makes channels of an axis of unknown size, and weights count channels")
+        raise Fixed("it turns a dynamic axis into channels, whose number must be fixed for weights")
     return [tuple(x[axis] for axis in o.axes)]
 
 
@@ -198,7 +198,7 @@ def _resize(o: Any, x: Sizes, like: Sizes | None = None) -> list[Sizes]:
     if o.size is not None:
         return [o.outputs[0]]
     if any(scale != int(scale) for scale in o.scale):
-        raise Fixed("a scale that is not whole is rounded for one size")
+        raise Fixed("a fractional scale is rounded for one size")
     return [(x[0], *(_times(n, int(scale)) for n, scale in zip(x[1:], o.scale, strict=True)))]
 
 
@@ -210,7 +210,7 @@ def _refuse(reason: str) -> Callable[..., list[Sizes]]:
 
 
 def _flatten(o: Any, x: Sizes) -> list[Sizes]:
-    raise Fixed("how many numbers it gives depends on the size; use global_pool to be free of it")
+    raise Fixed("the size of its output depends on the input size; global_pool avoids this")
 
 
 _RULES: dict[str, Callable[..., list[Sizes]]] = {

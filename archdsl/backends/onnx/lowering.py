@@ -350,7 +350,7 @@ def _window(
     if at.dynamic:
         rounded = {"ceil_mode": 1} if o.ceil and any(s > 1 for s in o.s) else {}
         if rounded and o.name == "avg_pool" and o.count_include_pad and any(map(any, o.pads)):
-            at.refuse("whether a last window hangs over the padding depends on the size")
+            at.refuse("whether the last window extends beyond the padding depends on the size")
         x, border = _bordered(at, o, d, x, *fill)
         return x, {**border, **(rounded if o.p != "same" else {})}
     pads = []

@@ -61,7 +61,7 @@ def write(path: str, content: Content, external: str = "auto", progress: Progres
     offsets = _offsets([tensor for tensor in content.tensors if _is_large(tensor)])
     location = os.path.basename(data_path)
     if not location.isprintable():  # the ONNX file names it, in UTF-8
-        raise OSError(errno.EINVAL, "its name is not printable text, which external data needs")
+        raise OSError(errno.EINVAL, "external data requires a printable file name")
     ends = {
         key: protobuf.external(location, offset, tensor.size)
         for key, (tensor, offset) in offsets.items()

@@ -64,7 +64,7 @@ def difference(a: Graph, b: Graph, batch: int = 1, dtype: str = "float32") -> Di
     inputs, outputs = tuple(_inputs(a, b)), tuple(_outputs(a, b))
     told = any(change.kind != "costs" for change in stages) or comparison.everywhere
     if not (same or told or inputs or outputs):
-        outputs = ("the same parts are connected or ordered in another way",)
+        outputs = ("the same parts, connected or ordered differently",)
     return Difference(
         same,
         (a.name, b.name),
@@ -277,7 +277,7 @@ class _Comparison:
                 if any(self._inner(x, y)):
                     told.add(old.name)
                     places = f"{old.span.place} -> {new.span.place}"
-                    self.blocks.append(f"{old.name} is defined in another way: {places}")
+                    self.blocks.append(f"{old.name} is defined differently: {places}")
 
     def change(self, x: Row | None, y: Row | None, scale: int) -> Change | None:
         """Differences in a stage; None if there are none."""
@@ -293,7 +293,7 @@ class _Comparison:
         if NUMBERED.fullmatch(x.name) and NUMBERED.fullmatch(y.name):
             renamed = False
         if renamed and not details:
-            details = ["has another name"]
+            details = ["renamed"]
         if details:
             left = len(details) - MOST
             if left > 1:
@@ -301,7 +301,7 @@ class _Comparison:
             return Change("changed", x.name, y.name, "", tuple(details), amounts)
         if any(old != new for old, new in amounts):
             old, new = (shape_text(row.nodes[0].inputs[0].shape) for row in (x, y))
-            text = f"the same on {new} in place of {old}" if old != new else "the same"
+            text = f"unchanged, on {new} instead of {old}" if old != new else "the same"
             return Change("costs", x.name, y.name, text, (), amounts)
         return None
 
@@ -362,7 +362,7 @@ class _Comparison:
                 makers = self.places[value.node], self.places[new.node]
                 if value.index == new.index and makers[0] == makers[1] or x.name in self.uneven:
                     continue
-                yield f"{label}takes another tensor"
+                yield f"{label}takes a different tensor"
             elif self.match.get(old_home[0], old_home[0]) != new_home[0]:
                 places = [home[0] or "this stage" for home in (old_home, new_home)]
                 yield f"{label}takes {places[0]} -> {places[1]}"

@@ -73,7 +73,7 @@ def explain(graph: Graph, given: dict[str, Any]) -> list[Section]:
                 for s in graph.unit.inputs
             ),
         ),
-        Section("defaults in force", facts=tuple(_defaults(graph))),
+        Section("defaults in effect", facts=tuple(_defaults(graph))),
     ]
     rest = [*_numbers(graph.unit.body, frame)]
     found.append(Section("numbers and conditions", facts=tuple(rest)))
@@ -151,7 +151,7 @@ def _default(line: ast.Default, frame: Frame) -> Iterator[Fact]:
         own = operation.parameters.get(argument.name or "") if operation else None
         origin = ""
         if own is not None and own.default is not REQUIRED:
-            origin = f"in place of its own {value_text(own.default)}"
+            origin = f"instead of {value_text(own.default)}"
         yield Fact(f"{line.call.name} {argument.name}", told, origin, _at(line.span))
 
 
@@ -167,7 +167,7 @@ def _numbers(body: tuple[ast.Statement, ...], frame: Frame) -> Iterator[Fact]:
             yield Fact("require", condition(line.condition, frame), "holds", _at(line.span))
         elif isinstance(line, ast.Warn) and line.condition in frame.trace:
             holds = frame.trace[line.condition]
-            origin = "told" if holds else "not told"
+            origin = "issued" if holds else "not issued"
             yield Fact("warn", condition(line.condition, frame), origin, _at(line.span))
 
 
@@ -596,7 +596,7 @@ def _node_section(name: str, node: Node) -> Section:
             if default is not REQUIRED and default is not None:
                 default = parameter.kind.merged(parameter.kind.read(default, operation.rank))
             told = Equation((describe(value),))
-            facts.append(Fact(key, told, "as by default" if value == default else ""))
+            facts.append(Fact(key, told, "default" if value == default else ""))
     for weight in operation.weights:
         count = "trained" if weight.trainable else "not trained"
         facts.append(Fact(weight.name, Equation((shape_text(weight.shape) or "1",)), count))

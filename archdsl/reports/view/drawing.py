@@ -53,7 +53,7 @@ def draw(
         if name not in paths:
             near = nearest(name, paths)
             some = ", ".join([*paths][:5])
-            hint = f"did you mean `{near}`?" if near else f"there are {some}"
+            hint = f"did you mean `{near}`?" if near else f"the network has {some}"
             problems.append(errors.NoSuchPart(network=graph.name, path=name, hint=hint))
     if problems:
         raise DiagnosticError(problems)

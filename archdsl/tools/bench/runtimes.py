@@ -50,7 +50,7 @@ class OnnxFile:
         told = item.shape
         first = self.session.get_inputs()[0].shape
         if first and isinstance(first[0], int) and first[0] != batch:
-            reason = f"it is for batches of {first[0]}"
+            reason = f"fixed batch size {first[0]}"
             raise DiagnosticError(
                 [errors.CannotFeed(path=self.path, input=item.name, reason=reason)]
             )

@@ -78,9 +78,9 @@ class Data:
         """Says that there is no such column, at the header that lacks it."""
         all_known = [*known, *self.columns]
         near = did_you_mean(nearest(name, all_known))
-        hint = near or f"there are {', '.join(all_known)}"
+        hint = near or f"known: {', '.join(all_known)}"
         if not self.headers:
-            return errors.NoSuchMeasure(name=name, hint=f"{hint}; --data FILE brings others")
+            return errors.NoSuchMeasure(name=name, hint=f"{hint}; --data FILE adds others")
         cells = [*self.headers[-1].values()]
         span = Span(cells[0].span.source, cells[0].span.start, cells[-1].span.end)
         return errors.NoSuchMeasure(span, name=name, hint=hint)
@@ -143,14 +143,14 @@ def _table(source: Source, problems: list[Diagnostic]) -> tuple[Row, list[Row]]:
     """The columns and the rows of a file; `problems` are added to."""
     lines = [line for line in _lines(source) if len(line) > 1 or line[0].text]
     if not lines:
-        raise errors.NotACsv(Span(source, 0, 0), reason="it has no line that names the columns")
+        raise errors.NotACsv(Span(source, 0, 0), reason="missing header line")
     header: Row = {}
     for cell in lines[0]:
         if cell.text in header:
             raise errors.ColumnTwice(cell.span, name=cell.text)
         header[cell.text] = cell
     if KEY not in header:
-        reason = f"the first line names no column `{KEY}`"
+        reason = f"the header has no column `{KEY}`"
         span = Span(source, lines[0][0].span.start, lines[0][-1].span.end)
         raise errors.NotACsv(span, reason=reason)
     rows = []
@@ -171,7 +171,7 @@ def _lines(source: Source) -> Iterator[list[Cell]]:
         match = _CELL.match(text, at)
         assert match is not None  # the second form takes anything
         if text[match.end() : match.end() + 1] not in ("", ",", "\r", "\n"):
-            reason = "something stands behind the closing quote"
+            reason = "text after the closing quote"
             raise errors.NotACsv(Span(source, match.end(), match.end() + 1), reason=reason)
         kind = "plain" if match["quoted"] is None else "quoted"
         content = match[kind].strip() if kind == "plain" else match[kind].replace('""', '"')
@@ -180,7 +180,7 @@ def _lines(source: Source) -> Iterator[list[Cell]]:
             start += len(match[kind]) - len(match[kind].lstrip())
             end = start + len(content)
             if content.startswith('"'):
-                reason = "this quote is never closed"
+                reason = "missing closing quote"
                 raise errors.NotACsv(Span(source, start, start + 1), reason=reason)
         line.append(Cell(csv_text(content), Span(source, start, end)))
         at = match.end()

@@ -292,7 +292,7 @@ class _Comparison:
     def _refused(self, mine: Any, others: Any, trial: _Trial) -> None:
         """At sizes that nobody asked for both may refuse, but not one of them."""
         if isinstance(mine, str) and isinstance(others, str):
-            text = f"neither runs at {trial.text}: {mine}"
+            text = f"both fail at {trial.text}: {mine}"
             (self.problems if trial.asked else self.notes).append(text)
         elif isinstance(mine, str):
             self.problems.append(f"only the graph runs at {trial.text}: {mine}")
