@@ -29,9 +29,9 @@ def test_of_shipped_networks(name: str, golden: Callable[[str, str], None]) -> N
     golden(f"graph/{name}.txt", archdsl.load(name).graph.text())
 
 
-def test_of_constructs(golden: Callable[[str, str], None]) -> None:
-    texts = (f"# {path.name}\n{graph(path).text()}" for path in CONSTRUCTS)
-    golden("graph/constructs.txt", "\n".join(texts))
+@pytest.mark.parametrize("path", CONSTRUCTS, ids=lambda path: path.stem)
+def test_of_constructs(path: Path, golden: Callable[[str, str], None]) -> None:
+    golden(f"graph/constructs/{path.stem}.txt", graph(path).text())
 
 
 def graph(path: Path) -> Graph:
