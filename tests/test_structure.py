@@ -76,12 +76,6 @@ def test_nothing_heavy_is_imported_to_build() -> None:
     assert done.stderr == ""
 
 
-def test_no_source_names_this_place() -> None:
-    for path in [*SOURCES, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "Makefile"]:
-        text = path.read_text(encoding="utf-8")
-        assert "/" + "work/" not in text and "../" + "shared" not in text, path
-
-
 # The layout
 
 LAYERS_OF_THE_PACKAGE = (

@@ -16,6 +16,7 @@ import pytest
 import archdsl
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.ir.graph import Graph
 from archdsl.ir.parts import DEPTHS
 from archdsl.reports.view import colours
 from archdsl.reports.view.boxes import boxes_of
@@ -45,13 +46,56 @@ def drawn(which: object, depth: str) -> Geometry:
     return placed(graph(which), depth)  # type: ignore[arg-type]
 
 
-# Geometry
+# All networks: one case for each, which is built once
 
 
 @pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_boxes_edges_and_shapes_lie_where_they_should(which: object, depth: str) -> None:
-    lies_well(drawn(which, depth))
+def test_every_network_in_every_form(which: tuple[str, str] | Path) -> None:
+    network = graph(which)
+    costs_of_boxes_add_up(network)
+    for depth in DEPTHS:
+        lies_well(placed(network, depth))
+    for depth in ("stages", "primitives"):
+        svg_is_well_formed_and_asks_for_nothing(draw(network, "svg", depth))
+    for form in ("dot", "mmd"):
+        edges_lead_to_boxes_that_show(draw(network, form, "primitives"))
+    page = draw(network, "html", "blocks")
+    assert page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
+
+
+def costs_of_boxes_add_up(network: Graph) -> None:
+    top = boxes_of(network)
+    for box in top.walk():
+        if box.children:
+            assert box.params == sum(child.params for child in box.children), box
+            assert box.macs == sum(child.macs for child in box.children), box
+    leaves = [box for box in top.walk() if box.form == "operation"]
+    assert len(leaves) == len(network.nodes)
+    folded = boxes_of(network)
+    fold(folded)
+    assert (folded.params, folded.macs) == (top.params, top.macs)
+    assert sum(child.params for child in folded.children) == top.params
+
+
+def svg_is_well_formed_and_asks_for_nothing(text: str) -> None:
+    root = ET.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert text.count("http") == 1 and "@import" not in text and "<script" not in text
+    assert not re.search(r"(href|src)=|url\((?!#tip\))", text)
+    assert "nan" not in text and "inf" not in re.sub(r">[^<]*<", "><", text)
+
+
+def edges_lead_to_boxes_that_show(text: str) -> None:
+    nodes = set(re.findall(r"^ *(n\d+)(?= \[label|\[|\(\[)", text, re.MULTILINE))
+    arrow = r"^  (n\d+) (?:-->|-\.->|->)(?:\|\"[^\"]*\"\|)? (n\d+)"
+    edges = re.findall(arrow, text, re.MULTILINE)
+    used = {name for edge in edges for name in edge}
+    assert edges and used <= nodes
+    opened_ = text.count("subgraph ")
+    assert opened_ == len(re.findall(r"^ +(end|\})$", text, re.MULTILINE))
+
+
+# Geometry
 
 
 def test_skips_are_straight_columns_beside_what_they_skip() -> None:
@@ -83,22 +127,6 @@ def crossings(found: list[Way]) -> int:
 
 
 # What is drawn
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-def test_costs_of_boxes_add_up(which: object) -> None:
-    network = graph(which)  # type: ignore[arg-type]
-    top = boxes_of(network)
-    for box in top.walk():
-        if box.children:
-            assert box.params == sum(child.params for child in box.children), box
-            assert box.macs == sum(child.macs for child in box.children), box
-    leaves = [box for box in top.walk() if box.form == "operation"]
-    assert len(leaves) == len(network.nodes)
-    folded = boxes_of(network)
-    fold(folded)
-    assert (folded.params, folded.macs) == (top.params, top.macs)
-    assert sum(child.params for child in folded.children) == top.params
 
 
 def test_weights_are_named_as_in_the_state_dict() -> None:
@@ -192,23 +220,6 @@ def luminance(colour: str) -> float:
 # Formats
 
 
-@pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("depth", ["stages", "primitives"])
-def test_svg_is_well_formed_and_asks_for_nothing(which: object, depth: str) -> None:
-    text = draw(graph(which), "svg", depth)  # type: ignore[arg-type]
-    root = ET.fromstring(text)
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert text.count("http") == 1 and "@import" not in text and "<script" not in text
-    assert not re.search(r"(href|src)=|url\((?!#tip\))", text)
-    assert "nan" not in text and "inf" not in re.sub(r">[^<]*<", "><", text)
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-def test_every_network_is_a_page(which: object) -> None:
-    text = draw(graph(which), "html", "blocks")  # type: ignore[arg-type]
-    assert text.startswith("<!DOCTYPE html>") and text.endswith("</html>\n")
-
-
 @needs_dot
 @pytest.mark.parametrize("depth", ["stages", "primitives"])
 def test_graphviz_takes_every_network(depth: str) -> None:
@@ -229,19 +240,6 @@ def test_graphviz_draws_a_pyramid() -> None:
     kinds = [node.get("class") for node in picture.iter("{http://www.w3.org/2000/svg}g")]
     assert kinds.count("cluster") == text.count("subgraph") == 1
     assert kinds.count("edge") == text.count("->")
-
-
-@pytest.mark.parametrize("which", ALL, ids=title)
-@pytest.mark.parametrize("form", ["dot", "mmd"])
-def test_edges_of_graphs_lead_to_boxes_that_show(which: object, form: str) -> None:
-    text = draw(graph(which), form, "primitives")  # type: ignore[arg-type]
-    nodes = set(re.findall(r"^ *(n\d+)(?= \[label|\[|\(\[)", text, re.MULTILINE))
-    arrow = r"^  (n\d+) (?:-->|-\.->|->)(?:\|\"[^\"]*\"\|)? (n\d+)"
-    edges = re.findall(arrow, text, re.MULTILINE)
-    used = {name for edge in edges for name in edge}
-    assert edges and used <= nodes
-    opened_ = text.count("subgraph ")
-    assert opened_ == len(re.findall(r"^ +(end|\})$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("form", FORMATS)
