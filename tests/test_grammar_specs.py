@@ -17,7 +17,7 @@ from tests.trial import LARGE, Measured, Trial, seldom
 SPECS = 140
 """Of the numbers from 0, in every run of the tests."""
 
-INSIDE = 0.5
+INSIDE = 0.55
 AFTER = 0.2
 """The least parts of all pairs that these specs have."""
 

@@ -5,8 +5,8 @@ A call of a primitive makes a node, a call of a block a scope in which its body 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from archdsl.diagnostics import errors
@@ -180,6 +180,22 @@ class Caller(Evaluator):
         raise NotImplementedError
 
     # From the text to a call
+
+    @contextmanager
+    def aside(self, span: Span) -> Iterator[None]:
+        """Checks what is made inside all the same, but it is no part of the network."""
+        kept, self.nodes = self.nodes, []
+        try:
+            yield
+        finally:
+            self.spend(len(self.nodes), span)
+            self.nodes = kept
+
+    def _field(self, expression: ast.Field, frame: Frame) -> Any:
+        if not expression.is_size or isinstance(expression.of, ast.Name):
+            return super()._field(expression, frame)
+        with self.aside(expression.span):  # only its size is asked for
+            return super()._field(expression, frame)
 
     def _flow(self, expression: ast.Flow, frame: Frame) -> Any:
         value = self.evaluate(expression.source, frame)

@@ -295,21 +295,23 @@ class Elaborator(Stager):
             if statement in names.live:
                 self._assign(statement, frame)
                 return
-            kept, self.nodes = self.nodes, []  # checked all the same, but no part of the network
-            try:
+            with self.aside(statement.span):
                 self._assign(statement, frame)
-            finally:
-                self.spend(len(self.nodes), statement.span)
-                self.nodes = kept
-        elif isinstance(statement, ast.Let):
+        elif isinstance(statement, ast.Repeat):
+            self._repeat(statement, frame, names)
+        else:
+            with self.aside(statement.span):
+                self._about_numbers(statement, frame)
+
+    def _about_numbers(self, statement: ast.Statement, frame: Frame) -> None:
+        """A line that gives no tensor; the operations in it are only measured."""
+        if isinstance(statement, ast.Let):
             value = self.evaluate(statement.value, frame)
             if isinstance(value, Value) or (
                 isinstance(value, list) and any(isinstance(item, Value) for item in value)
             ):
                 raise errors.TensorInLet(statement.span, name=statement.name)
             frame.names[statement.name] = value
-        elif isinstance(statement, ast.Repeat):
-            self._repeat(statement, frame, names)
         elif isinstance(statement, ast.Default):
             self._default(statement.call, frame)
         elif isinstance(statement, ast.Require):

@@ -53,7 +53,7 @@ GIVES = {
 TAKES = {
     "and_": "B", "or_": "B", "not_": "B", "power": "N", "negative": "NT", "product": "NT",
     "sum": "NTLW", "item_of": "NTL", "size": "T", "tap": "T", "warn": "B", "require": "B",
-    "input_": "N", "repeat": "NTLW", "labelled repeat": "NTLW", "guard": "BTL", "flow": "TL",
+    "input_": "N", "repeat": "N", "labelled repeat": "N", "guard": "BTL", "flow": "TL",
     "line": "TLW", "line with several names": "TL", "let": "NBLO", "return": "TL",
     "return of several": "TL", "parameter with a default": "NBLOW", "optional tensor": "W",
     "tuple_": "NL", "parameter": "", "tensor parameter": "",
