@@ -406,3 +406,15 @@ arch net {{
 def test_numbers_of_other_frameworks(line: str) -> None:
     warnings = archdsl.loads(f"arch net {{ input x: 8x4x4\n return x -> {line} }}").warnings
     assert [(w.code, w.span.text) for w in warnings if w.span] == [("A7010", line)]
+
+
+def test_variants_and_rows_of_a_shipped_spec_are_not_warned_of(tmp_path: Path) -> None:
+    """Where an inherited variant meets an inherited row, nobody who extends can change either."""
+    path = tmp_path / "mine.arch"
+    path.write_text(
+        'use "mnasnet_a1.arch"\narch mine extends mnasnet_a1 {\n  set body.stage1(c=20)\n}\n'
+    )
+    spec = archdsl.Spec.open(str(path))
+    networks = [spec.network("mine", variant) for variant in spec.variants("mine")]
+    found = [problem for network in networks for problem in spec.warnings([network])]
+    assert {problem.span.text for problem in found if problem.span} == {"20"}

@@ -53,7 +53,16 @@ def _key(warning: Diagnostic) -> tuple[object, ...]:
 
 def _doubtful(graph: Graph, meant: bool) -> Iterator[Diagnostic]:
     """The warnings on a network of which its spec states, or does not, that they are meant."""
+    unit = graph.unit
+    # A variant of the base meets a row of the base: nothing of it is this file's to change.
+    inherited = (
+        graph.variant is not None
+        and unit.variants is not None
+        and unit.variants.span.source is not unit.span.source
+    )
     for warning in (*graph.warnings, *_left_out(graph), *_unlikely(graph)):
+        if inherited and warning.span == unit.span:
+            continue
         if (MEANT.get(type(warning)) in graph.promised) == meant:
             yield warning
 
