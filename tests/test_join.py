@@ -55,7 +55,9 @@ def test_the_fix_works(join: tuple[str, tuple[int, ...], tuple[int, ...]]) -> No
 
 def test_residuals_at_other_strides() -> None:
     (problem,) = mistakes("{} + {}", (32, 1000), (64, 500))
-    assert problem.title.endswith("32x1000 and 64x500: 32 and 64 channels, width 1000 and 500")
+    assert problem.title.endswith(
+        "32x1000 and 64x500 do not match: 32 and 64 channels, width 1000 and 500"
+    )
     assert problem.advice == "`-> conv(64, s=2)` makes the first 64x500"
     (problem,) = mistakes("{} + {}", (64, 7, 28), (32, 14, 28))
     assert problem.advice == "`-> conv(64, s=(2, 1))` makes the second 64x7x28"
