@@ -175,7 +175,7 @@ def test_all_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert sorted(p.code for p in problems) == ["A6004", "A6004", "A6005", "A6006", "A6006"]
     assert any("lacks `c.3.weight`, 32x64" in t and "`c.3.wieght`" in t for t in texts)
     assert any("lacks `a.1.running_mean`, 64" in t for t in texts)
-    assert any("has `c.3.wieght`, 32x64, which the network has not" in t for t in texts)
+    assert any("has `c.3.wieght`, 32x64, but the network does not" in t for t in texts)
     assert any("`a.0.weight` is 64x2x5x5 of float32; expected 64x2x3x3" in t for t in texts)
     assert any("`a.0.bias` is 64 of int64" in t for t in texts)
     assert not path.exists()
