@@ -417,4 +417,4 @@ def test_variants_and_rows_of_a_shipped_spec_are_not_warned_of(tmp_path: Path) -
     spec = archdsl.Spec.open(str(path))
     networks = [spec.network("mine", variant) for variant in spec.variants("mine")]
     found = [problem for network in networks for problem in spec.warnings([network])]
-    assert {problem.span.text for problem in found if problem.span} == {"20"}
+    assert {problem.span.text for problem in found if problem.span} == {"c=20"}

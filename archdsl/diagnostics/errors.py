@@ -224,6 +224,15 @@ class TooManyParameters(Diagnostic):
     )
 
 
+class TooLongRow(Diagnostic):
+    code = "A5017"
+    message = (
+        "cannot draw `{name}`: each of its {rows} output channels has {count} numbers;"
+        " the limit is {limit}"
+    )
+    help = "pool or stride before the layer, or raise the limit with `--limit weight-row=N`"
+
+
 class TooManyConstants(Diagnostic):
     code = "A5015"
     message = "`{operation}` adds {count} constants to the file, more than the limit of {limit}"

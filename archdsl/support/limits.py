@@ -53,6 +53,9 @@ NUMBER = 10**18
 PARAMETERS = 1_000_000_000
 """Weights written to a file; inspecting a network has no such limit."""
 
+WEIGHT_ROW = 1 << 24
+"""Numbers of one output channel of a weight that is drawn: random weights are drawn row by row."""
+
 CONSTANTS = 4_000_000
 """Numbers in an ONNX file besides weights: index tables, kernels of `shift`."""
 

@@ -100,6 +100,10 @@ class Drawn:
 
     def pieces(self, name: str) -> Iterator[Array]:
         shape, (scheme, argument, mean), _ = self._plan(name)
+        count = prod(shape[1:])
+        if count > limits.WEIGHT_ROW:
+            limit = limits.WEIGHT_ROW
+            raise errors.TooLongRow(name=name, rows=shape[0], count=count, limit=limit)
         if scheme == "constant":
             for start, stop in row_pieces(shape):
                 yield np.full((stop - start, *shape[1:]), argument, np.float32)
