@@ -179,7 +179,7 @@ def test_explain_of_what_is_no_code(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_fields_of_a_kind_are_its_placeholders() -> None:
     class Odd(Diagnostic):
-        code = "A9999"
+        code = "A1999"
         message = "{count:+d} odd {what}"
         help = "{hint}"
         hint: str = "drop one"
