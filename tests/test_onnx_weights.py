@@ -299,7 +299,7 @@ def test_other_files(tmp_path: Path) -> None:
     code = tmp_path / "code.pt"
     torch.save({"a": print}, code)
     nested = tmp_path / "nested.pth"
-    torch.save({"epoch": 3, "state_dict": {"a": torch.zeros(1)}}, nested)
+    torch.save({"epoch": 3, "state_dict": {"a": torch.zeros(3, 2)}}, nested)
     text = tmp_path / "text.pt"
     text.write_text("hello")
     unknown = tmp_path / "weights.h5"
@@ -512,9 +512,7 @@ FIXED = {
     "avg_pool": "x -> avg_pool(out=3)",
     "permute": "x -> permute((1, 0, 2)) -> layer_norm",
     "resize": "x -> resize(scale=1.5)",
-    "slice": "x -> slice(0, 2, axis=1)",
     "add": "x + (x -> resize(size=8))",
-    "conv": "x -> conv(4, k=3, s=2, d=2, p=same)",
     "max_pool": "x -> max_pool(2, s=3, p=1, ceil=true)",
 }
 
@@ -529,10 +527,11 @@ def test_a_line_that_fixes_the_size(operation: str, tmp_path: Path) -> None:
 
 
 def test_an_opset_that_lacks_it(tmp_path: Path) -> None:
-    net = loads("arch net {\n input x: 4x8x8\n y = x -> group_norm(2)\n return y\n}")
-    action = lambda: net.onnx(tmp_path / "n.onnx", dynamic="spatial", opset=20)  # noqa: E731
+    pool = "avg_pool(3, s=2, p=1, ceil=true, count_include_pad=true)"
+    net = loads(f"arch net {{\n input x: 4x8x8\n y = x -> {pool}\n return y\n}}")
+    action = lambda: net.onnx(tmp_path / "n.onnx", dynamic="spatial", opset=18)  # noqa: E731
     (problem,) = refused(action)
-    assert isinstance(problem, errors.NoLowering) and "opset 21" in str(problem)
+    assert isinstance(problem, errors.NoLowering) and "opset 18" in str(problem)
 
 
 # The commands
