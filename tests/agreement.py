@@ -248,7 +248,8 @@ def _drop_nothing(module: nn.Module) -> list[tuple[nn.Module, str, float]]:
     rates = {"Dropout": "p", "DropPath": "rate"}
     kept = []
     for part in module.modules():
-        if name := rates.get(type(part).__name__):
+        name = rates.get(type(part).__name__)
+        if name and hasattr(part, name):  # a block of a spec may be called like a layer
             kept.append((part, name, getattr(part, name)))
             setattr(part, name, 0.0)
     return kept
