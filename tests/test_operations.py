@@ -589,7 +589,7 @@ REFUSED: list[tuple[type[diagnostics.Diagnostic], str | None, str, str, Any, dic
     (E.WrongValue, "axes", "expected a tuple or list", "permute", M, {"axes": 1}),
     (E.ReshapeDoesNotFit, "shape", "the 1800 numbers of 12x15x10 to 7x-1", "reshape", M,
      {"shape": (7, -1)}),
-    (E.ReshapeDoesNotFit, "shape", "to 4", "reshape", M, {"shape": 4}),
+    (E.ReshapeDoesNotFit, "shape", "12x15x10 to 4: 4 is not 1800", "reshape", M, {"shape": 4}),
     (E.WrongValue, "shape", "one of which may be -1", "reshape", M, {"shape": (-1, -1)}),
     (E.WrongValue, "shape", "one to 6 sizes", "reshape", M, {"shape": ()}),
     (E.WrongValue, "shape", "not (0, 3)", "reshape", M, {"shape": (0, 3)}),

@@ -505,7 +505,7 @@ def _count(shape: tuple[int, ...], size: int) -> str:
     product = " * ".join(map(str, known))
     if len(known) < len(shape):
         return f"{size} / ({product}) = {describe(size / prod(known))}"
-    return f"{product} = {prod(known)}"
+    return f"{product} = {prod(known)}" if len(known) > 1 else f"{product} is not {size}"
 
 
 class Reshape(Operation):
