@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archdsl.diagnostics.diagnostic import DiagnosticError
 from archdsl.frontend import tables
 from archdsl.ir.receptive import MOST, sights
 from archdsl.ops.base import Word
 from archdsl.ops.reach import LONGEST
-from archdsl.reports.view import geometry
+from archdsl.reports.view import geometry, tracks
 from archdsl.support import limits
 from archdsl.tools.running import check_run
 from archdsl.weights.sources import Declared, Drawn
@@ -199,3 +201,54 @@ def test_a_name_of_many_letters_is_looked_through_once() -> None:
     """Looking for what a module calls, from each of its letters on, would take minutes."""
     name = "a" * 100_000
     assert name in network(net(f"{name} = x -> conv(1)", f"return {name}")).source()
+
+
+def test_tracks_of_many_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edges that all pass each other: each meets the lowest track, and no other is looked at."""
+    looked = 0
+    meets = tracks._meets
+
+    def count(*arguments: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return meets(*arguments)
+
+    monkeypatch.setattr(tracks, "_meets", count)
+    gap = tracks.Gap()
+    for i in range(5_000):
+        gap.add(-10.0 * i, 100.0 + 10 * i, i)
+    assert gap.assign() == 5_000
+    assert looked < 6_000
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 12)] * 3), max_size=24))
+def test_tracks_are_those_of_the_plain_rule(pieces: list[tuple[int, int, int]]) -> None:
+    gap = tracks.Gap()
+    for start, stop, key in pieces:
+        gap.add(gap.pieces.get(key, [5.0 * start])[0], 5.0 * stop, key)
+    plain: dict[Any, int] = {}
+    waiting = sorted(gap.pieces, key=gap._place)
+    while waiting:
+        key = next(
+            (
+                one
+                for one in waiting
+                if not any(
+                    other != one and abs(gap.pieces[other][0] - end) < 0.1
+                    for other in waiting
+                    for end in gap.pieces[one][1:]
+                )
+            ),
+            waiting[0],
+        )
+        waiting.remove(key)
+        low, high = min(gap.pieces[key]), max(gap.pieces[key])
+        met = [
+            number
+            for other, number in plain.items()
+            if low <= max(gap.pieces[other]) + tracks.APART
+            and min(gap.pieces[other]) - tracks.APART <= high
+        ]
+        plain[key] = max(met, default=-1) + 1
+    gap.assign()
+    assert gap.tracks == plain

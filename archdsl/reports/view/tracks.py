@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 
 
@@ -26,19 +27,19 @@ class Gap:
         """
         tracks: list[list[tuple[float, float]]] = []
         waiting = sorted(self.pieces, key=self._place)
+        starts = sorted(self.pieces[key][0] for key in waiting)
         while waiting:
-            clear = (key for key in waiting if not self._is_under(key, waiting))
+            clear = (key for key in waiting if not self._is_under(key, starts))
             key = next(clear, waiting[0])
             waiting.remove(key)
+            del starts[bisect_left(starts, self.pieces[key][0])]
             low, high = min(self.pieces[key]), max(self.pieces[key])
-            meets = [
-                number
-                for number, track in enumerate(tracks)
-                if any(low <= end + APART and start - APART <= high for start, end in track)
-            ]
-            number = max(meets, default=-1) + 1
-            tracks += [[]] * (number == len(tracks))
-            tracks[number] = [*tracks[number], (low, high)]
+            number = len(tracks)
+            while number and not _meets(low, high, tracks[number - 1]):
+                number -= 1
+            if number == len(tracks):
+                tracks.append([])
+            tracks[number].append((low, high))
             self.tracks[key] = number
         return len(tracks)
 
@@ -47,14 +48,19 @@ class Gap:
         right = sum(stops) > start * len(stops)
         return right, -start if right else start
 
-    def _is_under(self, key: Hashable, others: list[Hashable]) -> bool:
-        ends = self.pieces[key][1:]
-        return any(
-            other != key and abs(self.pieces[other][0] - end) < 0.1
-            for other in others
-            for end in ends
-        )
+    def _is_under(self, key: Hashable, starts: list[float]) -> bool:
+        """True if another piece that waits starts where this one ends; `starts` are in order."""
+        own, *ends = self.pieces[key]
+        for end in ends:
+            near = bisect_left(starts, end + 0.1) - bisect_right(starts, end - 0.1)
+            if near > (abs(own - end) < 0.1):
+                return True
+        return False
 
 
 APART = 6.0
 """Pixels between pieces on one track."""
+
+
+def _meets(low: float, high: float, track: list[tuple[float, float]]) -> bool:
+    return any(low <= end + APART and start - APART <= high for start, end in track)
