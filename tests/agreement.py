@@ -159,7 +159,7 @@ def begins_as_told(graph: Graph, module: nn.Module) -> None:
             name = ".".join([*node.path, weight.name])
             tensor = state[name].double()
             drawn = distribution(weight.init, shape, groups)
-            (number,) = map(float, drawn.arguments)  # type: ignore[arg-type]
+            number, *mean = map(float, drawn.arguments)  # type: ignore[arg-type]
             if drawn.name == "constant":
                 assert tensor.sub(number).abs().max() <= 1e-6, name
                 continue
@@ -167,6 +167,7 @@ def begins_as_told(graph: Graph, module: nn.Module) -> None:
                 assert tensor.abs().max() <= number * (1 + 1e-6), name
                 number /= 3**0.5
             if tensor.numel() >= 64:
+                tensor = tensor - sum(mean)
                 assert 0.6 < float(tensor.square().mean().sqrt()) / number < 1.5, name
 
 

@@ -314,7 +314,7 @@ def test_torch_is_left_out_where_it_is_not_installed(monkeypatch: Any) -> None:
 
 def test_unknown_runtime() -> None:
     with pytest.raises(
-        DiagnosticError, match=r"no runtime `tensorflow`.*\n.*onnxruntime"
+        DiagnosticError, match=r"unknown runtime `tensorflow`\n.*onnxruntime"
     ) as caught:
         bench(small(), runtimes=["tensorflow"])
     assert codes(caught) == ["A6014"]
@@ -378,9 +378,9 @@ def test_command_as_json(command: Command, folder: Path) -> None:
         (["small.arch", "--runtime", "tf"], 1, "A6014"),
         (["small.arch", "--batch", "0"], 2, "0 is not positive"),
         (["small.arch", "--batch", "1,,2"], 2, "invalid"),
-        (["small.arch", "--seconds", "0"], 2, "no time"),
-        (["small.arch", "--seconds", "nan"], 2, "no time"),
-        (["small.arch", "--threads", "0"], 2, "below 1"),
+        (["small.arch", "--seconds", "0"], 2, "invalid number of seconds: 0"),
+        (["small.arch", "--seconds", "nan"], 2, "invalid number of seconds: nan"),
+        (["small.arch", "--threads", "0"], 2, "0 is not positive"),
         (["small.arch", "--variant", "huge"], 2, "A1015"),
     ],
 )

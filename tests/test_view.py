@@ -326,7 +326,7 @@ def test_standard_output_and_quiet(command: Command, tmp_path: Path) -> None:
         (["-o", "net"], 2, "A6050", "--format"),
         (["-o", "html"], 2, "A6050", "--format"),
         (["--open", "body.c33"], 2, "A6051", "did you mean `body.c3"),
-        (["--open", "zzz"], 2, "A6051", "there are stem, body.c2"),
+        (["--open", "zzz"], 2, "A6051", "the network has stem, body.c2"),
         (["-o", "no/where.svg"], 1, "A0016", "No such file"),
         (["--variant", "no"], 2, "A1015", ""),
     ],

@@ -689,9 +689,9 @@ def told(network: archdsl.Network, state: Any, **options: Any) -> str:
 def test_a_missing_tensor() -> None:
     network, state = archdsl.load("resnet50"), tv("resnet50")().state_dict()
     for lost, expected in [
-        ("fc.bias", "`fc` as 1000x2048 where `logits` is 1000x2048 and a bias"),
+        ("fc.bias", "`fc` is 1000x2048, but `logits` is 1000x2048 and a bias"),
         ("conv1.weight", "has no counterpart for `stem.0`, 64x3x7x7"),
-        ("layer1.0.bn1.weight", "as a batch norm of 64 without weight where `body.c2.0.main.1` is"),
+        ("layer1.0.bn1.weight", "is a batch norm of 64 without weight, but `body.c2.0.main.1` is a batch norm"),
         ("layer3.1.conv2.weight", "1 of 6 layers that are 256x256x3x3"),
     ]:
         state_without = {name: x for name, x in state.items() if name != lost}
@@ -712,7 +712,7 @@ def test_a_surplus_tensor() -> None:
     }.items():
         more = {**state, name: x}
         layer = name.removesuffix(".weight")
-        assert f"has `{layer}`, {'x'.join(map(str, x.shape))}, for which" in told(network, more)
+        assert f"has `{layer}`, {'x'.join(map(str, x.shape))}, which the network does not use" in told(network, more)
         assert "--allow-unused" in told(network, more)
         found = convert(network, more, allow_unused=True)
         assert found.unused == [layer]
@@ -743,7 +743,7 @@ def test_a_wrong_shape() -> None:
         text = told(network, {**state, name: torch.zeros(shape)})
         layer = name.removesuffix(".weight")
         given = "x".join(map(str, shape))
-        assert f"has `{layer}` as {given}" in text and expected in text and "1 error" not in text
+        assert f"`{layer}` is {given}, but" in text and expected in text and "1 error" not in text
     whole = {**state, "fc.weight": state["fc.weight"].int()}
     assert "has `fc.weight` as int32; expected floating-point numbers" in told(network, whole)
 
@@ -794,7 +794,7 @@ def test_maps_are_checked(tmp_path: Path) -> None:
         path.write_text(text)
         assert expected in told(network, state, map=path), text
     path.write_bytes(b"\xff")
-    assert "not UTF-8" in told(network, state, map=path)
+    assert "invalid UTF-8" in told(network, state, map=path)
     assert "cannot read" in told(network, state, map=tmp_path / "none.map")
     swapped = "conv3 -> second.0  # against the order\nconv2 -> third.0\n"
     path.write_text(swapped)  # which norm is which is open then
