@@ -691,7 +691,7 @@ def test_a_missing_tensor() -> None:
     for lost, expected in [
         ("fc.bias", "`fc` is 1000x2048, but `logits` is 1000x2048 and a bias"),
         ("conv1.weight", "has no counterpart for `stem.0`, 64x3x7x7"),
-        ("layer1.0.bn1.weight", "is a batch norm of 64 without weight, but `body.c2.0.main.1` is a batch norm"),
+        ("layer1.0.bn1.weight", "is a batch norm of 64 without weight, but `body.c2.0.main.1` is"),
         ("layer3.1.conv2.weight", "1 of 6 layers that are 256x256x3x3"),
     ]:
         state_without = {name: x for name, x in state.items() if name != lost}
@@ -712,7 +712,8 @@ def test_a_surplus_tensor() -> None:
     }.items():
         more = {**state, name: x}
         layer = name.removesuffix(".weight")
-        assert f"has `{layer}`, {'x'.join(map(str, x.shape))}, which the network does not use" in told(network, more)
+        shape = "x".join(map(str, x.shape))
+        assert f"has `{layer}`, {shape}, which the network does not use" in told(network, more)
         assert "--allow-unused" in told(network, more)
         found = convert(network, more, allow_unused=True)
         assert found.unused == [layer]
@@ -743,9 +744,9 @@ def test_a_wrong_shape() -> None:
         text = told(network, {**state, name: torch.zeros(shape)})
         layer = name.removesuffix(".weight")
         given = "x".join(map(str, shape))
-        assert f"`{layer}` is {given}, but" in text and expected in text and "1 error" not in text
+        assert f"`{layer}` is {given}" in text and expected in text and "1 error" not in text
     whole = {**state, "fc.weight": state["fc.weight"].int()}
-    assert "has `fc.weight` as int32; expected floating-point numbers" in told(network, whole)
+    assert "`fc.weight` is int32; expected floating-point numbers" in told(network, whole)
 
 
 def test_another_network() -> None:
@@ -797,10 +798,11 @@ def test_maps_are_checked(tmp_path: Path) -> None:
     assert "invalid UTF-8" in told(network, state, map=path)
     assert "cannot read" in told(network, state, map=tmp_path / "none.map")
     swapped = "conv3 -> second.0  # against the order\nconv2 -> third.0\n"
-    path.write_text(swapped)  # which norm is which is open then
-    assert "bn2 -> second.1  # or first.1, third.1" in told(network, state, map=path)
-    path.write_text(f"{swapped}bn1 -> first.1\nbn2 -> third.1\nbn3 -> second.1\n")
+    path.write_text(swapped)  # the norms follow the convolutions of their numbers
+    norms = "bn1 -> first.1\nbn2 -> third.1\nbn3 -> second.1\n"
     mapping = convert(network, state, map=path).mapping
+    path.write_text(f"{swapped}{norms}")
+    assert convert(network, state, map=path).mapping == mapping
     assert mapping["conv3.weight"] == "second.0.weight" and mapping["fc.bias"] == "logits.bias"
     path.write_text("- -> logits\nfc -> -\n")
     found = convert(network, state, map=path)
