@@ -19,6 +19,7 @@ from archdsl.backends.onnx.simplify import simplify
 from archdsl.backends.onnx.write import EXTERNAL, Content, write
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import Diagnostic, DiagnosticError
+from archdsl.diagnostics.writing import writing
 from archdsl.ir.graph import Graph, Output
 from archdsl.ops.kinds import describe
 from archdsl.support import limits
@@ -109,13 +110,11 @@ def export(
     """
     settled = Options(**options).settled()
     try:
-        content = build(graph, settled, spec)
-        write(path, content, settled.external_data, progress)
+        with writing(path):
+            content = build(graph, settled, spec)
+            write(path, content, settled.external_data, progress)
     except Diagnostic as problem:
         raise DiagnosticError([problem]) from None
-    except OSError as problem:
-        reason = problem.strerror or str(problem)
-        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)]) from None
     return content
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from archdsl.api.network import Network, PartInfo
 from archdsl.diagnostics import errors
 from archdsl.diagnostics.diagnostic import DiagnosticError
+from archdsl.diagnostics.writing import write
 from archdsl.reports.view.texts import short
-from archdsl.support.atomic import whole
 from archdsl.support.escaping import matplotlib_text
 from archdsl.tools.plot.measures import Measure, Point, Points, costly, spans_decades
 
@@ -61,19 +61,12 @@ def save(draw: Callable[[], Figure], path: str) -> None:
     kind = os.path.splitext(path)[1].lower()
     if kind not in METADATA:
         known = ", ".join(METADATA)
-        raise _cannot_write(path, f"the name of a figure ends in one of {known}")
+        reason = f"the name of a figure ends in one of {known}"
+        raise DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
     with _settings():
         content = io.BytesIO()
         draw().savefig(content, format=kind[1:], metadata=METADATA[kind])
-    try:
-        with whole([path]) as (file,):
-            file.write(content.getvalue())
-    except OSError as problem:
-        raise _cannot_write(path, problem.strerror or str(problem)) from None
-
-
-def _cannot_write(path: str, reason: str) -> DiagnosticError:
-    return DiagnosticError([errors.CannotWrite(path=path, reason=reason)])
+    write(path, content.getvalue())
 
 
 @contextmanager
